@@ -1,0 +1,3 @@
+"""cnn_course: the CNN architectures that made modern computer vision, to build, count, train and compare."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,303 @@
+"""What a layer does, in numbers: output size, receptive field, parameters, multiply-adds (MACs), memory.
+
+The first half is arithmetic and needs no torch. The second half, from `trace` on, reads any torch network;
+how it follows the network is in graph.py.
+
+Receptive fields follow Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks",
+Distill 2019 (doi 10.23915/distill.00021).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+def whole(name: str, value, least: int) -> int:
+    """`value` as an int. Raises ValueError where it is not a whole number of at least `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{name} is {value!r}, expected a whole number of at least {least}")
+    return value.__index__()
+
+
+# ---------------------------------------------------------------------------- size and receptive field
+@dataclass(frozen=True)
+class Layer:
+    """A convolution or pooling layer, the same along height and width, in pixels of its own input."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+    def __post_init__(self):
+        for name, least in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
+            whole(name, getattr(self, name), least)
+
+    @property
+    def window(self) -> int:
+        """The side of what one output sees of the layer's own input: d(k-1) + 1."""
+        return self.dilation * (self.kernel - 1) + 1
+
+
+def conv(kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Layer:
+    """A convolution, described by what decides its output size and receptive field."""
+    return Layer(kernel, stride, padding, dilation)
+
+
+def pool(kernel: int, stride: int | None = None, padding: int = 0) -> Layer:
+    """A pooling layer. Its stride is the kernel where none is given, its padding half a kernel at most."""
+    layer = Layer(kernel, kernel if stride is None else stride, padding)
+    if padding > kernel // 2:
+        raise ValueError(f"padding is {padding}, but pooling with a kernel of {kernel} takes at most "
+                         f"{kernel // 2}: no window may lie in the padding alone")  # fmt: skip
+    return layer
+
+
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1,
+                ceil_mode: bool = False) -> int:  # fmt: skip
+    """The side of the output for an input of side `size`: floor((size + 2p - d(k-1) - 1) / s) + 1.
+
+    With `ceil_mode` (pooling only) a last window may reach over the far edge, if it starts before that edge.
+    Raises ValueError where no window fits.
+    """
+    layer = Layer(kernel, stride, padding, dilation)
+    room = whole("size", size, 1) + 2 * padding - layer.window
+    result = (-(-room // stride) if ceil_mode else room // stride) + 1
+    if ceil_mode and (result - 1) * stride >= size + padding:
+        result -= 1
+    if result < 1:
+        raise ValueError(f"a window of {layer.window} (kernel {kernel}, dilation {dilation}) does not fit "
+                         f"into {size} pixels with padding {padding}: use a smaller kernel, more padding "
+                         "or a larger input")  # fmt: skip
+    return result
+
+
+@dataclass(frozen=True)
+class Window:
+    """What output i depends on, along one side: input pixels lo + i * jump to hi + i * jump, both included.
+
+    lo may be negative and hi beyond the image: that part of the window lies in the padding.
+    """
+
+    lo: int = 0
+    hi: int = 0
+    jump: int = 1
+
+    @property
+    def size(self) -> int:
+        return self.hi - self.lo + 1
+
+    def at(self, i: int) -> tuple[int, int]:
+        """First and last input pixel that output i depends on."""
+        return self.lo + i * self.jump, self.hi + i * self.jump
+
+    def read(self, first: int, last: int, stride: int = 1) -> Window:
+        """After an operation whose output i reads its inputs i * stride + first to i * stride + last."""
+        return Window(self.lo + first * self.jump, self.hi + last * self.jump, self.jump * stride)
+
+    def then(self, layer: Layer) -> Window:
+        """The window after one more layer."""
+        return self.read(-layer.padding, layer.window - 1 - layer.padding, layer.stride)
+
+
+def _windows(layers) -> list[Window]:
+    windows = [Window()]
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ValueError(f"layer {len(windows)} is {layer!r}, expected conv(...) or pool(...)")
+        windows.append(windows[-1].then(layer))
+    return windows
+
+
+def receptive_field(layers) -> int:
+    """The side, in input pixels, of the square that one output value of the stack of layers depends on."""
+    return _windows(layers)[-1].size
+
+
+def receptive_fields(layers, input_size: int | None = None):
+    """DataFrame, one row a layer: kernel, stride, receptive_field and jump (input pixels), output_size.
+
+    output_size is a column where `input_size`, the side of the image, is given.
+    """
+    import pandas as pd
+
+    layers, rows, size = list(layers), [], input_size
+    for layer, seen in zip(layers, _windows(layers)[1:], strict=True):
+        rows.append({"kernel": layer.kernel, "stride": layer.stride, "receptive_field": seen.size,
+                     "jump": seen.jump})  # fmt: skip
+        if size is not None:
+            size = output_size(size, layer.kernel, layer.stride, layer.padding, layer.dilation)
+            rows[-1]["output_size"] = size
+    return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="layer"))
+
+
+# ---------------------------------------------------------------------------- parameters and MACs
+def _area(name: str, sides) -> int:
+    sides = (sides, sides) if hasattr(sides, "__index__") else tuple(sides)
+    return math.prod(whole(name, side, 1) for side in sides)
+
+
+def conv_parameters(in_channels: int, out_channels: int, kernel, groups: int = 1, bias: bool = True) -> int:
+    """Weights and biases of a convolution. kernel: side or (H, W). A filter spans one group's channels."""
+    for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if whole(name, value, 1) % whole("groups", groups, 1):
+            raise ValueError(f"{name} is {value}, which {groups} groups cannot share equally")
+    return out_channels * (in_channels // groups * _area("kernel", kernel) + bool(bias))
+
+
+def linear_parameters(in_features: int, out_features: int, bias: bool = True) -> int:
+    """Weights and biases of a fully connected layer."""
+    return whole("out_features", out_features, 1) * (whole("in_features", in_features, 1) + bool(bias))
+
+
+def conv_macs(in_channels: int, out_channels: int, kernel, output_size, groups: int = 1) -> int:
+    """Multiply-adds of a convolution for one image, without biases. output_size: side or (H, W)."""
+    weights = conv_parameters(in_channels, out_channels, kernel, groups, bias=False)
+    return weights * _area("output_size", output_size)
+
+
+def linear_macs(in_features: int, out_features: int) -> int:
+    """Multiply-adds of a fully connected layer for one image, without biases."""
+    return linear_parameters(in_features, out_features, bias=False)
+
+
+def parameters(net) -> int:
+    """All parameters of a network, a shared one counted once. Running means and other buffers are none."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+# ---------------------------------------------------------------------------- any torch network
+COLUMNS = ["kind", "input", "output", "kernel", "stride", "parameters", "macs", "activation_bytes",
+           "receptive_field", "jump"]  # fmt: skip
+
+
+def trace(net, input_shape: tuple[int, ...] | None = None):
+    """DataFrame, one row a layer or operation in execution order, for one image of `input_shape` (C, H, W).
+
+    index: the path of the layer ("features.0") or of the operation ("layer1.0.add", "cat_1").
+    kind, input and output ("64x32x32"), kernel and stride (None where there is none).
+    parameters: a layer that is used twice has them in its first row.
+    macs: those of convolutions, linear layers and matrix products.
+    activation_bytes: 4 for each output value.
+    receptive_field, jump: in input pixels; None where an output depends on the whole input, or where no
+    single size describes all outputs. Batch normalisation counts as a fixed scale and shift.
+    Where height and width differ, kernel, stride, receptive_field and jump are (H, W).
+
+    The net may be on any device, "meta" included. It runs in its present mode, training or evaluation, and is
+    left as it was. Raises ValueError where torch.fx cannot follow the net or the input does not fit.
+    """
+    import pandas as pd
+
+    steps = _steps(net, input_shape)
+    rows = []
+    for step in steps:
+        sides = step.windows
+        row = [step.kind, _text(step.inputs), _text(step.outputs), _side(step.kernel), _side(step.stride)]
+        row += [step.parameters, step.macs, step.activation_bytes]
+        row += [_side(sides and [w.size for w in sides]), _side(sides and [w.jump for w in sides])]
+        rows.append(row)
+    index = pd.Index([s.path for s in steps], name="layer")
+    table = pd.DataFrame(rows, columns=COLUMNS, index=index, dtype=object)
+    return table.astype({name: "int64" for name in ("parameters", "macs", "activation_bytes")})
+
+
+def window(net, layer: str, input_shape: tuple[int, ...] | None = None) -> tuple[Window, ...] | None:
+    """What an output of a layer (its path in `trace`) depends on: Windows for height and width, or None."""
+    steps = {step.path: step for step in _steps(net, input_shape)}
+    if layer not in steps:
+        raise ValueError(f"layer is {layer!r}, expected one of the index of trace(net): {', '.join(steps)}")
+    return steps[layer].windows
+
+
+def stages(net, input_shape: tuple[int, ...] | None = None):
+    """DataFrame: `trace` summed over each child of the network, in execution order.
+
+    A container whose children have names, not numbers (stages.stage1, blocks.3a), is shown child by child. An
+    operation between two children has its own row.
+    columns: kind, output, layers (those with macs, as papers count), parameters, macs, activation_bytes.
+    """
+    import pandas as pd
+
+    columns = ["stage", "kind", "output", "layers", "parameters", "macs", "activation_bytes"]
+    rows, last, used = [], None, set()
+    for step in _steps(net, input_shape):
+        path, kind = _stage(net, step)
+        if path != last:
+            rows.append(dict.fromkeys(columns, 0) | {"stage": numbered(path, used), "kind": kind})
+            last = path
+        row = rows[-1]
+        row["output"] = _text(step.outputs)
+        row["layers"] += int(step.macs > 0)
+        for name in ("parameters", "macs", "activation_bytes"):
+            row[name] += getattr(step, name)
+    return pd.DataFrame(rows, columns=columns).set_index("stage")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one image costs. macs_1x1: the macs that 1x1 convolutions do. activation_bytes: in float32."""
+
+    parameters: int
+    macs: int
+    activation_bytes: int
+    macs_1x1: int
+    conv_parameters: int
+    linear_parameters: int
+
+
+def cost(net, input_shape: tuple[int, ...] | None = None) -> Cost:
+    """The sums of `trace`. Parameters that the net does not use in its present mode are not counted."""
+    steps = _steps(net, input_shape)
+    convs = [s for s in steps if s.kind.lower().startswith("conv")]
+    return Cost(
+        parameters=sum(s.parameters for s in steps),
+        macs=sum(s.macs for s in steps),
+        activation_bytes=sum(s.activation_bytes for s in steps),
+        macs_1x1=sum(s.macs for s in convs if set(s.kernel) == {1}),
+        conv_parameters=sum(s.parameters for s in convs),
+        linear_parameters=sum(s.parameters for s in steps if s.kind.lower() == "linear"),
+    )
+
+
+def _steps(net, input_shape):
+    from cnn_course import graph  # it needs torch, the arithmetic above does not
+
+    return graph.steps(net, input_shape)
+
+
+def _stage(net, step) -> tuple[str, str]:
+    """The path and kind of the part of the network that a step belongs to."""
+    module, path = net, []
+    for part in step.path.split("."):
+        children = dict(module.named_children())
+        container = type(module).__name__ in ("Sequential", "ModuleDict", "ModuleList")
+        if path and not (container and not any(name.isdigit() for name in children)):
+            break
+        path.append(part)
+        if part not in children:  # an operation, or a layer used again
+            return ".".join(path), step.kind
+        module = children[part]
+    return ".".join(path), type(module).__name__
+
+
+def numbered(name: str, used: set[str]) -> str:
+    """The name, or name_1, name_2 and so on where it is taken; the result is added to `used`."""
+    free = name
+    for i in range(1, len(used) + 2):
+        if free not in used:
+            break
+        free = f"{name}_{i}"
+    used.add(free)
+    return free
+
+
+def _side(values):
+    """One number where all sides are equal, else a tuple."""
+    return None if values is None else values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _text(shapes) -> str:
+    """'64x32x32'; of several shapes each is named once: '64x56x56, 5 of 32x56x56'."""
+    names = ["x".join(map(str, shape)) for shape in shapes]
+    return ", ".join(f"{names.count(n)} of {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names))

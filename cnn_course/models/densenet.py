@@ -1,0 +1,115 @@
+"""DenseNet (Huang, Liu, van der Maaten and Weinberger 2016, "Densely Connected Convolutional Networks", arXiv 1608.06993)."""
+
+from collections import OrderedDict
+from functools import partial
+
+import torch
+from torch import nn
+
+from cnn_course.models.network import Network, initialise
+
+
+class DenseLayer(nn.Module):
+    """Makes `growth_rate` new maps from all maps before it and appends them. (N, C, H, W) -> (N, C + growth_rate, H, W).
+
+    BN-ReLU-conv 3x3 (section 3, "composite function"); with `bottleneck` a BN-ReLU-conv 1x1 to 4 x growth_rate before it.
+    """
+
+    def __init__(self, in_channels, growth_rate, bottleneck=True):
+        super().__init__()
+        layers, channels = [], in_channels
+        if bottleneck:
+            channels = 4 * growth_rate
+            layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, channels, 1, bias=False)]
+        layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
+                   nn.Conv2d(channels, growth_rate, 3, padding=1, bias=False)]  # fmt: skip
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return torch.cat([x, self.layers(x)], dim=1)
+
+
+class DenseBlock(nn.Sequential):
+    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The number grows linearly."""
+
+    def __init__(self, count, in_channels, growth_rate, bottleneck=True):
+        super().__init__(*(DenseLayer(in_channels + i * growth_rate, growth_rate, bottleneck) for i in range(count)))
+        self.out_channels = in_channels + count * growth_rate
+
+
+class Transition(nn.Sequential):
+    """BN-ReLU-conv 1x1 that keeps the share `compression` of the channels, then 2x2 average pooling that halves the map."""
+
+    def __init__(self, in_channels, compression=0.5):
+        out_channels = int(in_channels * compression)
+        super().__init__(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
+                         nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.AvgPool2d(2))  # fmt: skip
+        self.out_channels = out_channels
+
+
+class DenseNet(Network):
+    """A stem, dense blocks with transitions between, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
+
+    blocks: how many layers each dense block has. growth_rate: the maps that each layer adds (k in the paper).
+    stem_channels: the maps that enter the first block. compression: 1 keeps all channels in the transitions.
+    bottleneck and compression < 1 together make the paper's DenseNet-BC.
+    stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks from 16x16 on).
+    """
+
+    def __init__(self, blocks=(6, 12, 24, 16), growth_rate=32, stem_channels=64, bottleneck=True, compression=0.5,
+                 stem="imagenet", classes=1000):  # fmt: skip
+        super().__init__()
+        self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
+        if not 0 < compression <= 1:
+            raise ValueError(f"compression is {compression}; expected a share above 0 and up to 1")
+        self.stem, channels = self._make_stem(stem, stem_channels), stem_channels
+        stages = OrderedDict()
+        for i, count in enumerate(blocks):
+            if i > 0:
+                transition = Transition(channels, compression)
+                stages[f"transition{i}"], channels = transition, transition.out_channels
+            block = DenseBlock(count, channels, growth_rate, bottleneck)
+            stages[f"block{i + 1}"], channels = block, block.out_channels
+        # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to 1024 of 7x7.
+        self.stages = nn.Sequential(stages)
+        self.last = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(channels, classes)
+        initialise(self)
+
+    @staticmethod
+    def _make_stem(stem, channels):
+        if stem == "cifar":
+            return nn.Conv2d(3, channels, 3, padding=1, bias=False)                         # (N, channels, 32, 32)
+        if stem == "cifar_pooled":
+            return nn.Sequential(
+                nn.Conv2d(3, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
+                nn.MaxPool2d(3, stride=2, padding=1),                                       # (N, channels, 16, 16)
+            )  # fmt: skip
+        if stem == "imagenet":
+            return nn.Sequential(
+                nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),                 # (N, 64, 112, 112)
+                nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
+                nn.MaxPool2d(3, stride=2, padding=1),                                       # (N, 64, 56, 56)
+            )  # fmt: skip
+        raise ValueError(f'stem is {stem!r}; expected "imagenet", "cifar" or "cifar_pooled"')
+
+    def forward(self, images):
+        x = self.last(self.stages(self.stem(images)))
+        return self.fc(self.flatten(self.pool(x)))
+
+
+cifar = partial(DenseNet, stem="cifar", classes=10)
+
+PRESETS = {
+    "densenet121": DenseNet,
+    "densenet161": partial(DenseNet, blocks=(6, 12, 36, 24), growth_rate=48, stem_channels=96),
+    "densenet169": partial(DenseNet, blocks=(6, 12, 32, 32)),
+    "densenet201": partial(DenseNet, blocks=(6, 12, 48, 32)),
+    "densenet40_12": partial(cifar, blocks=(12, 12, 12), growth_rate=12, stem_channels=16, bottleneck=False, compression=1),
+    "densenet_bc_100_12": partial(cifar, blocks=(16, 16, 16), growth_rate=12, stem_channels=24),
+    # Concatenation at 32x32 costs more time than arithmetic: the course size pools first, as the ImageNet networks do.
+    "densenet_cifar": partial(DenseNet, stem="cifar_pooled", classes=10, blocks=(4, 6, 8), growth_rate=16, stem_channels=16),
+}

@@ -1,0 +1,51 @@
+"""What every network of the course has in common: a declared input, a check of what it is fed, and an initialisation."""
+
+import torch
+from torch import nn
+
+SMALLEST = 32  # pixels; below this the ImageNet networks have no pixel left at the end
+
+
+class Network(nn.Module):
+    """Base of the course's networks: normalised images (N, C, H, W) in, logits (N, classes) out.
+
+    `input_shape` is the (C, H, W) that the network was designed for. With `fixed_size` (dense layers that expect a map
+    of one size) H and W must match it; otherwise any H and W of at least 32 will do.
+    Raises ValueError or TypeError, before anything is computed, for images of another shape or dtype.
+    """
+
+    input_shape: tuple[int, int, int] = (3, 32, 32)
+    fixed_size = False
+    name = ""
+
+    def __call__(self, images):
+        self._check(images)
+        return super().__call__(images)
+
+    def _check(self, images):
+        c, h, w = self.input_shape
+        wanted = f"(N, {c}, {h}, {w})" if self.fixed_size else f"(N, {c}, H, W) with H and W of {SMALLEST} or more"
+        title = self.name or type(self).__name__
+        if not isinstance(images, torch.Tensor):
+            raise TypeError(f"{title} takes a tensor {wanted}, not {type(images).__name__}")
+        shape = tuple(images.shape)
+        fits = len(shape) == 4 and shape[1] == c
+        fits = fits and (shape[2:] == (h, w) if self.fixed_size else min(shape[2:]) >= SMALLEST)
+        if not fits:
+            hint = "; add the batch dimension with images[None]" if len(shape) == 3 else ""
+            raise ValueError(f"{title} takes images {wanted}, but got {shape}{hint}")
+        if not images.is_floating_point():
+            raise TypeError(f"{title} takes normalised floats, but got {images.dtype}; convert with data.to_float(images)")
+
+
+def initialise(net: nn.Module) -> None:
+    """He initialisation of all convolutions and dense layers, biases zero (He et al. 2015, arXiv 1502.01852, section 2.2)."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="linear")
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

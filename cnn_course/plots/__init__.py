@@ -1,0 +1,38 @@
+"""Figures: one message each, its title a sentence, drawn without pyplot: a figure is a value like any other.
+
+The last line of a cell, `plots.lines(...)`, shows the figure; its text form is the sentence `alt`, which says
+what is to be seen. `charts` draws data of any kind, `course` what the course measures; `canvas` and `colours`
+hold what both share.
+"""
+
+from cnn_course.plots.canvas import Figure, end_labels, key, place_labels, short, styled, text_width, wrap
+from cnn_course.plots.charts import bars, heat, histogram, images, lines, scatter, side_by_side, timeline
+from cnn_course.plots.colours import (
+    ACCENT,
+    FAMILY_COLOURS,
+    GREY,
+    INK,
+    NEUTRAL,
+    PALETTE,
+    colour,
+    family,
+    readable,
+    tint,
+)
+from cnn_course.plots.course import (
+    confusion,
+    curves,
+    feature_maps,
+    filters,
+    parameters_against_accuracy,
+    parameters_by_layer,
+    receptive_field,
+    samples,
+)
+
+__all__ = ["ACCENT", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
+           "confusion", "curves",
+           "end_labels", "family", "feature_maps", "filters", "heat", "histogram", "images", "key", "lines",
+           "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable",
+           "receptive_field", "samples", "scatter",
+           "short", "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]

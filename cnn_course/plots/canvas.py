@@ -1,0 +1,307 @@
+"""What all figures share: `Figure` itself, the style, and words that keep out of each other's way.
+
+Lengths are in inches.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+from functools import wraps
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as BaseFigure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import Formatter, NullFormatter
+
+from cnn_course.plots.colours import FAINT, GREY, INK, readable
+
+DPI = 110
+STYLE = {
+    "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 10.5, "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.labelcolor": INK,
+    "text.color": INK,
+    "axes.titlelocation": "left", "axes.axisbelow": True, "xtick.color": GREY, "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK, "grid.color": FAINT, "grid.linewidth": 0.7, "lines.linewidth": 1.9,
+    "lines.markersize": 6,
+    "axes.formatter.use_mathtext": False, "axes.unicode_minus": True, "image.interpolation": "nearest",
+}
+
+
+class Figure(BaseFigure):
+    """A matplotlib figure on its own canvas; the sentence `alt` stands for it where no picture can be shown.
+
+    title: a sentence, wrapped, at the upper left. note: small print at the lower left. figsize: width and
+    height. Lay axes out with `panel` or `panels`, whose margins leave room for both, or with matplotlib's own
+    `add_axes`.
+    """
+
+    def __init__(self, title="", figsize=(6.4, 3.6), alt="", note="", **settings):
+        with matplotlib.rc_context(STYLE):
+            super().__init__(figsize=figsize, dpi=settings.pop("dpi", DPI), facecolor="white", **settings)
+        FigureCanvasAgg(self)
+        self.alt = alt or title or "A figure."
+        width, height = figsize
+        self.head = self.foot = 0.08  # what title and note take of the height
+        if title:
+            lines = wrap(self, title, width - 0.2, 12)
+            self.text(0.1 / width, 1 - 0.1 / height, lines, fontsize=12, va="top", ha="left",
+                      linespacing=1.25, color=INK)
+            self.head += 0.13 + 0.215 * (lines.count("\n") + 1)
+        if note:
+            lines = wrap(self, note, width - 0.2, 9)
+            self.text(0.1 / width, 0.07 / height, lines, fontsize=9, va="bottom", ha="left", color=GREY)
+            self.foot += 0.04 + 0.16 * (lines.count("\n") + 1)
+
+    def panels(self, rows=1, columns=1, left=0.65, right=0.15, bottom=0.5, top=0.05, gaps=(0.7, 0.6),
+               widths=None):
+        """A flat list of axes, row by row; margins and gaps (between columns, between rows) in inches."""
+        width, height = self.get_size_inches()
+        shares = np.array(widths or [1] * columns, dtype=float)
+        room = width - left - right - gaps[0] * (columns - 1)
+        sides = room * shares / shares.sum()
+        tall = (height - self.head - self.foot - bottom - top - gaps[1] * (rows - 1)) / rows
+        if min(*sides, tall) <= 0.1:
+            raise ValueError(f"figsize ({width:g}, {height:g}) is too small for {rows} x {columns} panels")
+        axes = []
+        for row in range(rows):
+            y = height - self.head - top - (row + 1) * tall - row * gaps[1]
+            for column in range(columns):
+                x = left + sides[:column].sum() + column * gaps[0]
+                axes.append(self.add_axes((x / width, y / height, sides[column] / width, tall / height)))
+        return axes
+
+    def panel(self, **margins):
+        """One axes that fills the figure up to the margins of `panels`."""
+        return self.panels(**margins)[0]
+
+    def sheet(self):
+        """Axes over the whole figure without ticks; a unit is an inch, (0, 0) the lower left corner."""
+        width, height = self.get_size_inches()
+        axes = self.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(0, height))
+        axes.set_axis_off()
+        return axes
+
+    def add_axes(self, *args, **kwargs):
+        with matplotlib.rc_context(STYLE):
+            return super().add_axes(*args, **kwargs)
+
+    def add_subplot(self, *args, **kwargs):
+        with matplotlib.rc_context(STYLE):
+            return super().add_subplot(*args, **kwargs)
+
+    def png(self, compression=6) -> bytes:
+        """The picture as PNG. Compression 1 is quick and large, 9 slow and small."""
+        from PIL import Image
+
+        self.canvas.draw()
+        memory = io.BytesIO()
+        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
+        Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "png", compress_level=compression,
+                                                           dpi=(self.dpi, self.dpi))
+        return memory.getvalue()
+
+    def __repr__(self):
+        return self.alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        picture = base64.b64encode(self.png()).decode()
+        return {"image/png": picture, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def styled(function):
+    """Decorator: the course's style holds while the function draws, and no longer."""
+
+    @wraps(function)
+    def drawing(*args, **kwargs):
+        with matplotlib.rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return drawing
+
+
+def text_width(figure, text, size=10, weight="normal") -> float:
+    """The width of a text in inches, that of its longest line."""
+    renderer, font = figure.canvas.get_renderer(), FontProperties(size=size, weight=weight)
+    return max(renderer.get_text_width_height_descent(line, font, False)[0]
+               for line in str(text).split("\n")) / figure.dpi
+
+
+def wrap(figure, text, width, size=10) -> str:
+    """The text with line breaks, so that no line is wider than `width` inches unless a single word is."""
+    lines = []
+    for paragraph in str(text).split("\n"):
+        line = ""
+        for word in re.split(r" |(?<=\w-)(?=\w)", paragraph):
+            longer = line + ("" if line.endswith("-") or not line else " ") + word
+            if line and text_width(figure, longer, size) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def short(number) -> str:
+    """1234567 -> "1.23 M": a count as a reader says it. All digits below 10,000; three of a fraction."""
+    if isinstance(number, float) and not number.is_integer() and abs(number) < 1000:
+        return f"{number:.3g}".replace("-", "\N{MINUS SIGN}")
+    if abs(number) < 10_000:
+        return f"{number:,.0f}".replace("-", "\N{MINUS SIGN}")
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(number) >= 0.9995 * size:
+            value = number / size
+            return f"{value:.{0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2}f} {unit}"
+
+
+def spread(wanted, gap, low=-math.inf, high=math.inf):
+    """Positions as near to the wanted ones as can be, in their order, at least `gap` apart."""
+    order = np.argsort(wanted, kind="stable")
+    blocks = []  # [mean of what its members want, members]
+    for rank in order:
+        blocks.append([float(wanted[rank]), [rank]])
+        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (len(blocks[-1][1])
+                                                                         + len(blocks[-2][1])) / 2:
+            (a, first), (b, second) = blocks[-2:]
+            n, m = len(first), len(second)
+            blocks[-2:] = [[(a * n + b * m) / (n + m), first + second]]
+    places = np.empty(len(order))
+    for middle, members in blocks:
+        start = middle - gap * (len(members) - 1) / 2
+        places[members] = start + gap * np.arange(len(members))
+    ranked = places[order]
+    if len(ranked) and ranked[-1] > high:  # push down from the top, then up from the bottom
+        ranked = np.minimum(ranked, high - gap * np.arange(len(ranked))[::-1])
+    if len(ranked) and ranked[0] < low:
+        ranked = np.maximum(ranked, low + gap * np.arange(len(ranked)))
+    places[order] = ranked
+    return places
+
+
+def end_labels(axes, ends, size=9.5):
+    """Names at the right of their lines, moved apart. ends: (x, y, text, colour); set the limits before."""
+    if not ends:
+        return
+    pixels = axes.transData.transform([(x, y) for x, y, _, _ in ends])
+    box, dpi = axes.bbox, axes.figure.dpi
+    line = 1.28 * size / 72 * dpi
+    tall = [line * (text.count("\n") + 1) for _, _, text, _ in ends]
+    places = spread(pixels[:, 1], max(tall), box.y0, box.y1)
+    for (x0, y0), y, (_, _, text, shade) in zip(pixels, places, ends, strict=True):
+        left = box.x1 + 0.1 * dpi
+        if abs(y - y0) > 3 or x0 < box.x1 - 0.25 * dpi:
+            inner = axes.transData.inverted().transform([(x0 + 4, y0), (left - 3, y)])
+            axes.plot(*inner.T, color=shade, linewidth=0.8, linestyle=(0, (1, 1.5)), clip_on=False,
+                      scalex=False, scaley=False)
+        axes.annotate(text, (left, y), xycoords="figure pixels", fontsize=size, color=readable(shade),
+                      va="center", ha="left", annotation_clip=False)
+
+
+SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
+
+
+def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
+    """Write a label beside each point where it covers no label, point or error bar; set limits before.
+
+    points: (x, y, text, colour) in data units. keep_clear: boxes (x0, y0, x1, y1) in data units to stay out
+    of. Each label tries eight directions at five distances and takes the place that overlaps least; a thin
+    line leads back to the point from afar.
+    """
+    if not points:
+        return
+    figure = axes.figure
+    dpi = figure.dpi
+    at = axes.transData.transform([(x, y) for x, y, _, _ in points])
+    bounds = np.array([axes.bbox.x0, axes.bbox.y0, axes.bbox.x1, axes.bbox.y1])
+    r = radius * dpi
+    solid = [(x - r, y - r, x + r, y + r) for x, y in at]
+    for x0, y0, x1, y1 in keep_clear:
+        (a, b), (c, d) = axes.transData.transform([(x0, y0), (x1, y1)])
+        solid.append((a - 1, b - 1, c + 1, d + 1))
+    solid = np.array(solid)
+    sizes = [(text_width(figure, text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _,
+             _, text, _ in points]
+
+    def overlap(box, others):
+        if not len(others):
+            return 0.0
+        wide = np.clip(np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0]), 0, None)
+        tall = np.clip(np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1]), 0, None)
+        return float((wide * tall).sum())
+
+    boxes = np.full((len(points), 4), -1e9)
+    crowd = [sum(np.hypot(*(p - q)) < 1.2 * dpi for q in at) for p in at]
+    for turn in range(3):  # later turns see where all others went
+        for i in np.argsort(crowd, kind="stable")[:: -1 if turn else 1]:
+            (x, y), (w, h), best = at[i], sizes[i], None
+            others = np.delete(boxes, i, axis=0)
+            for distance in (r + 1, r + 0.1 * dpi, r + 0.22 * dpi, r + 0.38 * dpi, r + 0.58 * dpi):
+                for rank, (ux, uy) in enumerate(SIDES):
+                    cx, cy = x + ux * (distance + w / 2), y + uy * (distance + h / 2)
+                    box = np.array([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
+                    outside = w * h - overlap(box, bounds[None])
+                    cost = overlap(box, others) + overlap(box, solid) + 3 * outside + distance + rank
+                    if best is None or cost < best[0]:
+                        best = cost, box, distance
+            boxes[i] = best[1]
+            if turn == 2 and best[2] > r + 0.12 * dpi:
+                end = np.clip((x, y), best[1][:2] + 2, best[1][2:] - 2)
+                line = axes.transData.inverted().transform([(x, y), end])
+                axes.plot(*line.T, color=GREY, linewidth=0.6, zorder=1, scalex=False, scaley=False)
+    for box, (_, _, text, shade) in zip(boxes, points, strict=True):
+        axes.annotate(text, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), xycoords="figure pixels",
+                      ha="center", va="center", fontsize=size, color=readable(shade), annotation_clip=False)
+
+
+def key(figure, entries, left=0.1):
+    """A line under the title: what colours mean. entries: text -> colour, or (colour, line style)."""
+    width, height = figure.get_size_inches()
+    x, y = left, height - figure.head - 0.04
+    for text, look in entries.items():
+        shade, style = look if isinstance(look, tuple) and len(look) == 2 else (look, None)
+        wide = text_width(figure, text, 9.5)
+        if x + wide + 0.3 > width:
+            x, y = left, y - 0.2
+            figure.head += 0.2
+        if style is None:
+            figure.add_artist(Rectangle((x / width, (y - 0.06) / height), 0.13 / width, 0.13 / height,
+                                        color=shade))
+        else:
+            figure.add_artist(Line2D([x / width, (x + 0.26) / width], [y / height] * 2, color=shade,
+                                     linestyle=style, linewidth=1.6))
+            x += 0.13
+        figure.text((x + 0.19) / width, y / height, text, fontsize=9.5, va="center_baseline", ha="left",
+                    color=INK)
+        x += wide + 0.42
+    figure.head += 0.24
+
+
+class ShortNumbers(Formatter):
+    """Tick labels such as 0.50, 0.75, 1.00 or 500 k, 1 M: equally many decimals on a linear axis."""
+
+    def __call__(self, value, place=None):
+        value = round(float(value), 10)
+        if abs(value) >= 10_000:
+            return re.sub(r"\.0+(?=\D|$)", "", short(value))
+        return f"{value:,.10g}".replace("-", "\N{MINUS SIGN}")
+
+    def format_ticks(self, values):
+        words = [self(value) for value in values]
+        if self.axis.get_scale() == "log" or any(abs(value) >= 10_000 for value in values):
+            return words
+        places = max((len(word.partition(".")[2]) for word in words), default=0)
+        return [f"{value:,.{places}f}".replace("-", "\N{MINUS SIGN}") for value in values]
+
+
+def short_numbers(axis):
+    axis.set_major_formatter(ShortNumbers())
+    axis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,353 @@
+"""Figures of what the course measures: images, trainings, mistakes, filters, layers.
+
+Keywords as in `charts`. No default title or `alt` holds a measured number, so that a stored notebook compares
+equal after a new run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from cnn_course.plots import charts
+from cnn_course.plots.canvas import DPI, Figure, end_labels, key, short, styled, text_width, wrap
+from cnn_course.plots.charts import tidy, to_array, to_picture
+from cnn_course.plots.colours import ACCENT, FAMILY_COLOURS, GREY, INK, colour, family, tint
+
+
+def samples(images, n=5, classes=None, title="", note=None, alt=""):
+    """The first n images of each class, a class a column. images: a data.Split or data.Cifar10 (training images)."""
+    from cnn_course import data
+
+    split = getattr(images, "train", images)
+    classes = classes or getattr(images, "classes", data.CLASSES)
+    labels = to_array(split.labels)
+    chosen = [np.flatnonzero(labels == k)[:n] for k in range(len(classes))]
+    grid = [split.images[chosen[k][i]] if i < len(chosen[k]) else None for i in range(n)
+            for k in range(len(classes))]
+    note = getattr(images, "note", "") if note is None else note
+    words = [*classes, *[""] * (len(grid) - len(classes))]
+    title = title or f"The {len(classes)} classes, {n} images of each"
+    return charts.images(grid, words, title, columns=len(classes), size=0.68, note=note,
+                         alt=alt or f"{title}: {', '.join(classes)}")
+
+
+def _runs(histories) -> dict:
+    """name -> histories, one a seed, from all that `curves` takes."""
+    histories = getattr(histories, "variants", histories)
+    if isinstance(histories, Mapping):
+        runs = {str(name): list(group) if isinstance(group, (list, tuple)) else [group] for name,
+                group in histories.items()}
+    else:
+        runs = {}
+        for history in histories if isinstance(histories, (list, tuple)) else [histories]:
+            runs.setdefault(history.name, []).append(history)
+    if not runs or not all(history.rows for group in runs.values() for history in group):
+        raise ValueError("no history, or one without an epoch; train first: history = training.fit(...)")
+    return runs
+
+
+def _notes(runs) -> str:
+    return "; ".join(dict.fromkeys(h.note for group in runs.values() for h in group if h.note))
+
+
+def _family_colour(name, group, index):
+    title = family(name) or family(group[0].name) or getattr(group[0], "family", None)
+    return FAMILY_COLOURS[title] if title in FAMILY_COLOURS else colour(name, index)
+
+
+@styled
+def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, note="",
+           alt="", figsize=None):
+    """Training histories: test solid, training dashed; of several seeds the mean in a band from lowest to highest.
+
+    histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a panel each, of
+    "loss" (nats), "accuracy" and "error" (both in percent). log: the losses and errors on a logarithmic axis.
+    """
+    runs = _runs(histories)
+    known = {"loss": ("loss (nats)", lambda v: v), "accuracy": ("accuracy (%)", lambda v: 100 * v),
+             "error": ("error (%)", lambda v: 100 - 100 * v)}
+    metrics = (metrics,) if isinstance(metrics, str) else metrics
+    wrong = [m for m in metrics if m not in known]
+    if wrong:
+        raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(known)}")
+    seeds = {name: len(group) for name, group in runs.items()}
+    several = max(seeds.values()) > 1
+    facts = [f"Mean of {max(seeds.values())} seeds; the band goes from lowest to highest."] if several else []
+    note = "; ".join(filter(None, (note, _notes(runs)))) + ("\n" if facts and (note or _notes(runs))
+                                                            else "") + "".join(facts)
+    title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
+    wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
+    figure = Figure(title, figsize or (wide, 3.5),
+                    alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})", note)
+    if train:
+        key(figure, {"test": (INK, "-"), "training": (GREY, (0, (3, 2)))})
+    right = 0.25 + max(text_width(figure, name, 9.5) for name in runs) if len(runs) > 1 else 0.2
+    panels = figure.panels(1, len(metrics), left=0.65, right=right, gaps=(0.7, 0))
+    for axes, metric in zip(panels, metrics, strict=True):
+        label, scale = known[metric]
+        column = "accuracy" if metric == "error" else metric
+        drawn = {}
+        for split in ("train", "test") if train else ("test",):
+            for name, group in runs.items():
+                epochs = [row["epoch"] for row in min((h.rows for h in group), key=len)]
+                ys = np.array([[scale(row[f"{split}_{column}"]) for row in h.rows[: len(epochs)]]
+                               for h in group])
+                drawn[split, name] = np.array(epochs, dtype=float), ys
+        logarithmic = "y" if log and metric != "accuracy" else ""
+        base = dict(zip(runs, _shades(runs, colours or {}), strict=True))
+        for (split, name), (xs, ys) in drawn.items():
+            testing = split == "test"
+            shade = base[name] if testing else tint(base[name], 0.65)
+            axes.plot(xs, ys.mean(axis=0), color=shade, linestyle="-" if testing else (0, (3, 2)),
+                      linewidth=1.9 if testing else 1.4,
+                      marker="o" if len(xs) <= 10 else None, markersize=4 if testing else 3,
+                      zorder=3 if testing else 2)
+            if len(ys) > 1 and testing:
+                axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0,
+                                  zorder=1)
+        axes.set(xlabel="epoch", ylabel=label)
+        if logarithmic:
+            axes.set_yscale("log")
+        if axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
+            axes.set_xlim(0.5, 1.5)
+        tidy(axes, logarithmic, whole=True)
+        if len(runs) > 1 and axes is panels[-1]:
+            tested = [(name, *drawn["test", name]) for name in runs]
+            end_labels(axes, [(xs[-1], ys.mean(axis=0)[-1], name, base[name]) for name, xs, ys in tested])
+    return figure
+
+
+def _shades(runs, colours):
+    """A colour a run: its family's; more runs of one family get darker and lighter ones."""
+    used, shades = {}, []
+    for i, (name, group) in enumerate(runs.items()):
+        base = _family_colour(name, group, i)
+        turn = used[base] = used.get(base, -1) + 1
+        dark = np.array(to_rgb(base))
+        shades.append(colours.get(name)
+                      or (base, tuple(0.55 * dark), tint(base, 0.55), tuple(0.3 * dark))[turn % 4])
+    return shades
+
+
+@styled
+def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title="", log="x", note="", alt="",
+                                figsize=(7.2, 4.4)):
+    """Test accuracy against size: recorded runs filled, own runs hollow.
+
+    record: a recorded experiment, name -> histories (one a seed), or a list of histories. own: histories of
+    the reader. x: "parameters", "macs", "seconds" (an epoch), or name -> number with `xlabel`.
+    """
+    runs = _runs(record)
+    mine = _runs(list(own) if isinstance(own, (list, tuple)) else own) if own else {}
+    axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)",
+            "seconds": "seconds an epoch of training"}
+    if isinstance(x, str) and x not in axis:
+        raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
+    dots, bars_, shades = {}, {}, {}
+    for i, (name, group) in enumerate(runs.items()):
+        accuracy = [100 * h.test_accuracy for h in group]
+        dots[name] = _size(name, group, x), float(np.mean(accuracy))
+        if len(group) > 1:
+            bars_[name] = float(np.std(accuracy, ddof=1))
+        shades[name] = _family_colour(name, group, i)
+    hollow = {}
+    for name, group in mine.items():
+        hollow[f"your {name}"] = _size(name, group, x), 100 * group[-1].test_accuracy
+        shades[f"your {name}"] = _family_colour(name, group, len(shades))
+    seeds = sorted({len(group) for group in runs.values() if len(group) > 1})
+    over = " or ".join(map(str, seeds))
+    facts = [note, f"Bars: one standard deviation over {over} seeds." if seeds else "",
+             "Hollow: your own runs." if mine else "", _notes({**runs, **mine})]
+    xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
+    title = title or f"Test accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
+    return charts.scatter(dots, title, xlabel if "x" in log else xlabel.removesuffix(" (log scale)"),
+                          "test accuracy (%)", own=hollow,
+                   errors=bars_, log=log, colours=shades, note=" ".join(filter(None, facts)), alt=alt,
+                   figsize=figsize)
+
+
+def _size(name, group, x):
+    if x == "parameters":
+        return group[0].parameters
+    if x == "seconds":
+        return float(np.mean([row["seconds"] for h in group for row in h.rows]))
+    if x == "macs":
+        return _macs(group[0].name)
+    if name not in x:
+        raise ValueError(f"x has no number for {name!r}; it has {', '.join(map(str, x))}")
+    return x[name]
+
+
+@lru_cache
+def _macs(name):
+    from cnn_course import anatomy, models
+
+    return anatomy.cost(models.build(name, device="meta")).macs
+
+
+@styled
+def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
+    """Which class is taken for which, in percent of the true class; colour for the mistakes only.
+
+    evaluation: training.Evaluation or predicted classes (N,). labels: true classes (N,).
+    """
+    from cnn_course import data
+
+    classes = classes or data.CLASSES
+    said, true = to_array(getattr(evaluation, "predictions", evaluation)), to_array(labels)
+    if said.shape != true.shape:
+        raise ValueError(f"{len(said)} predictions and {len(true)} labels; expected one prediction a label")
+    counts = np.zeros((len(classes),) * 2)
+    np.add.at(counts, (true, said), 1)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    mistakes = np.where(np.eye(len(classes), dtype=bool), np.nan, share)
+    title = title or "Where the mistakes are: the class of an image, and what the network says"
+    size = (7.0, 5.6 + 0.16 * bool(note))
+    figure = charts.heat(mistakes, list(classes), list(classes), title, "% of the images of a class",
+                         "predicted class", "true class", note=note, figsize=size,
+                  alt=alt or f"Confusion matrix: {title}", text=lambda v: f"{v:.0f}" if v >= 0.5 else "")
+    for k, value in enumerate(np.diag(share)):
+        figure.axes[0].text(k, k, f"{value:.0f}", ha="center", va="center_baseline", fontsize=9, color=GREY)
+    return figure
+
+
+def filters(weight, n=64, title="", columns=None, note="", alt=""):
+    """The filters of a convolution. weight: (out, in, K, K), or the nn.Conv2d itself.
+
+    Three input channels are drawn as colours, each filter on its own scale. Else one row a filter and one
+    column an input channel, red above zero and blue below, on one scale for all.
+    """
+    weight = to_array(getattr(weight, "weight", weight))
+    if weight.ndim != 4:
+        raise ValueError(f"weight has shape {weight.shape}; expected (out channels, in channels, K, K)")
+    out, channels, tall, wide = weight.shape
+    if channels == 3:
+        chosen = weight[:n]
+        low, high = chosen.min(axis=(1, 2, 3), keepdims=True), chosen.max(axis=(1, 2, 3), keepdims=True)
+        shown = list((chosen - low) / np.maximum(high - low, 1e-12))
+        title = title or f"{len(shown)} of {out} filters of {tall}x{wide}x3, as colours"
+        return charts.images([np.moveaxis(f, 0, 2) for f in shown], None, title, columns or 16, size=0.4,
+                             note=note, alt=alt)
+    limit = float(np.abs(weight).max())
+    few, across = min(out, 8 if channels > 1 else n), min(channels, 12)
+    shown = [weight[i, j] for i in range(few) for j in range(across)]
+    inputs = f", {across} of {channels} input channels of each" if channels > 1 else ""
+    title = title or f"{few} of {out} filters{inputs}"
+    rows = [f"filter {i}" for i in range(few)] if channels > 1 else None
+    return charts.images(shown, None, title, columns or (across if channels > 1 else 16), rows, 0.42,
+                         shades="RdBu_r", limits=(-limit, limit),
+                  frames=[GREY] * len(shown), frame_width=0.5, note=note, alt=alt)
+
+
+def feature_maps(activations, n=8, title="", note="", alt=""):
+    """What channels answer to an image, bright where much, each map on its own scale.
+
+    activations: (C, H, W) or (1, C, H, W), or layer -> such a tensor, one row a layer. n: how many channels.
+    """
+    named = activations if isinstance(activations, Mapping) else {"": activations}
+    rows, grid = [], []
+    for name, maps in named.items():
+        maps = to_array(maps)
+        maps = maps[0] if maps.ndim == 4 else maps
+        if maps.ndim != 3:
+            raise ValueError(f"the activations have shape {maps.shape}; expected (C, H, W)")
+        chosen = list(maps[:n])
+        side = f"{maps.shape[1]}x{maps.shape[2]}"
+        rows.append(f"{name}\n{len(maps)} x {side}" if name else "")
+        grid += chosen + [None] * (n - len(chosen) if len(named) > 1 else 0)
+    title = title or f"The first {n} channels" + (" of each layer" if len(named) > 1 else "")
+    return charts.images(grid, None, title, n if len(named) > 1 else min(n, 8), rows if any(rows) else None,
+                         shades="viridis", note=note, alt=alt)
+
+
+def parameters_by_layer(net, by=None, shares=True, title="", note="", alt=""):
+    """Parameters beside multiply-adds of each layer (or stage), with each one's share of the whole.
+
+    net: a network of the course, or any traceable nn.Module with an input_shape; weights are not needed
+    (device="meta"). by: "layer" or "stage"; None takes layers while there are at most 24.
+    """
+    from cnn_course import anatomy
+
+    if by not in (None, "layer", "stage"):
+        raise ValueError(f'by is {by!r}; expected "layer", "stage" or None')
+    table = anatomy.trace(net)
+    table = table[(table.parameters > 0) & (table.macs > 0)]
+    if by == "stage" or (by is None and len(table) > 24):
+        table = anatomy.stages(net)
+        table = table[table.parameters > 0]
+    name = getattr(net, "name", "") or type(net).__name__
+    title = title or f"{name}: where the parameters are and where the work is"
+    dense = table.kind.str.lower().str.contains("linear")
+    shade = colour(name, default=ACCENT)
+    labels = layer_names(table)
+    shades = {label: tint(shade, 0.4) if d else shade for label, d in zip(labels, dense, strict=True)}
+    values = {label: {"parameters": row.parameters, "multiply-adds": row.macs}
+              for label, row in zip(labels, table.itertuples(), strict=True)}
+    units = {"parameters": f"parameters: {short(int(table.parameters.sum()))} in all",
+             "multiply-adds": f"multiply-adds: {short(int(table.macs.sum()))} in all"}
+    return charts.side_by_side(values, title, units, shares=shares, colours=shades,
+                               note=note or ("Pale: dense layers." if dense.any() else ""),
+                        alt=alt)
+
+
+def layer_names(table):
+    """Paths as a reader says them: "features.conv1" is "conv1", "features.stage1.2" is "stage1 conv 2"."""
+    names, counts = [], {}
+    for path, kind in zip(table.index, table.kind, strict=True):
+        holder, _, last = path.rpartition(".")
+        holder = holder.partition(".")[2] if holder.partition(".")[0] in ("features", "classifier", "stages",
+                                                                          "blocks") else holder
+        if last.isdigit() and kind.startswith(("Conv", "Linear")):
+            word = "dense" if kind == "Linear" else "conv"
+            counts[holder, word] = counts.get((holder, word), 0) + 1
+            last = f"{word} {counts[holder, word]}"
+        names.append(f"{holder} {last}".strip())
+    return names if len(set(names)) == len(names) else list(table.index)
+
+
+@styled
+def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
+    """Windows drawn on an image, the names at its right.
+
+    image: (3, H, W) or (H, W, 3). boxes: words -> side in pixels, or a list of sides. at: (row, column) of
+    the centre, default the middle of the image. A window larger than the image is cut off at its edge and
+    says so. size: side of the image.
+    """
+    picture = to_picture(image)
+    tall, wide = picture.shape[:2]
+    if not hasattr(boxes, "items"):
+        boxes = {f"layer {i}: {side}x{side}": side for i, side in enumerate(boxes, 1)}
+    if not boxes or any(side < 1 for side in boxes.values()):
+        raise ValueError(f"boxes is {boxes!r}; expected sides of at least 1 pixel")
+    row, column = at or (tall // 2, wide // 2)
+    words = {name: name + (" (more than the image)" if side > max(tall, wide) else "") for name,
+             side in boxes.items()}
+    probe = Figure()
+    right = 0.45 + max(text_width(probe, text, 9.5) for text in words.values())
+    lines = wrap(probe, title, size * wide / tall + right - 0.1, 12).count("\n") + 1 if title else 0
+    height = size + 0.3 + (0.13 + 0.215 * lines if title else 0) + 0.2 * bool(note)
+    figure = Figure(title, (size * wide / tall + right + 0.1, height),
+                    alt or f"Windows on an image: {', '.join(boxes)}", note)
+    axes = figure.panel(left=0.1, right=right, bottom=0.03, top=0.05)
+    axes.imshow(picture, aspect="auto", interpolation="nearest" if tall < size * DPI else "antialiased")
+    axes.set_axis_off()
+    axes.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5))
+    shades = matplotlib.colormaps["plasma"](np.linspace(0.92, 0.25, len(boxes)) if len(boxes) > 1 else [0.85])
+    ends = []
+    for (name, side), shade in zip(boxes.items(), shades, strict=True):
+        x0, y0 = column - side / 2, row - side / 2  # pixel i spans i - 0.5 to i + 0.5
+        x0, y0 = (x0, y0) if side % 2 else (x0 - 0.5, y0 - 0.5)
+        x1, y1 = min(x0 + side, wide - 0.5), min(y0 + side, tall - 0.5)
+        x0, y0 = max(x0, -0.5), max(y0, -0.5)
+        for line, edge in ((3.4, "white"), (2, shade)):
+            axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, linewidth=line, edgecolor=edge,
+                                     joinstyle="miter"))
+        ends.append((x1, y0, words[name], tuple(shade[:3])))
+    end_labels(axes, ends)
+    return figure

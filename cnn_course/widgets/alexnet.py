@@ -1,0 +1,441 @@
+"""Explorers of notebook 02: AlexNet's first filters, activations, groups (Krizhevsky et al. 2012)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.collections import LineCollection
+
+from cnn_course import anatomy, plots
+from cnn_course.widgets.convolution import make_kernel
+from cnn_course.widgets.explorer import Explorer, choice, slider, steps
+from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
+
+BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
+CHANNELS = 96  # kernels in AlexNet's first layer
+
+
+# ------------------------------------------------------------------------------------------------- first layer
+@lru_cache
+def alexnet_after_conv1():
+    """Name -> (parameters, multiply-adds) of AlexNet's other seven layers, on two GPUs as published (section 3.5)."""
+    layers = {}
+    for name, channels, out, kernel, side, groups in (
+        ("conv2", 96, 256, 5, 27, 2),
+        ("conv3", 256, 384, 3, 13, 1),
+        ("conv4", 384, 384, 3, 13, 2),
+        ("conv5", 384, 256, 3, 13, 2),
+    ):
+        layers[name] = (
+            anatomy.conv_parameters(channels, out, kernel, groups),
+            anatomy.conv_macs(channels, out, kernel, side, groups),
+        )
+    for name, inputs, outputs in (("fc6", 256 * 6 * 6, 4096), ("fc7", 4096, 4096), ("fc8", 4096, 1000)):
+        layers[name] = (anatomy.linear_parameters(inputs, outputs), anatomy.linear_macs(inputs, outputs))
+    return layers
+
+
+@dataclass(frozen=True)
+class FirstFilter:
+    """AlexNet's first layer with another kernel and stride. Sizes in pixels."""
+
+    kernel: int
+    stride: int
+    pictures: tuple  # uint8 (3, H, W): the photograph, the small image
+    maps: tuple  # the answer of one vertical-edge filter to each, (out, out)
+    parameters: int  # of the 96 kernels and their biases
+    macs: int  # multiply-adds on the photograph
+    small_macs: int  # on the small image
+
+    @property
+    def sizes(self):
+        """((photograph side, map side), (small image side, map side))."""
+        return tuple(
+            (picture.shape[-1], output.shape[-1]) for picture, output in zip(self.pictures, self.maps)
+        )
+
+    @property
+    def shares(self):
+        """Layer name -> (share of AlexNet's parameters, share of its multiply-adds), conv1 first."""
+        layers = {"conv1": (self.parameters, self.macs), **alexnet_after_conv1()}
+        sums = [sum(column) for column in zip(*layers.values())]
+        return {name: (counts[0] / sums[0], counts[1] / sums[1]) for name, counts in layers.items()}
+
+
+def compute_first_filter(photograph, small, kernel=11, stride=4):
+    """The first layer with kernel x kernel filters and no padding. Images: uint8 (3, H, W).
+
+    Raises ValueError where the window does not fit into an image.
+    """
+    outputs = [anatomy.output_size(image.shape[-1], kernel, stride) for image in (photograph, small)]
+    weights = make_kernel("edge", kernel)[None, None]
+    maps = [
+        F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0]
+        for image in (photograph, small)
+    ]
+    return FirstFilter(
+        kernel, stride, (photograph, small), tuple(maps), anatomy.conv_parameters(3, CHANNELS, kernel),
+        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs),
+    )  # fmt: skip
+
+
+def describe_first_filter(result):
+    """One sentence."""
+    r = result
+    (large, large_map), (small, small_map) = r.sizes
+    parameters, macs = r.shares["conv1"]
+    return (
+        f"{CHANNELS} kernels of {r.kernel}x{r.kernel} at stride {r.stride} turn a {large}x{large} photograph into "
+        f"{large_map}x{large_map} maps and a {small}x{small} image into {small_map}x{small_map}; they are "
+        f"{r.parameters:,} parameters ({parameters * 100:.1g}% of AlexNet) but {r.macs / 1e6:,.0f} million multiply-adds on the "
+        f"photograph ({macs:.1%})."
+    )
+
+
+@plots.styled
+def draw_first_filter(result):
+    """Both images with the window and what one filter keeps of them; the first layer's share of AlexNet."""
+    r = result
+    figure = plots.Figure(figsize=(8.6, 4.5), alt=describe_first_filter(r))
+    sheet = figure.sheet()
+    for row, (picture, output) in enumerate(zip(r.pictures, r.maps, strict=True)):
+        size, out = r.sizes[row]
+        top = 4.15 - 2.2 * row
+        title = f"{size}×{size}, window {r.kernel}×{r.kernel}"
+        image = Picture(sheet, 0.1, top, 1.85, picture, title, interpolation="antialiased")
+        image.box(out // 2 * r.stride, out // 2 * r.stride, r.kernel, ORANGE)
+        limit = float(output.abs().max())
+        scale = {"cmap": "gray", "vmin": -limit, "vmax": limit}
+        Picture(sheet, 2.55, top, 1.85, output, f"one map of {CHANNELS}: {out}×{out}", **scale)
+
+    axes = panel(figure, (0.62, 0.13, 0.37, 0.75), "dark: multiply-adds, pale: parameters")
+    shares = r.shares
+    y = np.arange(len(shares))
+    parameters, macs = (np.array([share[i] for share in shares.values()]) * 100 for i in (0, 1))
+    colours = [ORANGE] + [GREY] * (len(shares) - 1)
+    axes.barh(y - 0.2, macs, 0.38, color=colours)
+    axes.barh(y + 0.2, parameters, 0.38, color=colours, alpha=0.45)
+    for i in y:
+        axes.text(macs[i] + 1, i - 0.2, f"{macs[i]:.0f}%", va="center", fontsize=9)
+        few = f"{parameters[i]:.1g}%" if parameters[i] < 0.5 else f"{parameters[i]:.0f}%"
+        axes.text(parameters[i] + 1, i + 0.2, few, va="center", fontsize=9)
+    axes.set_yticks(y, list(shares))
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 78), xticks=range(0, 80, 20))
+    axes.set_xlabel("share of AlexNet (%)")
+    return figure
+
+
+def first_filter(cifar=None):
+    """Explorer: the kernel and stride of AlexNet's first layer, on a photograph and on a small image.
+
+    cifar: a data.Cifar10 that lends its first test image; the photograph, shrunk, where none is given.
+    """
+    from cnn_course import data
+
+    photograph = data.photograph(227)
+    small = data.photograph(32) if cifar is None else cifar.test.images[0]
+    controls = {"kernel": slider("Kernel (pixels)", 11, 3, 11), "stride": slider("Stride (pixels)", 4, 1, 6)}
+    return Explorer(
+        controls,
+        lambda **settings: compute_first_filter(photograph, small, **settings),
+        draw_first_filter,
+        describe_first_filter,
+    )
+
+
+# -------------------------------------------------------------------------------------------------- activation
+FUNCTIONS = {
+    "ReLU": F.relu,
+    "leaky ReLU": lambda x: F.leaky_relu(x, 0.1),
+    "GELU": F.gelu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
+SPREADS = {  # variance of a weight in a layer of n inputs
+    "He, 2/n": lambda n: (2 / n) ** 0.5,
+    "Glorot, 1/n": lambda n: (1 / n) ** 0.5,
+    "AlexNet, 0.01²": lambda n: 0.01,
+}
+UNITS, EXAMPLES, DEEPEST = 128, 32, 50
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function, its gradient, and what a stack of layers does to a gradient."""
+
+    function: str
+    x: float
+    depth: int
+    start: str
+    grid: torch.Tensor  # (P,) inputs
+    values: torch.Tensor  # (P,) the function there
+    slopes: torch.Tensor  # (P,) its gradient there
+    value: float  # at x
+    slope: float  # at x
+    gradients: dict  # function name -> (depth,) gradient norm at each layer's input sum, 1 at the last layer
+
+
+def _value_and_slope(function, x):
+    x = x.clone().requires_grad_()
+    y = function(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    return y.detach(), slope
+
+
+@lru_cache
+def _numbers():
+    """Standard normal (DEEPEST + 2, UNITS, UNITS) from numpy's frozen stream: the same on every machine."""
+    return torch.from_numpy(np.random.RandomState(0).standard_normal((DEEPEST + 2, UNITS, UNITS)))
+
+
+@lru_cache(maxsize=512)
+def _gradient_norms(name, depth, start):
+    """Norm of the gradient at the input sums of layer 1 to `depth`, divided by the last one."""
+    numbers, spread = _numbers(), SPREADS[start](UNITS)
+    signal, gradient = numbers[-2, :EXAMPLES], numbers[-1, :EXAMPLES]
+    sums = []
+    for weights in numbers[:depth] * spread:
+        total = (signal @ weights).requires_grad_()
+        sums.append((total, weights))
+        signal = FUNCTIONS[name](total).detach()
+    norms = []
+    for total, weights in reversed(sums):  # backpropagation, a layer at a time
+        (gradient,) = torch.autograd.grad(FUNCTIONS[name](total), total, gradient)
+        norms.append(gradient.norm())
+        gradient = gradient @ weights.T
+    norms = torch.stack(norms[::-1])
+    return norms / norms[-1]
+
+
+def compute_activation(function="ReLU", x=1.0, depth=20, start="He, 2/n"):
+    """An activation function and the gradient that reaches layer 1 of a random stack of `depth` dense layers.
+
+    Each layer has 128 units and no biases; weights are normal with the spread that `start` names. The gradient is
+    measured at each layer's input sums. Raises ValueError for an unknown name or a depth outside 2 to DEEPEST.
+    """
+    for value, known in ((function, FUNCTIONS), (start, SPREADS)):
+        if value not in known:
+            raise ValueError(f"{value!r} is unknown; choose one of {', '.join(known)}")
+    if not 2 <= depth <= DEEPEST:
+        raise ValueError(f"depth is {depth}; choose 2 to {DEEPEST} layers")
+    grid = torch.linspace(-5, 5, 201)
+    values, slopes = _value_and_slope(FUNCTIONS[function], grid)
+    value, slope = _value_and_slope(FUNCTIONS[function], torch.tensor(float(x)))
+    gradients = {name: _gradient_norms(name, depth, start) for name in FUNCTIONS}
+    return Activation(function, x, depth, start, grid, values, slopes, float(value), float(slope), gradients)
+
+
+def _in_words(ratio):
+    """How much of the gradient arrives: 0.00012 -> 'about 1/8,000 of the gradient'."""
+    if ratio < 1e-6:
+        return f"about 10^{np.log10(ratio):.0f} of the gradient"
+    if ratio < 0.01:
+        rounded = float(f"{1 / ratio:.1g}")
+        return f"about 1/{rounded:,.0f} of the gradient"
+    return f"{ratio:.0%} of the gradient" if ratio < 2 else f"{float(f'{ratio:.2g}'):,.0f} times the gradient"
+
+
+def describe_activation(result):
+    """One sentence."""
+    r = result
+    ratio = float(r.gradients[r.function][0])
+    author, variance = r.start.split(", ")
+    lost = "" if ratio > 0.01 else ", so the first layers hardly learn" if ratio > 1e-6 else ", so they cannot learn"
+    return (
+        f"At x = {r.x:.1f} the gradient of {r.function} is {r.slope:.2f}; through {r.depth} random layers, weights of "
+        f"variance {variance} ({author}), {_in_words(ratio)} reaches layer 1{lost}."
+    ).replace("-", "−")
+
+
+@plots.styled
+def draw_activation(result):
+    """Function and gradient; gradient norm by layer for every function."""
+    r = result
+    figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_activation(r))
+    axes = panel(figure, (0.06, 0.16, 0.38, 0.74), r.function)
+    axes.axhline(0, color="0.8", linewidth=0.8)
+    axes.axvline(0, color="0.8", linewidth=0.8)
+    axes.plot(r.grid, r.values, color=BLUE, linewidth=2.2)
+    axes.plot(r.grid, r.slopes, color=ORANGE, linewidth=2.2)
+    axes.plot([r.x], [r.value], "o", color=BLUE)
+    axes.plot([r.x], [r.slope], "o", color=ORANGE)
+    axes.set(xlim=(-5, 5), ylim=(-1.5, 3), xticks=range(-4, 5, 2), yticks=range(-1, 4))
+    axes.set_xlabel("x, the sum that enters the unit")
+    axes.text(-4.8, 2.65, "function", color=BLUE, fontsize=11)
+    axes.text(-4.8, 2.25, "gradient", color=ORANGE, fontsize=11)
+
+    axes = panel(figure, (0.54, 0.16, 0.34, 0.74), "gradient norm, last layer = 1")
+    layers = np.arange(1, r.depth + 1)
+    # Logarithms on a plain axis: matplotlib's log axis would take another 40 ms.
+    powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
+    for name, power in powers.items():
+        chosen = name == r.function
+        axes.plot(layers, power, "-", color=ORANGE if chosen else GREY,
+                  linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2)  # fmt: skip
+    low = min(-2.0, min(power.min() for power in powers.values()))
+    high = max(2.0, max(power.max() for power in powers.values()))
+    axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
+    ticks = power_ticks(low, high)
+    axes.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
+    axes.set_xlim(r.depth + 0.02 * r.depth, 1 - 0.02 * r.depth)  # the gradient travels from the last layer to the first
+    axes.set_xticks(sorted({1, r.depth, *range(10, r.depth - 3, 10)}))
+    axes.set_xlabel("layer (the gradient arrives from the left)")
+    _labels_at_right(axes, {name: float(power[0]) for name, power in powers.items()}, r.function)
+    return figure
+
+
+def power_ticks(low, high, most=6):
+    """Whole numbers from low to high, at most `most` of them, evenly spaced and through 0."""
+    low, high = int(np.ceil(low)), int(np.floor(high))
+    step = max(1, -(-(high - low) // (most - 1)))
+    return [tick for tick in range(low - low % step, high + 1, step) if tick >= low]
+
+
+def power_of_ten(power):
+    """-4 -> '10⁻⁴'."""
+    return "1" if power == 0 else "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _labels_at_right(axes, values, chosen, gap=0.075):
+    """Name each line at its right end, labels kept apart."""
+    low, high = axes.get_ylim()
+    places = {name: (value - low) / (high - low) for name, value in values.items()}
+    order = sorted(places, key=places.get)
+    up, down = [places[order[0]]], [places[order[-1]]]
+    for below, above in zip(order[1:], order[-2::-1], strict=True):
+        up.append(max(places[below], up[-1] + gap))
+        down.append(min(places[above], down[-1] - gap))
+    heights = (np.array(up) + down[::-1]) / 2  # pushed up and pushed down, the mean of both
+    for name, height in zip(order, heights - max(0, heights[-1] - 0.97), strict=True):
+        axes.text(1.03, height, name, transform=axes.transAxes, va="center", fontsize=10,
+                  color=DARK_ORANGE if name == chosen else "0.4", weight="bold" if name == chosen else None)  # fmt: skip
+
+
+def activation():
+    """Explorer: an activation, its gradient, and how much gradient reaches layer 1 of a deep stack."""
+    controls = {
+        "function": choice("Activation", list(FUNCTIONS)),
+        "x": slider("x", 1.0, -5.0, 5.0, 0.1),
+        "depth": slider("Depth (layers)", 20, 2, DEEPEST),
+        "start": choice("Weights' variance", list(SPREADS)),
+    }
+    return Explorer(controls, compute_activation, draw_activation, describe_activation)
+
+
+# ------------------------------------------------------------------------------------------------------ groups
+@dataclass(frozen=True)
+class Groups:
+    """A grouped convolution beside the same one without groups."""
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    groups: int
+    parameters: int  # with biases
+    ungrouped: int
+    curve: dict  # every possible number of groups -> parameters
+
+    @property
+    def seen(self):
+        """Input channels that one filter sees."""
+        return self.in_channels // self.groups
+
+
+def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
+    """Parameters of a grouped convolution. Raises ValueError where the groups cannot share the channels equally."""
+    parameters = anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
+    possible = [g for g in range(1, in_channels + 1) if in_channels % g == 0 and out_channels % g == 0]
+    curve = {g: anatomy.conv_parameters(in_channels, out_channels, kernel, g) for g in possible}
+    return Groups(in_channels, out_channels, kernel, groups, parameters, curve[1], curve)
+
+
+def describe_groups(result):
+    """One sentence."""
+    r = result
+    if r.groups == 1:
+        return (
+            f"Without groups each of the {r.out_channels} filters sees all {r.in_channels} channels: "
+            f"{r.parameters:,} parameters."
+        )
+    each = "one channel" if r.seen == 1 else f"{r.seen} of the {r.in_channels} channels"
+    name = " (a depthwise convolution)" if r.groups == r.in_channels else ""
+    return (
+        f"With {r.groups} groups each of the {r.out_channels} filters sees {each}{name}: {r.parameters:,} parameters "
+        f"instead of {r.ungrouped:,}, and 1/{r.groups} of the multiply-adds."
+    )
+
+
+@plots.styled
+def draw_groups(result):
+    """Which filter sees which channel, and parameters against groups."""
+    r = result
+    figure = plots.Figure(figsize=(8.6, 3.8), alt=describe_groups(r))
+    _wires(panel(figure, (0.02, 0.1, 0.24, 0.76), f"{r.in_channels} channels → {r.out_channels} filters"), r)
+    axes = panel(figure, (0.34, 0.16, 0.24, 0.7), "blue: filter sees channel")
+    sees = np.kron(np.eye(r.groups), np.ones((r.out_channels // r.groups, r.seen)))
+    axes.imshow(sees, cmap="Blues", vmin=0, vmax=1.3, aspect="auto", interpolation="nearest")
+    axes.set_xlabel("input channel")
+    axes.set_ylabel("filter", labelpad=-8)
+    axes.set_xticks([0, r.in_channels - 1], [1, r.in_channels])
+    axes.set_yticks([0, r.out_channels - 1], [1, r.out_channels])
+    axes = panel(figure, (0.7, 0.16, 0.285, 0.7), "parameters")
+    # Logarithms on plain axes: matplotlib's log axes would take another 40 ms.
+    x, y = np.log2(list(r.curve)), np.log10(list(r.curve.values()))
+    axes.plot(x, y, "o-", color=GREY, markersize=4)
+    here = np.log2(r.groups), np.log10(r.parameters)
+    axes.plot(*here, "o", color=ORANGE, markersize=9)
+    axes.annotate(f"{r.parameters:,}", here, (8, 8), textcoords="offset points", color=DARK_ORANGE, fontsize=11)
+    ticks = _few(list(r.curve))
+    axes.set_xticks(np.log2(ticks), ticks)
+    axes.set_xlim(-0.3, x[-1] * 1.1 + 2.4)
+    bottom, top = np.floor(y.min()), np.ceil(y.max() + 0.1)
+    axes.set_ylim(bottom, top)
+    axes.set_yticks(ticks := power_ticks(bottom, top), [f"{10**tick:,}" for tick in ticks])
+    axes.set_xlabel("groups")
+    return figure
+
+
+def _few(numbers):
+    """At most five of the numbers, the first and the last among them."""
+    return numbers if len(numbers) <= 5 else [numbers[round(i * (len(numbers) - 1) / 4)] for i in range(5)]
+
+
+def _wires(axes, r):
+    """Up to 16 dots a side, each standing for equally many channels, and a line from channel to filter."""
+    left, right = min(r.in_channels, 16), min(r.out_channels, 16)
+    from_group = np.arange(left) * r.groups // left
+    to_group = np.arange(right) * r.groups // right
+    y_left, y_right = 1 - (np.arange(left) + 0.5) / left, 1 - (np.arange(right) + 0.5) / right
+    lines = [
+        ((0, y_left[i]), (1, y_right[j]))
+        for i in range(left)
+        for j in range(right)
+        if from_group[i] == to_group[j] or (r.groups > 16 and i * right == j * left)
+    ]
+    axes.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
+    axes.plot(np.zeros(left), y_left, "o", color=BLUE, markersize=6)
+    axes.plot(np.ones(right), y_right, "o", color=BLUE, markersize=6)
+    axes.set_xlim(-0.15, 1.15)
+    axes.set_ylim(0, 1)
+    axes.set_axis_off()
+    if r.in_channels > 16 or r.out_channels > 16:
+        axes.text(0.5, -0.05, f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters",
+                  ha="center", va="top", fontsize=9, color="0.3", transform=axes.transAxes)  # fmt: skip
+
+
+def groups():
+    """Explorer: what splitting a convolution into groups does to its connections and parameters.
+
+    Starts at AlexNet's second layer, split over two GPUs.
+    """
+    channels = [8, 16, 32, 48, 64, 96, 128, 192, 256, 384]
+    controls = {
+        "in_channels": steps("Input channels", channels, 96),
+        "out_channels": steps("Filters", channels, 256),
+        "kernel": slider("Kernel (pixels)", 5, 1, 11),
+        "groups": steps("Groups", [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384], 2),
+    }
+    return Explorer(controls, compute_groups, draw_groups, describe_groups)

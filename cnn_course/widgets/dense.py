@@ -1,0 +1,202 @@
+"""Explorer of notebook 07: a dense block and its transition (Huang et al. 2016, arXiv 1608.06993)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import MaxNLocator
+
+from cnn_course import anatomy, plots
+from cnn_course.plots import INK, tint
+from cnn_course.widgets.boxes import quick_figure
+from cnn_course.widgets.explorer import Explorer, slider, switch
+
+
+@dataclass(frozen=True)
+class DenseCost:
+    """A dense block: channels before and after each layer, parameters of each layer and the transition."""
+
+    growth_rate: int
+    layers: int
+    in_channels: int
+    compression: float
+    bottleneck: bool
+    channels: tuple[int, ...]  # layers + 1 values: what layer l+1 receives
+    exponential: tuple[float, ...]  # the same, if every layer multiplied the channels as the first one does
+    layer_parameters: tuple[int, ...]
+    other_parameters: tuple[int, ...]  # the same with the bottleneck switched
+    transition_parameters: int
+    transition_channels: int
+
+    @property
+    def out_channels(self):
+        return self.channels[-1]
+
+    @property
+    def block_parameters(self):
+        return sum(self.layer_parameters)
+
+    @property
+    def parameters(self):
+        return self.block_parameters + self.transition_parameters
+
+
+def _layer(channels, growth_rate, bottleneck):
+    """BN, ReLU, [1x1 to 4k channels, BN, ReLU,] 3x3 to k channels; a batch norm has two numbers a channel."""
+    norm = 2 * channels
+    if not bottleneck:
+        return norm + anatomy.conv_parameters(channels, growth_rate, 3, bias=False)
+    middle = 4 * growth_rate
+    return (
+        norm
+        + anatomy.conv_parameters(channels, middle, 1, bias=False)
+        + 2 * middle
+        + anatomy.conv_parameters(middle, growth_rate, 3, bias=False)
+    )
+
+
+def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bottleneck=True):
+    """Channels and parameters of a dense block and its transition.
+
+    Layer l receives in_channels + growth_rate (l - 1) channels (section 3); a bottleneck is a 1x1 convolution
+    to 4 growth_rate channels before the 3x3; the transition keeps floor(compression x channels).
+    ValueError: a count below 1, or a compression outside (0, 1].
+    """
+    for name, value in (("growth_rate", growth_rate), ("layers", layers), ("in_channels", in_channels)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    if not 0 < compression <= 1:
+        raise ValueError(f"compression is {compression}; it is a share of the channels: above 0, at most 1")
+    channels = tuple(in_channels + growth_rate * i for i in range(layers + 1))
+    factor = channels[1] / channels[0]
+    kept = int(channels[-1] * compression)
+    if kept < 1:
+        raise ValueError(f"compression is {compression}; of {channels[-1]} channels it leaves none")
+    return DenseCost(
+        growth_rate,
+        layers,
+        in_channels,
+        compression,
+        bottleneck,
+        channels,
+        tuple(in_channels * factor**i for i in range(layers + 1)),
+        tuple(_layer(c, growth_rate, bottleneck) for c in channels[:-1]),
+        tuple(_layer(c, growth_rate, not bottleneck) for c in channels[:-1]),
+        2 * channels[-1] + anatomy.conv_parameters(channels[-1], kept, 1, bias=False),
+        kept,
+    )
+
+
+def describe(result):
+    """The one sentence under the controls."""
+    r = result
+    with_or_without = "without" if r.bottleneck else "with"
+    ratio = sum(r.other_parameters) / r.block_parameters
+    change = f"{ratio:.1f} times as many" if ratio >= 1 else f"{ratio:.0%} of that"
+    return (
+        f"Each layer adds {r.growth_rate} channels, so {_layers(r)} {r.in_channels} to {r.out_channels} in a "
+        f"straight line; the block has {r.block_parameters:,} parameters ({with_or_without} the bottleneck "
+        f"{change}), and the transition keeps {r.transition_channels} channels."
+    )
+
+
+def _layers(result):
+    return "1 layer takes" if result.layers == 1 else f"{result.layers} layers take"
+
+
+def _dress(ax, title, ticks):
+    ax.set_title(title, loc="left", y=1.02)  # with y given, matplotlib need not measure the axes
+    ax.set_xticks(list(ticks), list(ticks.values()))
+    ax.set_xlabel("layer of the block")
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def draw(result):
+    """Left: the channels each layer receives, banded by where they come from. Right: its parameters."""
+    r = result
+    colour, last = plots.FAMILY_COLOURS["DenseNet"], r.layers + 1
+    title = (
+        f"{_layers(r)} {r.in_channels} channels to {r.out_channels}: {r.block_parameters:,} parameters, "
+        f"{r.parameters:,} with the transition"
+    )
+    figure = quick_figure(title, 9.2, 3.7, describe(r))
+    ax, bars = figure.panels(columns=2, widths=(1.15, 1), top=0.25)
+    step = 1 if r.layers <= 8 else 2 if r.layers <= 16 else 5 if r.layers <= 30 else 10
+    ticks = {i: str(i) for i in range(1, last) if i == 1 or i % step == 0}
+    room = {i: name for i, name in ticks.items() if last - i >= 0.08 * last}
+    _dress(ax, f"Channels in: {r.growth_rate} more at every layer", {**room, last: "out"})
+    sources, columns = np.mgrid[0:last, 1 : last + 1]
+    bands = np.ma.masked_where(sources >= columns, sources % 2).astype(float)
+    tones = ListedColormap([tint(colour, 0.75), tint(colour, 0.4)])
+    ax.pcolormesh(np.arange(0.5, last + 1), [0, *r.channels], bands, cmap=tones, vmin=0, vmax=1)
+    top, wide = 1.75 * r.out_channels, max(0.6, 0.1 * last)
+    after = last + 0.5 + 1.2 * wide
+    ax.set(xlim=(0.3, after + 1.5 * wide), ylim=(0, top))
+    ax.stairs([r.transition_channels], [after - wide / 2, after + wide / 2], fill=True, color="#bdbdbd")
+    ax.text(
+        after,
+        r.transition_channels + 0.01 * top,
+        f"{r.transition_channels}\nafter the\ntransition",
+        ha="center",
+        va="bottom",
+        fontsize=9,
+        color=INK,
+        linespacing=1.1,
+    )
+    x = np.arange(1, last + 1)
+    ax.plot(x, r.channels, color=colour, linewidth=2)
+    ax.plot(x, np.minimum(r.exponential, 4 * top), "--", color=INK, linewidth=1.3)
+    ax.text(
+        last + 0.4,
+        r.out_channels + 0.015 * top,
+        str(r.out_channels),
+        ha="right",
+        va="bottom",
+        fontsize=9,
+        color=INK,
+    )
+    leaves = next((i for i, value in enumerate(r.exponential) if value > top), last)
+    factor = f"{r.channels[1] / r.channels[0]:.3f}".rstrip("0").rstrip(".")
+    words = f"dashed: if every layer\nmultiplied them by {factor},\nas the first one does"
+    ax.text(
+        0.03 if leaves > 0.5 * last else 0.45,
+        0.97,
+        words,
+        transform=ax.transAxes,
+        va="top",
+        fontsize=9,
+        color=INK,
+        linespacing=1.15,
+    )
+
+    _dress(bars, "Parameters by layer (thousands)", ticks)
+    edges = np.arange(0.5, last + 0.5)
+    thousands, other = np.array(r.layer_parameters) / 1e3, np.array(r.other_parameters) / 1e3
+    bars.stairs(thousands, edges, fill=True, color=tint(colour, 0.6))
+    bars.stairs(other, edges, color=INK, linewidth=1.2, linestyle="--")
+    high = 1.3 * max(*thousands, *other)
+    bars.set(xlim=(0.3, last - 0.3), ylim=(0, high))
+    bars.text(
+        0.03,
+        0.97,
+        f"dashed: {'without' if r.bottleneck else 'with'} the bottleneck",
+        transform=bars.transAxes,
+        va="top",
+        fontsize=9,
+        color=INK,
+    )
+    return figure
+
+
+def dense_block():
+    """Explorer: growth rate, layers, input and bottleneck of a dense block, and the compression after it."""
+    controls = {
+        "growth_rate": slider("growth rate", 32, 4, 48, 4, tip="channels that every layer adds"),
+        "layers": slider("layers", 24, 1, 48, tip="layers of the block"),
+        "in_channels": slider("channels in", 256, 8, 512, 8, tip="channels before the first layer"),
+        "compression": slider(
+            "compression", 0.5, 0.1, 1.0, 0.1, tip="share of the channels that the transition keeps"
+        ),
+        "bottleneck": switch("1x1 bottleneck", True, tip="a 1x1 to 4 x growth rate before each 3x3"),
+    }
+    return Explorer(controls, dense_cost, draw, describe)

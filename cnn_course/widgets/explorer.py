@@ -1,0 +1,192 @@
+"""Explorer: controls, one sentence that says what they mean, one picture. Every widget of the course is one.
+
+An explorer is three plain functions and some controls:
+
+    compute(**settings) -> result      pure; a ValueError says in words why the settings are impossible
+    draw(result)        -> plots.Figure
+    describe(result)    -> one sentence
+
+Only this file and the thin constructors know about ipywidgets. `slider`, `steps`, `choice`, `switch` and `text` make controls
+that look alike.
+"""
+
+import base64
+import contextlib
+import html
+import sys
+
+import ipywidgets
+
+COMPRESSION = 2  # light: a redraw must answer a slider in a few hundredths of a second
+LABEL, WIDTH = "118px", "322px"  # three controls fit side by side in a notebook cell
+
+
+def slider(label, value, low, high, step=1, tip=""):
+    """A slider from `low` to `high`; whole numbers unless `step` or `value` is a float. Arrow keys move it."""
+    whole = all(isinstance(number, int) for number in (value, low, high, step))
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    return _dress(kind(value=value, min=low, max=high, step=step, description=label, tooltip=tip or label))
+
+
+def steps(label, options, value, tip=""):
+    """A slider over a list of values, such as 8, 16, 32."""
+    return _dress(
+        ipywidgets.SelectionSlider(options=options, value=value, description=label, tooltip=tip or label)
+    )
+
+
+def choice(label, options, value=None, tip=""):
+    """A drop-down list. `options`: values, or pairs (text shown, value)."""
+    first = options[0][1] if isinstance(options[0], tuple) else options[0]
+    value = first if value is None else value
+    return _dress(ipywidgets.Dropdown(options=options, value=value, description=label, tooltip=tip or label))
+
+
+def switch(label, value=False, tip=""):
+    """A tick box."""
+    box = ipywidgets.Checkbox(value=value, description=label, indent=False, tooltip=tip or label)
+    box.layout.width, box.layout.margin = "auto", "2px 24px 2px 8px"
+    return box
+
+
+def text(label, value="", tip=""):
+    """A line to type in; the picture follows every key."""
+    return _dress(ipywidgets.Text(value=value, description=label, tooltip=tip or label))
+
+
+def _dress(control):
+    control.style.description_width = LABEL
+    control.layout.width = WIDTH
+    return control
+
+
+@contextlib.contextmanager
+def _one_thread():
+    """Torch on one thread: on tensors this small a second one costs more than it brings, above all on a busy machine."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class Explorer(ipywidgets.VBox):
+    """A small laboratory bench: move a control, and the sentence and the picture follow.
+
+    controls: name of a setting -> ipywidget with a `value`; compute, draw, describe: see the module.
+    extras: widgets shown after the controls that are no settings (a Play button, say).
+    adjust(controls, result): called after each compute, with None for a refusal; it may change limits or hide controls.
+
+    Settings that `compute` refuses with a ValueError show its words as the sentence; the picture stays as it was.
+    `settings`, `result`, `sentence` and `picture` (PNG bytes) hold what is on show. `set(kernel=5)` moves controls from
+    code, `reset()` goes back to the defaults. Where no widget can be shown (GitHub, nbconvert), the picture and the sentence
+    of the default settings stand in.
+    """
+
+    def __init__(self, controls, compute, draw, describe, *, extras=(), adjust=None):
+        self.controls = dict(controls)
+        self._compute, self._draw, self._describe, self._adjust = compute, draw, describe, adjust
+        self.defaults = self.settings
+        self._busy = False
+        self.result, self.sentence, self.problem = None, "", ""
+        self._words = ipywidgets.HTML(layout=ipywidgets.Layout(margin="2px 8px 6px 8px", min_height="44px"))
+        self._image = ipywidgets.Image(
+            format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain")
+        )
+        self._reset = ipywidgets.Button(
+            description="Reset",
+            tooltip="Back to the settings at first sight",
+            layout=ipywidgets.Layout(width="90px"),
+        )
+        self._reset.on_click(lambda _: self.reset())
+        bench = ipywidgets.Box(
+            [*self.controls.values(), *extras, self._reset],
+            layout=ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center"),
+        )
+        self.redraw()
+        if self.problem:
+            raise ValueError(f"the default settings do not work: {self.problem}")
+        self._first = (self.sentence, self.picture)
+        for control in self.controls.values():
+            control.observe(self._moved, names="value")
+        super().__init__([bench, self._words, self._image])
+
+    @property
+    def settings(self):
+        """The present value of each control, by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def picture(self):
+        """The PNG bytes on show."""
+        return self._image.value
+
+    def set(self, **settings):
+        """Move several controls and redraw once. Raises ValueError for a setting that the explorer does not have."""
+        unknown = sorted(set(settings) - set(self.controls))
+        if unknown:
+            raise ValueError(f"no setting {', '.join(unknown)}; this explorer has {', '.join(self.controls)}")
+        for _ in range(2):  # twice where `adjust` lifts a limit that stood in the way
+            self._busy = True  # several moves, one redraw
+            try:
+                for name, value in settings.items():
+                    self.controls[name].value = value
+            finally:
+                self._busy = False
+            self.redraw()
+            if all(self.controls[name].value == value for name, value in settings.items()):
+                break
+
+    def reset(self):
+        """Back to the default settings."""
+        self.set(**self.defaults)
+
+    def redraw(self):
+        """Compute, say and draw the present settings."""
+        try:
+            with _one_thread():
+                result = self._compute(**self.settings)
+            sentence = self._describe(result)
+        except ValueError as error:
+            self.problem = str(error)
+            self._tune(None)
+            self._say(f"Not possible: {self.problem}", "border-left: 4px solid #de8f05; padding-left: 10px")
+            return
+        self.result, self.sentence, self.problem = result, sentence, ""
+        self._tune(result)
+        self._say(sentence, "border-left: 4px solid #0173b2; padding-left: 10px")
+        # Swapping the bytes of one image: nothing is cleared, so the page never jumps.
+        figure = self._draw(result)
+        width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
+        self._image.value = figure.png(COMPRESSION)
+        self._image.width, self._image.height = str(width), str(height)
+
+    def _tune(self, result):
+        if self._adjust is not None:
+            self._busy = True
+            try:
+                self._adjust(self.controls, result)
+            finally:
+                self._busy = False
+
+    def _moved(self, _change):
+        # A control sends its next value only once this one is answered, so no stale redraw ever waits in a queue.
+        if not self._busy:
+            self.redraw()
+
+    def _say(self, sentence, style):
+        self._words.value = (
+            f'<div style="font-size: 15px; line-height: 1.4; {style}">{html.escape(sentence)}</div>'
+        )
+
+    def _repr_mimebundle_(self, **kwargs):
+        sentence, picture = self._first
+        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle["text/plain"] = sentence
+        bundle["image/png"] = base64.b64encode(picture).decode()
+        return bundle, {"image/png": {"alt": sentence}}

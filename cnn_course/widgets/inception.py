@@ -1,0 +1,212 @@
+"""Explorer of notebook 05: an Inception block (Szegedy et al. 2014, arXiv 1409.4842, figure 2, table 1)."""
+
+from dataclasses import dataclass
+
+from cnn_course import anatomy, plots
+from cnn_course.models.inception import GOOGLENET_BLOCKS
+from cnn_course.plots import GREY, short, tint
+from cnn_course.widgets.boxes import Board
+from cnn_course.widgets.explorer import Explorer, choice, slider, switch
+
+WIDTHS = ("n1", "reduce3", "n3", "reduce5", "n5", "pool")  # as in models.Inception
+LABELS = ("#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5", "pool proj")  # as in table 1
+
+
+def _presets():
+    """Block name -> (channels in, side of the map, the six widths), for GoogLeNet's nine blocks."""
+    presets, channels, size = {}, 192, 28  # what the stem returns for 224x224 images
+    for name, widths in GOOGLENET_BLOCKS.items():
+        if widths == "pool":
+            size //= 2
+        else:
+            presets[name] = (channels, size, widths)
+            channels = widths[0] + widths[2] + widths[4] + widths[5]
+    return presets
+
+
+PRESETS = _presets()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One of four branches: its convolutions as (kernel, channels in, channels out), and their cost."""
+
+    name: str
+    convolutions: tuple[tuple[int, int, int], ...]
+    parameters: int  # weights and biases, as in the paper's network
+    macs: int
+
+    @property
+    def out_channels(self):
+        return self.convolutions[-1][2]
+
+
+@dataclass(frozen=True)
+class InceptionCost:
+    """An Inception block; `branches` is the block as set, `full` the same widths without the reductions."""
+
+    block: str
+    in_channels: int
+    size: int
+    widths: tuple[int, ...]
+    reductions: bool
+    branches: tuple[Branch, ...]
+    reduced: tuple[Branch, ...]
+    full: tuple[Branch, ...]
+
+    @property
+    def out_channels(self):
+        return sum(branch.out_channels for branch in self.branches)
+
+    @property
+    def parameters(self):
+        return sum(branch.parameters for branch in self.branches)
+
+    @property
+    def macs(self):
+        return sum(branch.macs for branch in self.branches)
+
+    @property
+    def parameters_reduced(self):
+        return sum(branch.parameters for branch in self.reduced)
+
+    @property
+    def parameters_full(self):
+        return sum(branch.parameters for branch in self.full)
+
+    @property
+    def is_paper(self):
+        return self.widths == PRESETS[self.block][2]
+
+
+def _branch(name, size, *convolutions):
+    parameters = sum(anatomy.conv_parameters(c_in, c_out, kernel) for kernel, c_in, c_out in convolutions)
+    macs = sum(anatomy.conv_macs(c_in, c_out, kernel, size) for kernel, c_in, c_out in convolutions)
+    return Branch(name, convolutions, parameters, macs)
+
+
+def inception_cost(block="3a", reductions=True, n1=64, reduce3=96, n3=128, reduce5=16, n5=32, pool=32):
+    """Parameters and multiply-adds of an Inception block, branch by branch.
+
+    `block` names the place in GoogLeNet ("3a" to "5b") and so the channels in and the side of the map; the
+    others are the widths of the paper's table 1. Without reductions the 3x3 and the 5x5 read all channels;
+    the projection after the pooling stays, so that both blocks return the same channels.
+    ValueError: an unknown block, or a width below 1.
+    """
+    if block not in PRESETS:
+        raise ValueError(f"block is {block!r}; GoogLeNet has the blocks {', '.join(PRESETS)}")
+    widths = (n1, reduce3, n3, reduce5, n5, pool)
+    for name, width in zip(WIDTHS, widths, strict=True):
+        if width < 1:
+            raise ValueError(f"{name} is {width}; a branch needs at least 1 channel")
+    c, size, _ = PRESETS[block]
+    first, last = _branch("1x1", size, (1, c, n1)), _branch("pool", size, (1, c, pool))
+    middle = (
+        _branch("3x3", size, (1, c, reduce3), (3, reduce3, n3)),
+        _branch("5x5", size, (1, c, reduce5), (5, reduce5, n5)),
+    )
+    middle_full = (_branch("3x3", size, (3, c, n3)), _branch("5x5", size, (5, c, n5)))
+    reduced, full = (first, *middle, last), (first, *middle_full, last)
+    return InceptionCost(block, c, size, widths, reductions, reduced if reductions else full, reduced, full)
+
+
+def describe(result):
+    """The one sentence under the controls."""
+    r = result
+    where = f"Block {r.block}" if r.is_paper else f"With your widths in place of {r.block}'s, the block"
+    ratio = r.parameters_reduced / r.parameters_full
+    if not r.reductions:
+        verb = "has" if r.is_paper else "without 1x1 reductions has"
+        where += " without its 1x1 reductions" if r.is_paper else ""
+        return (
+            f"{where} {verb} {r.parameters_full:,} parameters, {1 / ratio:.1f} times as many as with them "
+            f"({r.parameters_reduced:,}), for the same {r.out_channels} channels out."
+        )
+    if ratio >= 1:
+        return (
+            f"{where} is larger with its 1x1 reductions than without: {r.parameters_reduced:,} parameters "
+            f"against {r.parameters_full:,}, because the reductions are too wide to save anything."
+        )
+    return (
+        f"{where} needs {r.parameters_reduced:,} parameters; without the 1x1 reductions it would need "
+        f"{r.parameters_full:,}, so they leave {ratio:.0%} of them."
+    )
+
+
+def draw(result):
+    """The block from left to right, and beside each branch what it costs. Returns a plots.Figure."""
+    r = result
+    colour = plots.FAMILY_COLOURS["GoogLeNet"]
+    shades = [tint(colour, share) for share in (0.25, 0.45, 0.7, 0.15)]
+    rows = (3.0, 2.32, 1.64, 0.96)
+    place = f"block {r.block}" if r.is_paper else f"a block of yours in the place of {r.block}"
+    title = f"GoogLeNet, {place}: {r.parameters:,} parameters and {short(r.macs)} multiply-adds"
+    board = Board(9.2, 3.8, title, alt=describe(r))
+    board.text(0.1, 1.98, f"{r.in_channels}\nchannels\n{r.size}x{r.size}", ha="left")
+    board.line((0.85, rows[-1]), (0.85, rows[0]), width=0.04)
+    top, tall, bars = 3.3, 2.7, 5.2
+    other = r.full if r.reductions else r.reduced
+    scale = 2.2 / max(branch.parameters for branch in (*r.branches, *other))
+    for branch, rival, y, shade in zip(r.branches, other, rows, shades, strict=True):
+        steps = [(f"{kernel}x{kernel}", 0.6, shade, c_out) for kernel, _, c_out in branch.convolutions]
+        if branch.name == "pool":  # the pooling keeps the channels
+            steps.insert(0, ("3x3\nmax pool", 0.84, "#e6e6e6", r.in_channels))
+        places = (1.55, 3.0) if len(steps) == 2 else (2.28,)
+        left, carried = 0.85, ""
+        for (name, wide, fill, c_out), place in zip(steps, places, strict=True):
+            board.arrow((left, y), (place - wide / 2, y), label=carried)
+            board.box(place, y, name, wide, 0.4, fill)
+            left, carried = place + wide / 2, c_out
+        height = tall * branch.out_channels / r.out_channels
+        board.text(3.58, y + 0.06, str(carried), size=9, va="bottom")
+        board.arrow((left, y), (3.75, y), (4.2, top - height / 2))
+        board.bar(4.2, top - height, 0.28, height, shade)
+        top -= height
+        board.bar(bars, y - 0.19, branch.parameters * scale, 0.38, shade)
+        if rival.parameters != branch.parameters:
+            board.bar(bars, y - 0.19, rival.parameters * scale, 0.38, edge=GREY, dashed=True)
+        end = bars + max(branch.parameters, rival.parameters) * scale
+        board.text(
+            end + 0.1,
+            y,
+            f"{branch.parameters:,} parameters\n{short(branch.macs)} multiply-adds",
+            ha="left",
+            size=9,
+            linespacing=1.25,
+        )
+    board.text(
+        4.34, top - 0.08, f"{r.out_channels} channels,\nconcatenated", va="top", size=9, linespacing=1.2
+    )
+    board.text(
+        bars,
+        top - 0.08,
+        f"dashed: {'without' if r.reductions else 'with'} the 1x1 reductions",
+        ha="left",
+        va="top",
+        size=9,
+        colour=GREY,
+    )
+    return board.figure
+
+
+def inception_block():
+    """Explorer: the widths of an Inception block in GoogLeNet's nine places, with or without reductions."""
+    widths = {
+        name: slider(label, width, 8, most, 8, tip=f"channels of {label}")
+        for name, label, width, most in zip(
+            WIDTHS, LABELS, PRESETS["3a"][2], (384, 192, 384, 96, 192, 192), strict=True
+        )
+    }
+    block = choice("GoogLeNet block", list(PRESETS), tip="the place in GoogLeNet; sets the paper's widths")
+    reductions = switch("1x1 reductions", True, tip="1x1 convolutions before the 3x3 and the 5x5")
+    explorer = None
+
+    def fill(change):  # the explorer looks away while the six sliders move, then redraws once
+        busy, explorer._busy = explorer._busy, True
+        for name, width in zip(WIDTHS, PRESETS[change["new"]][2], strict=True):
+            widths[name].value = width
+        explorer._busy = busy
+
+    block.observe(fill, names="value")  # before the explorer's own observer
+    explorer = Explorer({"block": block, "reductions": reductions, **widths}, inception_cost, draw, describe)
+    return explorer

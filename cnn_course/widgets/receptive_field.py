@@ -1,0 +1,265 @@
+"""Explorer of notebook 03: how many pixels does one value see? Theory, and the gradient's answer (Luo et al. 2016)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from cnn_course import anatomy, plots
+from cnn_course.widgets.explorer import Explorer, choice, slider, steps
+from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
+
+BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
+OWN = "own layers"
+BUDGET = 600_000  # of work for a redraw
+CHANNELS, EXAMPLES = 6, 4  # of the random stacks whose gradients are taken
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The window that one value of a stack depends on. Sizes in input pixels."""
+
+    name: str  # OWN, or a model of the course
+    kernel: int
+    depth: int
+    stride: int
+    pooling: int
+    image: torch.Tensor  # uint8 (3, H, W)
+    sizes: tuple  # receptive field after each layer; in a model, the largest so far after each operation
+    field: (
+        torch.Tensor
+    )  # (S, S) size of the gradient that each pixel gets, the largest 1; S = min(theory, picture side)
+    inner: int  # side of the smallest centred square that holds half of the squared gradient
+    channels: int
+    parameters: int  # weights of the stack's convolutions, `channels` in and out
+    one_kernel: int  # weights of a single kernel with the same window
+
+    @property
+    def size(self):
+        """The theoretical receptive field."""
+        return self.sizes[-1]
+
+    @property
+    def side(self):
+        """Pixels on a side of the input: the picture, or what the model takes."""
+        return self.image.shape[-1] if self.name == OWN else len(self.field)
+
+
+def layers(kernel, depth, stride=1, pooling=0):
+    """`depth` convolutions, the first with `stride`, and a 2x2 pooling after every `pooling` of them (0: none)."""
+    stack = []
+    for i in range(depth):
+        stack.append(anatomy.conv(kernel, stride if i == 0 else 1))
+        if pooling and (i + 1) % pooling == 0:
+            stack.append(anatomy.pool(2))
+    return stack
+
+
+@lru_cache(maxsize=256)
+def effective_field(stack, side):
+    """(S, S) root mean square gradient of one output value by input pixel; S = min(receptive field, side).
+
+    stack: tuple of anatomy.Layer, in which 2x2 with stride 2 is a maximum pooling. Random weights (He et al. 2015) and
+    inputs from a fixed seed, ReLU between convolutions. Where the field is larger than `side`, borders are padded and the
+    middle value is asked.
+    """
+    size = anatomy.receptive_field(stack)
+    canvas = min(size, side)
+    work, out = 0, canvas
+    for layer in stack:
+        out = out // layer.stride if canvas < size else (out - layer.kernel) // layer.stride + 1
+        work += out**2 * layer.kernel**2
+    nets = max(1, min(16, BUDGET // max(work, 1)))  # random stacks, side by side
+    source = np.random.RandomState(0)  # numpy's frozen stream: the same numbers on every machine
+
+    def normal(*shape):
+        return torch.from_numpy(source.standard_normal(shape)).float()
+
+    x = normal(EXAMPLES, nets * CHANNELS, canvas, canvas).requires_grad_()
+    signal = x
+    for i, layer in enumerate(stack):
+        if layer == anatomy.pool(2):
+            signal = F.max_pool2d(signal, 2, ceil_mode=canvas < size)
+            continue
+        spread = (2 / (CHANNELS * layer.kernel**2)) ** 0.5
+        weights = spread * normal(nets * CHANNELS, CHANNELS, layer.kernel, layer.kernel)
+        padding = layer.kernel // 2 if canvas < size else 0
+        signal = F.conv2d(signal, weights, stride=layer.stride, padding=padding, groups=nets)
+        signal = signal.relu() if i < len(stack) - 1 else signal
+    middle = _middle(signal)
+    (gradient,) = torch.autograd.grad((middle * normal(*middle.shape)).sum(), x)
+    return _normed(gradient)
+
+
+def _middle(maps):
+    """(N, C) of (N, C, H, W): the middle value; where a side is even, the examples take turns with the middle ones."""
+    n = torch.arange(len(maps))
+    height, width = maps.shape[2:]
+    return maps[n, :, (height - 1 + n % 2) // 2, (width - 1 + n // 2 % 2) // 2]
+
+
+def _normed(gradient):
+    field = gradient.double().square().mean((0, 1)).sqrt()
+    return (field / field.max().clamp(min=1e-30)).float()
+
+
+def inner_side(field, share=0.5):
+    """Side of the smallest centred square that holds `share` of the squared gradient."""
+    energy = field.double().square()
+    side = energy.shape[0]
+    for cut in range((side - 1) // 2, -1, -1):
+        if energy[cut : side - cut, cut : side - cut].sum() >= share * energy.sum():
+            return side - 2 * cut
+    return side
+
+
+def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=128):
+    """The field of a stack of equal layers, or of a model of the course. image: uint8 (3, H, W), only drawn upon.
+
+    Raises ValueError for an unknown name or a kernel, depth or stride below 1.
+    """
+    side = image.shape[-1]
+    if name != OWN:
+        sizes, field = model_field(name)
+        return ReceptiveField(name, 0, len(sizes), 0, 0, image, sizes, field, inner_side(field), 0, 0, 0)
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; a stack has at least 1 layer")
+    stack = tuple(layers(kernel, depth, stride, pooling))
+    sizes = tuple(anatomy.receptive_field(stack[: i + 1]) for i in range(len(stack)))
+    field = effective_field(stack, side)
+    weights = depth * anatomy.conv_parameters(channels, channels, kernel, bias=False)
+    one = anatomy.conv_parameters(channels, channels, sizes[-1], bias=False)
+    return ReceptiveField(
+        OWN, kernel, depth, stride, pooling, image, sizes, field, inner_side(field), channels, weights, one
+    )
+
+
+class _LastMap(torch.fx.Interpreter):
+    """Runs a network and keeps the last result that still has rows and columns."""
+
+    def run_node(self, node):
+        result = super().run_node(node)
+        if torch.is_tensor(result) and result.ndim == 4 and min(result.shape[2:]) > 1:
+            self.last = result
+        return result
+
+
+@lru_cache
+def model_field(name):
+    """(receptive field after each operation, field as in `effective_field`) of a model of the course, with random weights."""
+    from cnn_course import models
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = models.build(name)
+        x = torch.randn(8, *net.input_shape).requires_grad_()
+        for module in net.modules():  # batch norm at work, dropout off
+            module.train("Dropout" not in type(module).__name__)
+        run = _LastMap(torch.fx.symbolic_trace(net))
+        run.run(x)
+        middle = _middle(run.last)
+        (gradient,) = torch.autograd.grad((middle * torch.randn(middle.shape)).sum(), x)
+    table = anatomy.trace(net)
+    table = table[table["receptive_field"].notna()]
+    spatial = [min(int(side) for side in shape.split("x")[1:]) > 1 for shape in table["output"]]
+    return tuple(int(size) for size in table["receptive_field"][spatial].cummax()), _normed(gradient)
+
+
+def describe(result):
+    """One sentence."""
+    r = result
+    window = f"{r.size}x{r.size} pixels"
+    inner = f"half of the squared gradient comes through the middle {r.inner}x{r.inner}"
+    if r.name != OWN:
+        beyond = f", more than the {r.side}x{r.side} of its input" if r.size > r.side else ""
+        return f"One value of the last map of {r.name} sees {window}{beyond}; in a random network {inner}."
+    what = (
+        f"{r.depth} layers of {r.kernel}x{r.kernel}" if r.depth > 1 else f"One layer of {r.kernel}x{r.kernel}"
+    )
+    if r.size > r.side:
+        window += f", more than the picture's {r.side}x{r.side}"
+    if r.stride > 1 or r.pooling:
+        steps = [f"stride {r.stride} first"] * (r.stride > 1)
+        steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * bool(
+            r.pooling
+        )
+        return f"{what}, {' and '.join(steps)}: one value sees {window}; {inner}."
+    if r.depth == 1:
+        return (
+            f"{what}: one value sees {window} at {r.parameters:,} weights ({r.channels} channels); {inner}."
+        )
+    saved = 1 - r.parameters / r.one_kernel
+    than = f"{saved:.0%} fewer" if saved > 0 else "as many" if saved == 0 else f"{-saved:.0%} more"
+    return (
+        f"{what} see {window}, as one {r.size}x{r.size} kernel would, with {than} weights ({r.parameters:,} against "
+        f"{r.one_kernel:,} at {r.channels} channels); {inner}."
+    )
+
+
+@plots.styled
+def draw(result):
+    """The window on the picture, the gradient inside it, and the price (or the growth by layer)."""
+    r = result
+    figure = plots.Figure(figsize=(8.6, 3.7), alt=describe(r))
+    covered = " (all of it)" if r.size > r.side else ""
+    title = f"sees {r.size}×{r.size} pixels{covered}"
+    sheet = figure.sheet()
+    picture = Picture(sheet, 0.1, 3.2, 2.85, r.image, title, BLUE, across=r.side)
+    for size, colour in ((min(r.size, r.side), BLUE), (r.inner, ORANGE)):
+        picture.box((r.side - size) // 2, (r.side - size) // 2, size, colour)
+
+    title, scale = f"gradient: half in {r.inner}×{r.inner}", {"cmap": "viridis", "vmin": 0, "vmax": 1}
+    picture = Picture(sheet, 3.2, 3.2, 2.85, r.field, title, DARK_ORANGE, **scale)
+    corner = (len(r.field) - r.inner) // 2
+    picture.box(corner, corner, r.inner, ORANGE)
+
+    priced = r.name == OWN and r.stride == 1 and not r.pooling
+    unit, name = (1e6, "millions") if r.one_kernel >= 1e7 else (1e3, "thousands")
+    axes = panel(figure, (0.775, 0.15, 0.215, 0.72), f"weights ({name})" if priced else "receptive field (pixels)")
+    if priced:
+        names = [f"{r.depth} × {r.kernel}x{r.kernel}", f"1 × {r.size}x{r.size}"]
+        bars = axes.bar((0, 1), (r.parameters / unit, r.one_kernel / unit), color=[BLUE, GREY], width=0.6)
+        axes.bar_label(bars, [f"{bar.get_height():,.3g}" for bar in bars], fontsize=10)
+        axes.set_xticks((0, 1), [name.replace(" × ", " ×\n") for name in names])
+        axes.set_ylim(0, max(r.parameters, r.one_kernel) / unit * 1.15)
+    else:
+        count = len(r.sizes)
+        axes.plot(range(1, count + 1), r.sizes, "o-", color=BLUE, markersize=4)
+        axes.axhline(r.side, color=GREY, linestyle="--")
+        axes.text(1, r.side, "input", color="0.35", fontsize=10, va="bottom")
+        axes.set_xlim(0.5, max(count, 2) + 0.5)
+        axes.set_xticks(range(1, count + 1, -(-count // 6)))
+        axes.set_ylim(0, max(r.size, r.side) * 1.15)
+        axes.set_xlabel("layer" if r.name == OWN else "layer or operation")
+    return figure
+
+
+def receptive_field(image=None):
+    """Explorer: any stack of layers, or a model of the course: the window in theory and by gradients, and its price.
+
+    image: uint8 (3, H, W), square; the photograph, shrunk, where none is given. It is only drawn upon.
+    """
+    from cnn_course import models
+
+    if image is None:
+        from cnn_course import data
+
+        image = data.photograph(64)
+    controls = {
+        "name": choice("Network", [OWN, *models.COURSE]),
+        "kernel": slider("Kernel (pixels)", 3, 1, 11, 2),
+        "depth": slider("Depth (layers)", 2, 1, 12),
+        "stride": slider("First stride", 1, 1, 4),
+        "pooling": choice(
+            "2x2 pooling", [("none", 0), ("after each layer", 1), ("after every 2", 2), ("after every 3", 3)]
+        ),
+        "channels": steps("Channels", [16, 32, 64, 128, 256, 512], 128),
+    }
+
+    def adjust(controls, result):
+        for name, control in controls.items():
+            control.disabled = name != "name" and controls["name"].value != OWN
+
+    return Explorer(controls, lambda **settings: compute(image, **settings), draw, describe, adjust=adjust)

@@ -1,0 +1,221 @@
+"""Explorer of notebook 06: a residual block (He et al. 2015, arXiv 1512.03385, figures 2 and 5)."""
+
+from dataclasses import dataclass
+
+from cnn_course import anatomy, plots
+from cnn_course.plots import GREY, short, tint
+from cnn_course.widgets.boxes import Board
+from cnn_course.widgets.explorer import Explorer, choice, slider
+
+SHORTCUTS = ("A", "B", "C")
+
+
+@dataclass(frozen=True)
+class Convolution:
+    kernel: int
+    in_channels: int
+    out_channels: int
+    stride: int
+    weights: int  # no biases: batch norm follows each convolution
+    macs: int
+
+
+@dataclass(frozen=True)
+class ResidualCost:
+    """A block: the convolutions of its branch, and its shortcut ("identity", "padding", "projection")."""
+
+    kind: str
+    width: int
+    option: str
+    stride: int
+    size: int
+    layers: tuple[Convolution, ...]
+    shortcut: str
+    projection: Convolution | None
+
+    @property
+    def in_channels(self):
+        return self.layers[0].in_channels
+
+    @property
+    def out_channels(self):
+        return self.layers[-1].out_channels
+
+    @property
+    def out_size(self):
+        return anatomy.output_size(self.size, 3, self.stride, 1)
+
+    @property
+    def weights(self):
+        return sum(layer.weights for layer in self._all())
+
+    @property
+    def macs(self):
+        return sum(layer.macs for layer in self._all())
+
+    @property
+    def parameters(self):
+        """Weights and the two numbers a channel of each batch norm: all that the module holds."""
+        return self.weights + sum(2 * layer.out_channels for layer in self._all())
+
+    @property
+    def name(self):
+        """As the paper names it: basic block of 64 channels, bottleneck 256-64-256."""
+        if self.kind == "bottleneck":
+            return f"bottleneck {self.in_channels}-{self.width}-{self.out_channels}"
+        if self.stride == 2:
+            return f"basic block from {self.in_channels} to {self.width} channels"
+        return f"basic block of {self.width} channels"
+
+    def _all(self):
+        return (*self.layers, self.projection) if self.projection else self.layers
+
+
+def _convolution(kernel, c_in, c_out, stride, size):
+    out = anatomy.output_size(size, kernel, stride, kernel // 2)
+    return Convolution(
+        kernel,
+        c_in,
+        c_out,
+        stride,
+        anatomy.conv_parameters(c_in, c_out, kernel, bias=False),
+        anatomy.conv_macs(c_in, c_out, kernel, out),
+    )
+
+
+def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
+    """Weights and multiply-adds of a residual block.
+
+    `width`: channels of the 3x3 convolutions; a bottleneck returns four times as many. With stride 1 the
+    shapes match; with stride 2 the block receives half the channels it returns, on a map of side `size`.
+    `shortcut`: option A (identity, zeros for the new channels), B (1x1 projection where shapes differ) or C
+    (projection always). ValueError: an unknown kind, shortcut or stride, or a width that cannot be halved.
+    """
+    if kind not in ("basic", "bottleneck"):
+        raise ValueError(f"kind is {kind!r}; it is 'basic' or 'bottleneck'")
+    if shortcut not in SHORTCUTS:
+        raise ValueError(f"shortcut is {shortcut!r}; He et al. name the options A, B and C")
+    if stride not in (1, 2):
+        raise ValueError(f"stride is {stride}; a residual block has stride 1, or 2 where a stage begins")
+    if width < 2 or width % 2:
+        raise ValueError(
+            f"width is {width}; it must be even and at least 2, because stride 2 halves the channels in"
+        )
+    c_out = width if kind == "basic" else 4 * width
+    c_in = c_out // stride
+    if kind == "basic":
+        layers = (_convolution(3, c_in, width, stride, size),)
+        out = anatomy.output_size(size, 3, stride, 1)
+        layers += (_convolution(3, width, width, 1, out),)
+    else:  # the stride sits on the 3x3
+        layers = (_convolution(1, c_in, width, 1, size), _convolution(3, width, width, stride, size))
+        out = anatomy.output_size(size, 3, stride, 1)
+        layers += (_convolution(1, width, c_out, 1, out),)
+    projection = None
+    if shortcut == "C" or (shortcut == "B" and stride == 2):
+        projection = _convolution(1, c_in, c_out, stride, size)
+    path = "projection" if projection else "identity" if stride == 1 else "padding"
+    return ResidualCost(kind, width, shortcut, stride, size, layers, path, projection)
+
+
+def rivals(result):
+    """The paper's argument at this width: basic, bottleneck, and basic as wide as the bottleneck."""
+    settings = (result.option, result.stride, result.size)
+    return (
+        residual_cost("basic", result.width, *settings),
+        residual_cost("bottleneck", result.width, *settings),
+        residual_cost("basic", 4 * result.width, *settings),
+    )
+
+
+def describe(result):
+    """The one sentence under the controls."""
+    r = result
+    cost = f"A {r.name} has {r.weights:,} weights"
+    if r.kind == "bottleneck":
+        basic = rivals(r)[0]
+        times = r.weights / basic.weights
+        cost += f", {times:.2f} times those of a {basic.name}, and carries four times as many channels"
+    if r.projection:
+        share = r.projection.weights / r.weights
+        return f"{cost}; the 1x1 projection on its shortcut holds {share:.0%} of them."
+    if r.shortcut == "padding":
+        return f"{cost}; its shortcut takes every second pixel, fills new channels with zeros and adds none."
+    return f"{cost}; its shortcut is the identity and adds none."
+
+
+def draw(result):
+    """The block with its shortcut, and the weights of three blocks. Returns a plots.Figure."""
+    r = result
+    colour = plots.FAMILY_COLOURS["ResNet"]
+    title = f"{r.name[0].upper()}{r.name[1:]}: {r.weights:,} weights and {short(r.macs)} multiply-adds"
+    board = Board(9.2, 3.3, title, alt=describe(r))
+    y, over, begin, plus, bars = 1.3, 2.3, 0.9, 4.28, 6.2
+    board.text(0.1, y, f"{r.in_channels}\nchannels\n{r.size}x{r.size}", ha="left")
+    places = (1.75, 3.2) if len(r.layers) == 2 else (1.5, 2.47, 3.44)
+    left, carried = begin, ""
+    for layer, x in zip(r.layers, places, strict=True):
+        board.arrow((left, y), (x - 0.32, y), label=carried)
+        name = f"{layer.kernel}x{layer.kernel}" + (f"\nstride {layer.stride}" if layer.stride > 1 else "")
+        board.box(x, y, name, 0.64, 0.46, tint(colour, 0.35 if layer.kernel == 1 else 0.6))
+        board.text(x, y - 0.3, f"{layer.weights:,}", size=9, va="top")
+        left, carried = x + 0.32, layer.out_channels
+    board.text(
+        begin,
+        y - 0.72,
+        "below each box its weights; a batch norm follows each\nconvolution, a ReLU all but the last",
+        size=9,
+        colour=GREY,
+        ha="left",
+        linespacing=1.25,
+    )
+    board.arrow((left, y), (plus - 0.13, y), label=carried)
+    fork = begin + 0.12
+    board.arrow((fork, y), (fork, over), (plus, over), (plus, y + 0.13), width=0.035, colour=colour)
+    middle = (fork + plus) / 2
+    if r.projection:
+        board.box(middle, over, "1x1, stride 2" if r.stride == 2 else "1x1", 1.15, 0.36, tint(colour, 0.35))
+        board.text(middle, over + 0.24, f"projection: {r.projection.weights:,} weights", size=9, va="bottom")
+    else:
+        words = (
+            "identity"
+            if r.shortcut == "identity"
+            else f"every second pixel, {r.out_channels - r.in_channels} channels of zeros"
+        )
+        board.text(middle, over + 0.07, f"{words}: no weights", size=9, va="bottom")
+    board.node(plus, y, "+")
+    board.arrow((plus + 0.13, y), (plus + 0.4, y))
+    board.box(plus + 0.66, y, "ReLU", 0.52, 0.34)
+    board.arrow((plus + 0.92, y), (plus + 1.14, y))
+    board.text(plus + 1.2, y, f"{r.out_channels}\nchannels\n{r.out_size}x{r.out_size}", ha="left", size=9)
+
+    blocks = rivals(r)
+    scale = 2.85 / max(block.weights for block in blocks)
+    for block, place in zip(blocks, (2.55, 1.68, 0.81), strict=True):
+        here = block == r
+        board.bar(bars, place - 0.3, block.weights * scale, 0.26, tint(colour, 0.6) if here else "#e6e6e6")
+        board.text(bars, place + 0.2, block.name, ha="left", weight="bold" if here else "normal")
+        board.text(
+            bars,
+            place + 0.05,
+            f"{block.weights:,} weights, {short(block.macs)} multiply-adds",
+            ha="left",
+            size=9,
+        )
+    return board.figure
+
+
+def residual_block():
+    """Explorer: a basic or a bottleneck block, its width, its stride and its shortcut."""
+    controls = {
+        "kind": choice("block", ["basic", "bottleneck"], tip="two 3x3, or 1x1, 3x3, 1x1"),
+        "width": slider("width (channels)", 64, 16, 512, 16, tip="channels of the 3x3 convolutions"),
+        "shortcut": choice(
+            "shortcut",
+            [("A: zeros for new channels", "A"), ("B: 1x1 where shapes differ", "B"), ("C: 1x1 always", "C")],
+            tip="the paper's options",
+        ),
+        "stride": choice("stride", [1, 2], tip="2 where a stage begins: half the map, twice the channels"),
+        "size": choice("map side (pixels)", [56, 28, 14, 7], tip="side of the map that comes in"),
+    }
+    return Explorer(controls, residual_cost, draw, describe)

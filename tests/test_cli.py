@@ -1,0 +1,141 @@
+"""python -m cnn_course: what it prints, what it returns, what it leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import namedtuple
+
+import pytest
+
+from cnn_course import __main__ as cli
+from cnn_course import data, standin, training
+
+SETTING = os.environ.get("CNN_COURSE_DATA", "")
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch, tmp_path):
+    """No mirrors, an empty cache, no CNN_COURSE_DATA, and a small stand-in."""
+    monkeypatch.setattr(data, "MIRRORS", ())
+    monkeypatch.setattr(data, "ROOM", 0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("CNN_COURSE_DATA", raising=False)
+    small = standin.draw(100, 50)
+    monkeypatch.setattr(standin, "draw", lambda: small)
+    monkeypatch.chdir(tmp_path)
+
+
+def fails(capsys, *arguments):
+    """The one line that a wrong command prints; its exit code has to be 2."""
+    try:
+        code = cli.main([*arguments])
+    except SystemExit as end:
+        code = end.code
+    said = capsys.readouterr().err
+    assert code == 2 and said.count("\n") == 1 and said.startswith("python -m cnn_course"), said
+    return said
+
+
+def test_the_module_lists_its_commands():
+    run = subprocess.run([sys.executable, "-m", "cnn_course"], capture_output=True, text=True)
+    assert run.returncode == 0 and run.stderr == ""
+    for command in ("data ", "train ", "doctor "):
+        assert f"\n    {command}" in run.stdout
+
+
+def test_wrong_commands_are_one_line(capsys):
+    assert "MODEL, --epochs" in fails(capsys, "train")
+    assert "'0'; expected a whole number, 1 or more" in fails(capsys, "train", "lenet5", "--epochs", "0")
+    assert "'many'; expected a whole number" in fails(capsys, "train", "lenet5", "--epochs", "many")
+    assert "'-1'; expected a number above 0" in fails(capsys, "train", "lenet5", "--epochs", "1", "--lr=-1")
+    assert "'nan'" in fails(capsys, "train", "lenet5", "--epochs", "1", "--lr", "nan")
+    assert "'resnet20'" in fails(capsys, "train", "resnt20", "--epochs", "1")
+    assert "invalid choice: 'tain'" in fails(capsys, "tain")
+
+
+def test_train_saves_its_history(capsys, tmp_path):
+    arguments = ("train", "lenet5", "--epochs", "2", "--batch-size", "25", "--lr", "0.01", "--seed", "7")
+    assert cli.main([*arguments, "--save", "history.json"]) == 0
+    saved = json.loads((tmp_path / "history.json").read_text())
+    assert (
+        saved["name"] == "lenet5"
+        and saved["seed"] == 7
+        and saved["source"] == "stand-in"
+        and len(saved["rows"]) == 2
+    )
+    assert training.History.from_json((tmp_path / "history.json").read_text()).rows == saved["rows"]
+    assert [path.name for path in tmp_path.iterdir()] == ["history.json"]
+    assert "not CIFAR-10" in capsys.readouterr().out
+
+
+def test_train_passes_its_settings_on(monkeypatch):
+    seen = {}
+
+    def fit(net, cifar, epochs, recipe, seed, name):
+        seen.update(epochs=epochs, recipe=recipe, seed=seed)
+
+    monkeypatch.setattr(training, "fit", fit)
+    assert (
+        cli.main(["train", "lenet5", "--epochs", "3", "--batch-size", "25", "--lr", "0.5", "--seed", "7"])
+        == 0
+    )
+    assert seen == {"epochs": 3, "recipe": training.Recipe(batch_size=25, lr=0.5), "seed": 7}
+    assert cli.main(["train", "lenet5", "--epochs", "1"]) == 0
+    assert seen == {"epochs": 1, "recipe": training.Recipe(), "seed": 0}
+
+
+def test_train_looks_for_the_folder_before_it_trains(capsys, monkeypatch):
+    monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained first"))
+    said = fails(capsys, "train", "lenet5", "--epochs", "1", "--save", "none/history.json")
+    assert "there is no folder none; make it first" in said
+
+
+def test_data_without_a_network_says_what_to_do(capsys):
+    assert "python -m cnn_course data --from FILE" in fails(capsys, "data")
+
+
+def test_data_from_a_bad_file(capsys, tmp_path):
+    assert "none.tar.gz is not a file" in fails(capsys, "data", "--from", "none.tar.gz")
+    (tmp_path / "cut.tar.gz").write_bytes(b"\x1f\x8b cut short")
+    assert "12 bytes with md5" in fails(capsys, "data", "--from", "cut.tar.gz")
+    assert not list(data.cache_folder().iterdir())
+
+
+def test_data_that_is_there(capsys, monkeypatch):
+    images, labels, test_images, test_labels = standin.draw()
+    cifar = data.Cifar10(data._split(images, labels), data._split(test_images, test_labels))
+    monkeypatch.setattr(data, "read", lambda place: cifar)
+    assert cli.main(["data"]) == 0 and "found in your cache: 100 training images" in capsys.readouterr().out
+
+
+def test_doctor_without_data_says_how_to_get_it(capsys):
+    assert cli.main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    todo = [line for line in lines if line.startswith("TO DO")]
+    assert len(todo) == 1 and "python -m cnn_course data fetches it" in todo[0]
+    assert [line.split()[1] for line in lines if line.startswith("ok")] == [
+        name for name in cli.CHECKS if name != "data"
+    ]
+
+
+def test_doctor_names_what_is_broken(capsys, monkeypatch):
+    monkeypatch.setenv("CNN_COURSE_DATA", "no/such/place")
+    monkeypatch.setattr(data, "ROOM", 400_000_000)
+    monkeypatch.setattr(cli.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(5_000_000))
+    monkeypatch.setitem(cli.CHECKS, "gone", lambda: cli._version("cnn-course-no-such-package"))
+    assert cli.main(["doctor"]) == 1
+    todo = " ".join(line for line in capsys.readouterr().out.splitlines() if line.startswith("TO DO"))
+    assert (
+        "'no/such/place'" in todo
+        and "5 MB free" in todo
+        and "is missing: pip install -r requirements.txt" in todo
+    )
+
+
+@pytest.mark.skipif(not SETTING, reason="CNN_COURSE_DATA is not set")
+def test_doctor_with_data_is_content(capsys, monkeypatch):
+    monkeypatch.setenv("CNN_COURSE_DATA", str(data.named_folder(SETTING)))
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "60,000 images" in said and "All is ready." in said and "TO DO" not in said

@@ -1,0 +1,156 @@
+"""`fit` learns, repeats itself to the bit, keeps what is done, and explains what is wrong."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from cnn_course import data, models, training
+
+FAST = training.Recipe(batch_size=16, lr=0.05, augment=())
+
+
+@pytest.fixture(scope="module")
+def cifar():
+    """Class c has a bright stripe in row 3c, in noise: a tiny network learns that within an epoch or two."""
+    generator = torch.Generator().manual_seed(0)
+
+    def split(n):
+        labels = torch.arange(n) % 10
+        images = torch.randint(0, 100, (n, 3, 32, 32), generator=generator)
+        images[torch.arange(n), :, labels * 3] += 150
+        return data.Split(images.to(torch.uint8), labels)
+
+    return data.Cifar10(split(640), split(200), source="stand-in")
+
+
+def tiny(classes=10):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(),
+                         nn.Linear(8 * 8 * 8, classes))  # fmt: skip
+
+
+def test_fit_learns_and_tells(cifar, capsys):
+    history = training.fit(tiny(), cifar, epochs=2, recipe=FAST, name="tiny")
+    assert history.test_accuracy > 0.8
+    assert [row["epoch"] for row in history.rows] == [1, 2]
+    assert history.rows[-1]["train_loss"] < history.rows[0]["train_loss"]
+    assert list(history.table().columns) == ["train_loss", "train_accuracy", "seconds", "test_loss", "test_accuracy"]
+    printed = capsys.readouterr().out
+    assert "2 x 640 images" in printed and "stand-in" in printed
+
+
+def test_same_seed_same_history_to_the_bit(cifar):
+    def run(seed):
+        rows = training.fit(tiny(), cifar, epochs=2, seed=seed, quiet=True).rows
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+    assert run(0) == run(0) != run(1)
+
+
+def test_fit_leaves_the_callers_random_stream_alone(cifar):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    net = tiny()
+    torch.manual_seed(7)
+    training.fit(net, cifar, epochs=1, quiet=True)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_quiet_prints_nothing(cifar, capsys):
+    training.fit(tiny(), cifar, epochs=1, quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_interrupt_keeps_the_finished_epochs(cifar, capsys):
+    def stop(history):
+        if len(history.rows) == 2:
+            raise KeyboardInterrupt
+
+    history = training.fit(tiny(), cifar, epochs=5, on_epoch=stop)
+    assert len(history.rows) == 2 and "2 finished epochs are kept" in capsys.readouterr().out
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(cifar):
+    with pytest.raises(training.Diverged, match="try a learning rate") as caught:
+        training.fit(tiny(), cifar, epochs=2, recipe=training.Recipe(lr=1e30), quiet=True)
+    assert caught.value.history.rows == []
+
+
+@pytest.mark.parametrize("make, epochs, words", [
+    (lambda: tiny(5), 1, "0 to 9.*5 classes.*classes=10"),
+    (tiny, 0, "epochs is 0"),
+    (lambda: models.build("resnet20", device="meta"), 1, "meta"),
+])  # fmt: skip
+def test_what_does_not_fit_is_explained(cifar, make, epochs, words):
+    with pytest.raises(ValueError, match=words):
+        training.fit(make(), cifar, epochs=epochs)
+
+
+def test_unknown_schedule_lists_the_known(cifar):
+    with pytest.raises(ValueError, match='"one-cycle", "steps" or "constant"'):
+        training.fit(tiny(), cifar, recipe=training.Recipe(schedule="cosine"), quiet=True)
+
+
+@pytest.mark.parametrize("schedule, last", [("one-cycle", 1e-5), ("steps", 1e-3), ("constant", 0.1)])
+def test_schedules_end_where_they_should(schedule, last):
+    recipe = training.Recipe(lr=0.1, schedule=schedule)
+    optimizer = training._optimizer(tiny(), recipe)
+    scheduler = training._scheduler(optimizer, recipe, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert max(rates) <= 0.1 + 1e-9 and rates[-1] == pytest.approx(last, abs=2e-3 if schedule == "one-cycle" else 1e-9)
+
+
+def test_weight_decay_spares_biases_and_norms():
+    decayed, spared = training._optimizer(tiny(), training.Recipe()).param_groups
+    assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in spared["params"]} == {1}
+    assert decayed["weight_decay"] == 5e-4 and spared["weight_decay"] == 0
+
+
+def test_auxiliary_losses_count_a_third(cifar):
+    labels, logits = torch.tensor([1, 2]), torch.randn(2, 10)
+    recipe = training.Recipe()
+    plain, heads = training._loss(logits, labels, recipe)[1], training._loss((logits, logits, logits), labels, recipe)[1]
+    assert heads == pytest.approx(1.6 * plain.item(), rel=1e-5)
+
+
+def test_predict_equals_a_plain_forward_and_keeps_the_mode(cifar):
+    net = tiny().train()
+    logits = training.predict(net, cifar.test.images, batch_size=64)
+    assert net.training and logits.shape == (200, 10)
+    with torch.no_grad():
+        expected = net.eval()(data.to_float(cifar.test.images))
+    tolerance = 1e-5 if training.precision(torch.device("cpu")) == torch.float32 else 0.1
+    assert torch.allclose(logits, expected, atol=tolerance)
+
+
+def test_evaluate_counts_what_is_right(cifar):
+    result = training.evaluate(tiny(), cifar.test)
+    assert result.accuracy == pytest.approx((result.predictions == cifar.test.labels).double().mean().item())
+    assert math.isfinite(result.loss)
+
+
+def test_history_survives_json():
+    history = training.History("resnet20", "stand-in", 3, 269_722, 100, rows=[{"epoch": 1, "test_accuracy": 0.5}])
+    again = training.History.from_json(history.to_json())
+    assert dataclasses.asdict(again) == dataclasses.asdict(history)
+    assert again.family == "ResNet" and "stand-in" in again.note and again.test_accuracy == 0.5
+
+
+def test_lesson_is_short_on_a_cpu(cifar):
+    if training.best_device().type == "cpu":
+        big = data.Cifar10(*(data.Split(torch.zeros(n, 3, 32, 32, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64))
+                             for n in (6_000, 2_000)))  # fmt: skip
+        small, epochs = training.lesson(big)
+        assert len(small.train) * epochs <= 10_000 and len(small.test) == 1_000
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_learns_too(cifar):
+    assert training.fit(tiny(), cifar, 2, FAST, device="cuda", quiet=True).test_accuracy > 0.8
