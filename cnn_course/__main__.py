@@ -55,6 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--save", type=Path, metavar="FILE", help="write the history there, as JSON")
     command.set_defaults(run=train)
 
+    command = commands.add_parser("record", help="run what is missing of a recorded experiment, or list them")
+    command.add_argument("name", metavar="NAME", nargs="?", help="the experiment; left out, all are listed")
+    command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="these seeds (default: the experiment's own)")
+    command.set_defaults(run=record)
+
     command = commands.add_parser(
         "doctor", help="say what is fine on this machine, and what to do about the rest"
     )
@@ -89,10 +94,13 @@ def fetch(options):
 
 def train(options):
     """Train a model on all of CIFAR-10 with the course's recipe."""
+    import torch
+
     from cnn_course import data, models, training
 
     settings = {"batch_size": options.batch_size, "lr": options.lr}
     recipe = training.Recipe(**{name: value for name, value in settings.items() if value is not None})
+    torch.manual_seed(options.seed)
     net = models.build(options.model)
     if options.save and not options.save.parent.is_dir():
         raise ValueError(f"--save {options.save}: there is no folder {options.save.parent}; make it first")
@@ -101,6 +109,18 @@ def train(options):
         part = options.save.with_name(options.save.name + ".part")
         part.write_text(history.to_json() + "\n", encoding="utf-8")
         part.replace(options.save)
+
+
+def record(options):
+    """Run what is missing of an experiment; without a name, say which exist and what is recorded of each."""
+    from cnn_course import experiments
+
+    if options.name:
+        print(experiments.record(options.name, options.seeds).table().to_string())
+        return
+    for name in experiments.names():
+        kept = experiments.recorded(name)
+        print(f"{name:12} {kept.question} Recorded: {len(kept.runs)} variants, {kept.seeds} seeds.")
 
 
 def doctor(options):

@@ -25,13 +25,14 @@ class Recipe:
     """How a network is trained: SGD with momentum, a learning rate schedule, and what is done to the images.
 
     lr: the peak learning rate; None picks 0.05 for a network with batch norm and 0.02 for one without.
+    batch_size: None picks 32 on a CPU, where what fits the cache is fastest, and 128 elsewhere.
     schedule: "one-cycle" (up for a quarter of the steps, then down to zero), "steps" (divided by 10 after half and three
     quarters) or "constant". Weight decay acts on weights only, not on biases and norms. augment: see `augment.STANDARD`.
     aux_weight: what each auxiliary loss of a GoogLeNet counts (Szegedy 2014, section 5).
     """
 
     lr: float | None = None
-    batch_size: int = 64
+    batch_size: int | None = None
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 5e-4
@@ -195,7 +196,8 @@ def fit(net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | N
                       sum(p.numel() for p in net.parameters()), len(cifar.train), device.type,
                       str(precision(device)).removeprefix("torch."))  # fmt: skip
     optimizer = _optimizer(net, recipe)
-    steps = math.ceil(len(cifar.train) / recipe.batch_size)
+    batch_size = recipe.batch_size or (32 if device.type == "cpu" else 128)
+    steps = math.ceil(len(cifar.train) / batch_size)
     scheduler = _scheduler(optimizer, recipe, steps * epochs)
     scaler = torch.amp.GradScaler(device.type, enabled=precision(device) == torch.float16)
     generator = torch.Generator(device).manual_seed(seed)
@@ -204,7 +206,7 @@ def fit(net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | N
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), bar:
             torch.manual_seed(seed)  # dropout
             for epoch in range(1, epochs + 1):
-                row = _train_epoch(net, cifar.train, device, recipe, optimizer, scheduler, scaler, generator, bar, history)
+                row = _train_epoch(net, cifar.train, batch_size, device, recipe, optimizer, scheduler, scaler, generator, bar, history)
                 result = evaluate(net, cifar.test, device)
                 history.rows.append({"epoch": epoch, **row, "test_loss": result.loss, "test_accuracy": result.accuracy})
                 bar.set_postfix_str(f"test accuracy {result.accuracy:.1%}")
@@ -219,11 +221,11 @@ def fit(net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | N
     return history
 
 
-def _train_epoch(net, split, device, recipe, optimizer, scheduler, scaler, generator, bar, history):
+def _train_epoch(net, split, batch_size, device, recipe, optimizer, scheduler, scaler, generator, bar, history):
     """One pass over the split; returns the mean loss, the accuracy on the augmented images, and the seconds."""
     net.train()
     loss_sum, right, start = torch.zeros((), device=device), torch.zeros((), device=device), time.perf_counter()
-    for step, (images, labels) in enumerate(data.batches(split, recipe.batch_size, recipe.augment, generator, device)):
+    for step, (images, labels) in enumerate(data.batches(split, batch_size, recipe.augment, generator, device)):
         with _autocast(device):
             logits, loss = _loss(net(images), labels, recipe)
         optimizer.zero_grad(set_to_none=True)

@@ -221,6 +221,7 @@ def lines(series, title="", xlabel="", ylabel="", errors=None, dashed=(), marker
     axes.set(xlim=xlim) if xlim else None
     axes.set(ylim=ylim) if ylim else None
     tidy(axes, log, whole)
+    make_room(axes, 0.72)
     if band:
         axes.axhspan(band[0], band[1], color=tint(PALETTE[1], 0.25), zorder=0, linewidth=0)
         axes.text(axes.get_xlim()[0], band[1], f" {band[2]}", fontsize=9, color=readable(PALETTE[1]),
@@ -232,6 +233,15 @@ def lines(series, title="", xlabel="", ylabel="", errors=None, dashed=(), marker
     shades = {line.get_label(): line.get_color() for line in axes.lines}
     end_labels(axes, [(drawn[name][0][-1], drawn[name][1][-1], name, shades[name]) for name in named])
     return figure
+
+
+def make_room(axes, room):
+    """Move the left edge of axes so that label and tick labels just fit beside it. room: inches they may take."""
+    figure, (low, high) = axes.figure, sorted(axes.get_ylim())
+    words = axes.yaxis.get_major_formatter().format_ticks([y for y in axes.get_yticks() if low <= y <= high])
+    needed = 0.42 + max((text_width(figure, word, 9.5) for word in words), default=0)
+    box, width = axes.get_position(), figure.get_size_inches()[0]
+    axes.set_position((box.x0 + (needed - room) / width, box.y0, box.width + (room - needed) / width, box.height))
 
 
 def _xy(values):
@@ -319,6 +329,7 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
     axes.grid(True)
     log_ticks(axes, "x") if "x" in log else short_numbers(axes.xaxis)
     log_ticks(axes, "y") if "y" in log else short_numbers(axes.yaxis)
+    make_room(axes, 0.75)
     place_labels(axes, written, keep_clear=clear)
     return figure
 

@@ -16,12 +16,12 @@ from matplotlib.patches import Rectangle
 
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, end_labels, key, short, styled, text_width, wrap
-from cnn_course.plots.charts import tidy, to_array, to_picture
+from cnn_course.plots.charts import make_room, tidy, to_array, to_picture
 from cnn_course.plots.colours import ACCENT, FAMILY_COLOURS, GREY, INK, colour, family, tint
 
 
 def samples(images, n=5, classes=None, title="", note=None, alt=""):
-    """The first n images of each class, a class a column. images: a data.Split or data.Cifar10 (training images)."""
+    """The first n images of each class, a class a column. images: a data.Split, or the data.Cifar10 to train on."""
     from cnn_course import data
 
     split = getattr(images, "train", images)
@@ -64,10 +64,11 @@ def _family_colour(name, group, index):
 @styled
 def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, note="",
            alt="", figsize=None):
-    """Training histories: test solid, training dashed; of several seeds the mean in a band from lowest to highest.
+    """Training histories: test solid, training dashed; of several seeds the mean, in a band of all of them.
 
-    histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a panel each, of
-    "loss" (nats), "accuracy" and "error" (both in percent). log: the losses and errors on a logarithmic axis.
+    histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
+    panel each, of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a
+    logarithmic axis.
     """
     runs = _runs(histories)
     known = {"loss": ("loss (nats)", lambda v: v), "accuracy": ("accuracy (%)", lambda v: 100 * v),
@@ -117,6 +118,7 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
         if axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
             axes.set_xlim(0.5, 1.5)
         tidy(axes, logarithmic, whole=True)
+        make_room(axes, 0.65)
         if len(runs) > 1 and axes is panels[-1]:
             tested = [(name, *drawn["test", name]) for name in runs]
             end_labels(axes, [(xs[-1], ys.mean(axis=0)[-1], name, base[name]) for name, xs, ys in tested])

@@ -1,4 +1,4 @@
-"""Explorers: small laboratories to play with inside a notebook. Each function returns an Explorer, ready to show.
+"""Explorers: small laboratories to play with in a notebook. Each function returns an Explorer, ready to show.
 
 Pure functions and drawings are in the modules: `from cnn_course.widgets.convolution import compute`.
 """
@@ -11,6 +11,6 @@ from cnn_course.widgets.explorer import Explorer
 from cnn_course.widgets.receptive_field import receptive_field
 
 __all__ = [
-    "Explorer", "activation", "augmentation", "bottleneck", "convolution", "first_filter", "groups", "one_by_one",
-    "receptive_field",
+    "Explorer", "activation", "augmentation", "bottleneck", "convolution", "first_filter", "groups",
+    "one_by_one", "receptive_field",
 ]  # fmt: skip

@@ -17,10 +17,10 @@ BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 CHANNELS = 96  # kernels in AlexNet's first layer
 
 
-# ------------------------------------------------------------------------------------------------- first layer
+# ----------------------------------------------------------------------------- first layer
 @lru_cache
 def alexnet_after_conv1():
-    """Name -> (parameters, multiply-adds) of AlexNet's other seven layers, on two GPUs as published (section 3.5)."""
+    """Name -> (parameters, multiply-adds) of AlexNet's other seven layers, two groups as published (3.5)."""
     layers = {}
     for name, channels, out, kernel, side, groups in (
         ("conv2", 96, 256, 5, 27, 2),
@@ -52,15 +52,14 @@ class FirstFilter:
     @property
     def sizes(self):
         """((photograph side, map side), (small image side, map side))."""
-        return tuple(
-            (picture.shape[-1], output.shape[-1]) for picture, output in zip(self.pictures, self.maps)
-        )
+        pairs = zip(self.pictures, self.maps, strict=True)
+        return tuple((picture.shape[-1], output.shape[-1]) for picture, output in pairs)
 
     @property
     def shares(self):
         """Layer name -> (share of AlexNet's parameters, share of its multiply-adds), conv1 first."""
         layers = {"conv1": (self.parameters, self.macs), **alexnet_after_conv1()}
-        sums = [sum(column) for column in zip(*layers.values())]
+        sums = [sum(column) for column in zip(*layers.values(), strict=True)]
         return {name: (counts[0] / sums[0], counts[1] / sums[1]) for name, counts in layers.items()}
 
 
@@ -87,10 +86,10 @@ def describe_first_filter(result):
     (large, large_map), (small, small_map) = r.sizes
     parameters, macs = r.shares["conv1"]
     return (
-        f"{CHANNELS} kernels of {r.kernel}x{r.kernel} at stride {r.stride} turn a {large}x{large} photograph into "
-        f"{large_map}x{large_map} maps and a {small}x{small} image into {small_map}x{small_map}; they are "
-        f"{r.parameters:,} parameters ({parameters * 100:.1g}% of AlexNet) but {r.macs / 1e6:,.0f} million multiply-adds on the "
-        f"photograph ({macs:.1%})."
+        f"{CHANNELS} kernels of {r.kernel}x{r.kernel} at stride {r.stride} turn a {large}x{large} "
+        f"photograph into {large_map}x{large_map} maps and a {small}x{small} image into "
+        f"{small_map}x{small_map}; they are {r.parameters:,} parameters ({parameters * 100:.1g}% of AlexNet) but "
+        f"{r.macs / 1e6:,.0f} million multiply-adds on the photograph ({macs:.1%})."
     )
 
 
@@ -146,7 +145,7 @@ def first_filter(cifar=None):
     )
 
 
-# -------------------------------------------------------------------------------------------------- activation
+# ------------------------------------------------------------------------------ activation
 FUNCTIONS = {
     "ReLU": F.relu,
     "leaky ReLU": lambda x: F.leaky_relu(x, 0.1),
@@ -213,8 +212,9 @@ def _gradient_norms(name, depth, start):
 def compute_activation(function="ReLU", x=1.0, depth=20, start="He, 2/n"):
     """An activation function and the gradient that reaches layer 1 of a random stack of `depth` dense layers.
 
-    Each layer has 128 units and no biases; weights are normal with the spread that `start` names. The gradient is
-    measured at each layer's input sums. Raises ValueError for an unknown name or a depth outside 2 to DEEPEST.
+    Each layer has 128 units and no biases; weights are normal with the spread that `start` names. The
+    gradient is measured at each layer's input sums. Raises ValueError for an unknown name or a depth
+    outside 2 to DEEPEST.
     """
     for value, known in ((function, FUNCTIONS), (start, SPREADS)):
         if value not in known:
@@ -235,7 +235,9 @@ def _in_words(ratio):
     if ratio < 0.01:
         rounded = float(f"{1 / ratio:.1g}")
         return f"about 1/{rounded:,.0f} of the gradient"
-    return f"{ratio:.0%} of the gradient" if ratio < 2 else f"{float(f'{ratio:.2g}'):,.0f} times the gradient"
+    if ratio < 1.005:
+        return f"{ratio:.0%} of the gradient"
+    return f"{float(f'{ratio:.3g}'):,} times the gradient"
 
 
 def describe_activation(result):
@@ -243,10 +245,10 @@ def describe_activation(result):
     r = result
     ratio = float(r.gradients[r.function][0])
     author, variance = r.start.split(", ")
-    lost = "" if ratio > 0.01 else ", so the first layers hardly learn" if ratio > 1e-6 else ", so they cannot learn"
+    lost = "" if ratio > 0.01 else ", which hardly learns" if ratio > 1e-6 else ", which cannot learn"
     return (
-        f"At x = {r.x:.1f} the gradient of {r.function} is {r.slope:.2f}; through {r.depth} random layers, weights of "
-        f"variance {variance} ({author}), {_in_words(ratio)} reaches layer 1{lost}."
+        f"At x = {r.x:.1f} the gradient of {r.function} is {r.slope:.2f}; through {r.depth} random layers, "
+        f"weights of variance {variance} ({author}), {_in_words(ratio)} reaches layer 1{lost}."
     ).replace("-", "−")
 
 
@@ -280,7 +282,8 @@ def draw_activation(result):
     axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
     ticks = power_ticks(low, high)
     axes.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
-    axes.set_xlim(r.depth + 0.02 * r.depth, 1 - 0.02 * r.depth)  # the gradient travels from the last layer to the first
+    # The gradient travels from the last layer to the first.
+    axes.set_xlim(r.depth + 0.02 * r.depth, 1 - 0.02 * r.depth)
     axes.set_xticks(sorted({1, r.depth, *range(10, r.depth - 3, 10)}))
     axes.set_xlabel("layer (the gradient arrives from the left)")
     _labels_at_right(axes, {name: float(power[0]) for name, power in powers.items()}, r.function)
@@ -310,8 +313,8 @@ def _labels_at_right(axes, values, chosen, gap=0.075):
         down.append(min(places[above], down[-1] - gap))
     heights = (np.array(up) + down[::-1]) / 2  # pushed up and pushed down, the mean of both
     for name, height in zip(order, heights - max(0, heights[-1] - 0.97), strict=True):
-        axes.text(1.03, height, name, transform=axes.transAxes, va="center", fontsize=10,
-                  color=DARK_ORANGE if name == chosen else "0.4", weight="bold" if name == chosen else None)  # fmt: skip
+        style = {"color": DARK_ORANGE, "weight": "bold"} if name == chosen else {"color": "0.4"}
+        axes.text(1.03, height, name, transform=axes.transAxes, va="center", fontsize=10, **style)
 
 
 def activation():
@@ -325,7 +328,7 @@ def activation():
     return Explorer(controls, compute_activation, draw_activation, describe_activation)
 
 
-# ------------------------------------------------------------------------------------------------------ groups
+# ---------------------------------------------------------------------------------- groups
 @dataclass(frozen=True)
 class Groups:
     """A grouped convolution beside the same one without groups."""
@@ -345,7 +348,7 @@ class Groups:
 
 
 def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
-    """Parameters of a grouped convolution. Raises ValueError where the groups cannot share the channels equally."""
+    """Parameters of a grouped convolution. Raises ValueError where the groups cannot share the channels."""
     parameters = anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
     possible = [g for g in range(1, in_channels + 1) if in_channels % g == 0 and out_channels % g == 0]
     curve = {g: anatomy.conv_parameters(in_channels, out_channels, kernel, g) for g in possible}
@@ -363,8 +366,8 @@ def describe_groups(result):
     each = "one channel" if r.seen == 1 else f"{r.seen} of the {r.in_channels} channels"
     name = " (a depthwise convolution)" if r.groups == r.in_channels else ""
     return (
-        f"With {r.groups} groups each of the {r.out_channels} filters sees {each}{name}: {r.parameters:,} parameters "
-        f"instead of {r.ungrouped:,}, and 1/{r.groups} of the multiply-adds."
+        f"With {r.groups} groups each of the {r.out_channels} filters sees {each}{name}: {r.parameters:,} "
+        f"parameters instead of {r.ungrouped:,}, and 1/{r.groups} of the multiply-adds."
     )
 
 
@@ -387,7 +390,8 @@ def draw_groups(result):
     axes.plot(x, y, "o-", color=GREY, markersize=4)
     here = np.log2(r.groups), np.log10(r.parameters)
     axes.plot(*here, "o", color=ORANGE, markersize=9)
-    axes.annotate(f"{r.parameters:,}", here, (8, 8), textcoords="offset points", color=DARK_ORANGE, fontsize=11)
+    style = {"textcoords": "offset points", "color": DARK_ORANGE, "fontsize": 11}
+    axes.annotate(f"{r.parameters:,}", here, (8, 8), **style)
     ticks = _few(list(r.curve))
     axes.set_xticks(np.log2(ticks), ticks)
     axes.set_xlim(-0.3, x[-1] * 1.1 + 2.4)

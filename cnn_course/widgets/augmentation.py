@@ -72,8 +72,8 @@ class Augmented:
 def pipeline(colours=None, **strengths):
     """The tuple of transforms for `strengths`, settings of TRANSFORMS in their units; 0 leaves one out.
 
-    colours: augment.principal_colours of the training images, for pca_colour. Raises ValueError for an unknown setting or
-    a strength outside its range.
+    colours: augment.principal_colours of the training images, for pca_colour. Raises ValueError for an
+    unknown setting or a strength outside its range.
     """
     steps = []
     for name, strength in strengths.items():
@@ -101,7 +101,7 @@ def describe(result):
     """One sentence."""
     r = result
     if not r.strengths:
-        return f"No transform is on: all {DRAWS} draws are the image itself, and the network sees it again in every epoch."
+        return f"No transform is on: all {DRAWS} draws are the image itself, the same in every epoch."
     words = [TRANSFORMS[name][6].format(value) for name, value in r.strengths.items()]
     listed = words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
     return f"Each time the network meets this image it is {listed}; the label stays the same."

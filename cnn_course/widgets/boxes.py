@@ -8,6 +8,7 @@ from math import hypot
 
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 
+from cnn_course.diagrams import FACES
 from cnn_course.plots import GREY, INK, Figure
 
 
@@ -47,21 +48,19 @@ class Board:
             **style,
         )
 
-    def box(self, x, y, text, width=0.6, height=0.36, colour="#e6e6e6"):
-        """A rounded box around (x, y) with its text."""
-        self._put(
-            FancyBboxPatch(
-                (x - width / 2, y - height / 2),
-                width,
-                height,
-                facecolor=colour,
-                edgecolor=INK,
-                boxstyle="round,pad=0,rounding_size=0.05",
-                linewidth=0.9,
-            ),
-            3,
+    def box(self, x, y, text, kind, width=0.6, height=0.4, size=9.5):
+        """A rounded box around (x, y) with its text, in the colour that the diagrams give its kind."""
+        patch = FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            facecolor=FACES[kind],
+            edgecolor=INK,
+            boxstyle="round,pad=0,rounding_size=0.05",
+            linewidth=0.9,
         )
-        self.text(x, y, text, size=10, linespacing=1.1)
+        self._put(patch, 3)
+        self.text(x, y, text, size=size, linespacing=1.1)
 
     def bar(self, x, y, width, height, colour=None, edge=INK, dashed=False):
         """A rectangle with its lower left corner at (x, y)."""

@@ -1,4 +1,4 @@
-"""Explorers of notebook 04: a 1x1 convolution mixes channels, a bottleneck saves parameters (Lin et al. 2013)."""
+"""Explorers of notebook 04: a 1x1 convolution mixes channels, a bottleneck saves them (Lin et al. 2013)."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cnn_course.widgets.pictures import Picture, panel
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 
 
-# --------------------------------------------------------------------------------------------- mixing channels
+# ------------------------------------------------------------------------- mixing channels
 MIXES = {  # button: weights of R, G and B, bias
     "Grey": (0.3, 0.6, 0.1, 0.0),
     "Red only": (1.0, 0.0, 0.0, 0.0),
@@ -45,7 +45,7 @@ def compute_mix(image, red=0.3, green=0.6, blue=0.1, bias=0.0, relu=False):
 
 
 def _sum_in_words(weights, bias):
-    terms = [(weight, name) for weight, name in zip(weights, "RGB") if weight]
+    terms = [(weight, name) for weight, name in zip(weights, "RGB", strict=True) if weight]
     terms += [(bias, "")] if bias or not terms else []
     words = "".join(f" {'−' if value < 0 else '+'} {abs(value):.1f} {name}".rstrip() for value, name in terms)
     return words[3:] if words.startswith(" +") else words.strip()
@@ -58,8 +58,8 @@ def describe_mix(result):
     total = f"max(0, {total})" if r.relu else total
     height, width = r.output.shape
     return (
-        f"Each output pixel is {total} at the same place, without its neighbours: 3 channels become 1, {height}x{width} pixels stay "
-        f"{height}x{width}, with {r.parameters} parameters whatever the size of the picture."
+        f"Each output pixel is {total} at the same place, without its neighbours: 3 channels become 1, "
+        f"{height}x{width} pixels stay {height}x{width}, with {r.parameters} parameters for any size."
     )
 
 
@@ -100,14 +100,13 @@ def one_by_one(image=None):
     explorer = Explorer(
         controls, lambda **settings: compute_mix(image, **settings), draw_mix, describe_mix, extras=buttons
     )
+    names = ("red", "green", "blue", "bias")
     for button in buttons:
-        button.on_click(
-            lambda b: explorer.set(**dict(zip(("red", "green", "blue", "bias"), MIXES[b.description])))
-        )
+        button.on_click(lambda b: explorer.set(**dict(zip(names, MIXES[b.description], strict=True))))
     return explorer
 
 
-# -------------------------------------------------------------------------------------------------- bottleneck
+# ------------------------------------------------------------------------------ bottleneck
 SHAPES = ("1x1, then 3x3", "1x1, 3x3, 1x1")
 
 
@@ -169,9 +168,9 @@ def describe_bottleneck(result):
     plural = "channel" if r.width == 1 else "channels"
     judged = f"{ratio:.0%} of the weights" if ratio != 1 else "just as many weights"
     return (
-        f"Through {r.width} {plural} ({r.shape}) there are {r.weights:,} weights where a 3x3 over {r.channels} channels has "
-        f"{r.direct:,}: {judged}, and {_round(r.macs)} instead of {_round(r.direct_macs)} multiply-adds on a "
-        f"{r.size}x{r.size} map."
+        f"Through {r.width} {plural} ({r.shape}) there are {r.weights:,} weights where a 3x3 over "
+        f"{r.channels} channels has {r.direct:,}: {judged}, and {_round(r.macs)} instead of "
+        f"{_round(r.direct_macs)} multiply-adds on a {r.size}x{r.size} map."
     )
 
 
@@ -244,7 +243,8 @@ def _recorded(axes, r):
 def accuracies_by_width(record):
     """experiments.Record -> {width, or None for no bottleneck: [test accuracy in %, one a seed]}.
 
-    The width is the number in a variant's label, such as "width 32"; a label without a number is the net without one.
+    The width is the number in a variant's label, such as "width 32"; a label without a number is the net
+    without one.
     """
     found = {}
     for label, histories in record.variants.items():

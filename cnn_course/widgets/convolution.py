@@ -17,7 +17,7 @@ LARGEST = 32  # pixels on a side of the input
 
 @dataclass(frozen=True)
 class Convolution:
-    """One kernel at work. Sizes in pixels; `picture` is (3, H, W) between 0 and 1 and includes the padding."""
+    """One kernel at work. Sizes in pixels; `picture` is (3, H, W) from 0 to 1 and includes the padding."""
 
     size: int
     kernel: int
@@ -48,10 +48,8 @@ class Convolution:
     @property
     def formula(self):
         """The output size with the numbers filled in."""
-        return (
-            f"floor(({self.size} + 2×{self.padding} − {self.dilation}×({self.kernel} − 1) − 1) / {self.stride}) + 1"
-            f" = {self.out_size}"
-        )
+        room = f"{self.size} + 2×{self.padding} − {self.dilation}×({self.kernel} − 1) − 1"
+        return f"floor(({room}) / {self.stride}) + 1 = {self.out_size}"
 
 
 def make_kernel(kind, kernel, numbers=""):
@@ -100,8 +98,8 @@ def compute(
 ):
     """Slide one kernel over `image`, uint8 (3, H, W), shrunk to size x size pixels.
 
-    Output size: floor((size + 2p - d(k - 1) - 1) / s) + 1. A position past the last output means the last one.
-    Raises ValueError, in words, for impossible settings.
+    Output size: floor((size + 2p - d(k - 1) - 1) / s) + 1. A position past the last output means the last
+    one. Raises ValueError, in words, for impossible settings.
     """
     if not 1 <= size <= LARGEST:
         raise ValueError(f"input size is {size}; choose 1 to {LARGEST} pixels")
@@ -109,13 +107,13 @@ def compute(
     weights = make_kernel(kind, kernel, numbers)
     picture = F.interpolate(image[None].float() / 255, size=(size, size), mode="area")[0]
     picture = F.pad(picture, [padding] * 4)
-    output = F.conv2d(picture.mean(0)[None, None], weights[None, None], stride=stride, dilation=dilation)[
-        0, 0
-    ]
-    row, column = divmod(min(max(position, 1), out_size**2) - 1, out_size)
+    mean, filled = picture.mean(0)[None, None], weights[None, None]
+    output = F.conv2d(mean, filled, stride=stride, dilation=dilation)[0, 0]
+    position = min(max(position, 1), out_size**2)
+    row, column = divmod(position - 1, out_size)
     reach = (out_size - 1) * stride + dilation * (kernel - 1) + 1
     return Convolution(
-        size, kernel, stride, padding, dilation, row * out_size + column + 1, filters, picture, weights, output, out_size,
+        size, kernel, stride, padding, dilation, position, filters, picture, weights, output, out_size,
         row, column, max(0, size + padding - reach), anatomy.conv_parameters(3, filters, kernel),
     )  # fmt: skip
 
@@ -170,7 +168,7 @@ def draw(result):
                 kernel.text(j, i, number, fontsize=10 if r.kernel <= 3 else 7.5)
 
     total, largest = float(r.weights.sum()), float(r.output.abs().max())
-    # A kernel whose weights sum to 0 answers around 0, which is middle grey; others scale the picture's 0 to 1.
+    # A kernel whose weights sum to 0 answers around 0, which is middle grey; others stretch the picture.
     low, high = (-largest, largest) if abs(total) < 1e-3 else (min(total, 0.0), max(total, 0.0))
     grey = ((r.output - low) / max(high - low, 1e-9)).clamp(0, 1).flatten()
     grey[r.position :] = 0.88 + 0.12 * grey[r.position :]  # not computed yet: pale
@@ -183,7 +181,7 @@ def draw(result):
 
 
 def convolution(image=None):
-    """Explorer: a kernel slides over an image; size, kernel, stride, padding and dilation decide what comes out.
+    """Explorer: a kernel slides over an image; kernel, stride, padding and dilation decide what comes out.
 
     image: uint8 (3, H, W); the photograph where none is given.
     """

@@ -6,8 +6,8 @@ An explorer is three plain functions and some controls:
     draw(result)        -> plots.Figure
     describe(result)    -> one sentence
 
-Only this file and the thin constructors know about ipywidgets. `slider`, `steps`, `choice`, `switch` and `text` make controls
-that look alike.
+Only this file and the thin constructors know about ipywidgets. `slider`, `steps`, `choice`, `switch` and
+`text` make controls that look alike.
 """
 
 import base64
@@ -22,7 +22,7 @@ LABEL, WIDTH = "118px", "322px"  # three controls fit side by side in a notebook
 
 
 def slider(label, value, low, high, step=1, tip=""):
-    """A slider from `low` to `high`; whole numbers unless `step` or `value` is a float. Arrow keys move it."""
+    """A slider from `low` to `high`; whole numbers unless one of the four is a float. Arrow keys move it."""
     whole = all(isinstance(number, int) for number in (value, low, high, step))
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return _dress(kind(value=value, min=low, max=high, step=step, description=label, tooltip=tip or label))
@@ -62,7 +62,7 @@ def _dress(control):
 
 @contextlib.contextmanager
 def _one_thread():
-    """Torch on one thread: on tensors this small a second one costs more than it brings, above all on a busy machine."""
+    """Torch on one thread: on tensors this small a second one costs more than it brings."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield
@@ -80,12 +80,13 @@ class Explorer(ipywidgets.VBox):
 
     controls: name of a setting -> ipywidget with a `value`; compute, draw, describe: see the module.
     extras: widgets shown after the controls that are no settings (a Play button, say).
-    adjust(controls, result): called after each compute, with None for a refusal; it may change limits or hide controls.
+    adjust(controls, result): called after each compute, with None for a refusal; it may change limits or
+    hide controls.
 
-    Settings that `compute` refuses with a ValueError show its words as the sentence; the picture stays as it was.
-    `settings`, `result`, `sentence` and `picture` (PNG bytes) hold what is on show. `set(kernel=5)` moves controls from
-    code, `reset()` goes back to the defaults. Where no widget can be shown (GitHub, nbconvert), the picture and the sentence
-    of the default settings stand in.
+    Settings that `compute` refuses with a ValueError show its words as the sentence; the picture stays as
+    it was. `settings`, `result`, `sentence` and `picture` (PNG bytes) hold what is on show. `set(kernel=5)`
+    moves controls from code, `reset()` goes back to the defaults. Where no widget can be shown (GitHub,
+    nbconvert), the picture and the sentence of the default settings stand in.
     """
 
     def __init__(self, controls, compute, draw, describe, *, extras=(), adjust=None):
@@ -127,7 +128,7 @@ class Explorer(ipywidgets.VBox):
         return self._image.value
 
     def set(self, **settings):
-        """Move several controls and redraw once. Raises ValueError for a setting that the explorer does not have."""
+        """Move several controls, redraw once. Raises ValueError for a setting that this explorer lacks."""
         unknown = sorted(set(settings) - set(self.controls))
         if unknown:
             raise ValueError(f"no setting {', '.join(unknown)}; this explorer has {', '.join(self.controls)}")
@@ -175,7 +176,7 @@ class Explorer(ipywidgets.VBox):
                 self._busy = False
 
     def _moved(self, _change):
-        # A control sends its next value only once this one is answered, so no stale redraw ever waits in a queue.
+        # A control sends its next value only once this one is answered: no stale redraw waits in a queue.
         if not self._busy:
             self.redraw()
 

@@ -1,7 +1,7 @@
 """Explorer of notebook 06: how large the gradient of each layer is before the first training step.
 
-The network is small so that the answer comes at once: 3x3 convolutions with 8 channels on 8x8 maps, in blocks of
-two. What it shows is a matter of depth, normalisation, shortcut and initialisation, not of width.
+The network is small so that the answer comes at once: 3x3 convolutions with 8 channels on 8x8 maps, in blocks
+of two. What it shows is a matter of depth, normalisation, shortcut and initialisation, not of width.
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cnn_course import anatomy, plots
+from cnn_course.diagrams import FACES
 from cnn_course.models.inception import GOOGLENET_BLOCKS
 from cnn_course.plots import GREY, short, tint
 from cnn_course.widgets.boxes import Board
@@ -136,56 +137,41 @@ def describe(result):
 def draw(result):
     """The block from left to right, and beside each branch what it costs. Returns a plots.Figure."""
     r = result
-    colour = plots.FAMILY_COLOURS["GoogLeNet"]
-    shades = [tint(colour, share) for share in (0.25, 0.45, 0.7, 0.15)]
-    rows = (3.0, 2.32, 1.64, 0.96)
+    shade = tint(plots.FAMILY_COLOURS["GoogLeNet"], 0.5)
+    rows, top, tall, bars = (3.0, 2.32, 1.64, 0.96), 3.3, 2.7, 5.2
     place = f"block {r.block}" if r.is_paper else f"a block of yours in the place of {r.block}"
     title = f"GoogLeNet, {place}: {r.parameters:,} parameters and {short(r.macs)} multiply-adds"
     board = Board(9.2, 3.8, title, alt=describe(r))
-    board.text(0.1, 1.98, f"{r.in_channels}\nchannels\n{r.size}x{r.size}", ha="left")
-    board.line((0.85, rows[-1]), (0.85, rows[0]), width=0.04)
-    top, tall, bars = 3.3, 2.7, 5.2
+    board.text(0.1, 1.98, f"input\n{r.in_channels}x{r.size}x{r.size}", ha="left", size=9, linespacing=1.25)
+    board.line((0.95, rows[-1]), (0.95, rows[0]), width=0.04)
     other = r.full if r.reductions else r.reduced
     scale = 2.2 / max(branch.parameters for branch in (*r.branches, *other))
-    for branch, rival, y, shade in zip(r.branches, other, rows, shades, strict=True):
-        steps = [(f"{kernel}x{kernel}", 0.6, shade, c_out) for kernel, _, c_out in branch.convolutions]
+    for branch, rival, y in zip(r.branches, other, rows, strict=True):
+        steps = [(f"conv {k}x{k}", 0.74, "1x1" if k == 1 else "conv", c) for k, _, c in branch.convolutions]
         if branch.name == "pool":  # the pooling keeps the channels
-            steps.insert(0, ("3x3\nmax pool", 0.84, "#e6e6e6", r.in_channels))
-        places = (1.55, 3.0) if len(steps) == 2 else (2.28,)
-        left, carried = 0.85, ""
-        for (name, wide, fill, c_out), place in zip(steps, places, strict=True):
-            board.arrow((left, y), (place - wide / 2, y), label=carried)
-            board.box(place, y, name, wide, 0.4, fill)
-            left, carried = place + wide / 2, c_out
+            steps.insert(0, ("max pool\n3x3", 0.74, "pool", r.in_channels))
+        left, carried = 0.95, ""
+        for (name, wide, kind, channels), x in zip(
+            steps, (1.65, 3.0) if len(steps) == 2 else (2.32,), strict=True
+        ):
+            board.arrow((left, y), (x - wide / 2, y), label=carried)
+            board.box(x, y, name, kind, wide)
+            left, carried = x + wide / 2, channels
         height = tall * branch.out_channels / r.out_channels
         board.text(3.58, y + 0.06, str(carried), size=9, va="bottom")
         board.arrow((left, y), (3.75, y), (4.2, top - height / 2))
-        board.bar(4.2, top - height, 0.28, height, shade)
+        board.bar(4.2, top - height, 0.28, height, FACES["concat"])
         top -= height
         board.bar(bars, y - 0.19, branch.parameters * scale, 0.38, shade)
         if rival.parameters != branch.parameters:
             board.bar(bars, y - 0.19, rival.parameters * scale, 0.38, edge=GREY, dashed=True)
         end = bars + max(branch.parameters, rival.parameters) * scale
-        board.text(
-            end + 0.1,
-            y,
-            f"{branch.parameters:,} parameters\n{short(branch.macs)} multiply-adds",
-            ha="left",
-            size=9,
-            linespacing=1.25,
-        )
-    board.text(
-        4.34, top - 0.08, f"{r.out_channels} channels,\nconcatenated", va="top", size=9, linespacing=1.2
-    )
-    board.text(
-        bars,
-        top - 0.08,
-        f"dashed: {'without' if r.reductions else 'with'} the 1x1 reductions",
-        ha="left",
-        va="top",
-        size=9,
-        colour=GREY,
-    )
+        words = f"{branch.parameters:,} parameters\n{short(branch.macs)} multiply-adds"
+        board.text(end + 0.1, y, words, ha="left", size=9, linespacing=1.25)
+    words = f"concatenated\n{r.out_channels}x{r.size}x{r.size}"
+    board.text(4.34, top - 0.08, words, va="top", size=9, linespacing=1.2)
+    words = f"dashed: {'without' if r.reductions else 'with'} the 1x1 reductions"
+    board.text(bars, top - 0.08, words, ha="left", va="top", size=9, colour=GREY)
     return board.figure
 
 

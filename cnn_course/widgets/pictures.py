@@ -6,14 +6,16 @@ DARK_ORANGE = "#b06f00"  # the palette's orange, dark enough for words on white
 
 
 class Picture:
-    """A tensor, (3, H, W) in colour or (H, W) with imshow's `options`, on a sheet: plots.Figure.sheet, in inches.
+    """A tensor, (3, H, W) in colour or (H, W) with imshow's `options`, on a plots.Figure.sheet, in inches.
 
-    (x, y) is its upper left corner, `size` its longer side; the title stands above. All images share the sheet's one
-    pair of axes, because every further pair costs 10 ms. `box` and `text` count in the picture's pixels, or so that
-    `across` of them make its width.
+    (x, y) is its upper left corner, `size` its longer side; the title stands above. All images share the
+    sheet's one pair of axes, because every further pair costs 10 ms. `box` and `text` count in the
+    picture's pixels, or so that `across` of them make its width.
     """
 
-    def __init__(self, sheet, x, y, size, pixels, title="", colour="black", frame=False, across=None, **options):
+    def __init__(
+        self, sheet, x, y, size, pixels, title="", colour="black", frame=False, across=None, **options
+    ):
         rows, columns = pixels.shape[-2:]
         width, height = (size * side / max(rows, columns) for side in (columns, rows))
         self.sheet, self.x, self.y, self.pixel = sheet, x, y, width / (across or columns)
@@ -21,7 +23,7 @@ class Picture:
         sheet.imshow(image.numpy(), extent=(x, x + width, y - height, y), aspect="auto", **options)
         sheet.text(x, y + 0.08, title, fontsize=11, color=colour, va="bottom")
         if frame:
-            sheet.add_patch(Rectangle((x, y - height), width, height, fill=False, edgecolor="0.6", linewidth=1))
+            sheet.add_patch(Rectangle((x, y - height), width, height, fill=False, edgecolor="0.6"))
 
     def box(self, left, top, side, colour):
         """A square frame whose upper left pixel is (left, top)."""
@@ -42,7 +44,7 @@ class Picture:
 
 
 def panel(figure, place, title="", colour="black"):
-    """Axes at `place` (left, bottom, width, height in shares of the figure) with a title at a fixed height."""
+    """Axes at `place` (left, bottom, width, height as shares of the figure), the title at a fixed height."""
     axes = figure.add_axes(place)
     # A given y saves matplotlib's search for a free height: 10 ms a pair of axes.
     axes.set_title(title, fontsize=11, color=colour, y=1.0)

@@ -1,4 +1,4 @@
-"""Explorer of notebook 03: how many pixels does one value see? Theory, and the gradient's answer (Luo et al. 2016)."""
+"""Explorer of notebook 03: the pixels that one value sees, in theory and by gradients (Luo et al. 2016)."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +48,7 @@ class ReceptiveField:
 
 
 def layers(kernel, depth, stride=1, pooling=0):
-    """`depth` convolutions, the first with `stride`, and a 2x2 pooling after every `pooling` of them (0: none)."""
+    """`depth` convolutions, the first with `stride`; 2x2 pooling after every `pooling` of them (0: none)."""
     stack = []
     for i in range(depth):
         stack.append(anatomy.conv(kernel, stride if i == 0 else 1))
@@ -61,9 +61,9 @@ def layers(kernel, depth, stride=1, pooling=0):
 def effective_field(stack, side):
     """(S, S) root mean square gradient of one output value by input pixel; S = min(receptive field, side).
 
-    stack: tuple of anatomy.Layer, in which 2x2 with stride 2 is a maximum pooling. Random weights (He et al. 2015) and
-    inputs from a fixed seed, ReLU between convolutions. Where the field is larger than `side`, borders are padded and the
-    middle value is asked.
+    stack: tuple of anatomy.Layer, in which 2x2 with stride 2 is a maximum pooling. Random weights (He et
+    al. 2015) and inputs from a fixed seed, ReLU between convolutions. Where the field is larger than
+    `side`, borders are padded and the middle value is asked.
     """
     size = anatomy.receptive_field(stack)
     canvas = min(size, side)
@@ -94,7 +94,7 @@ def effective_field(stack, side):
 
 
 def _middle(maps):
-    """(N, C) of (N, C, H, W): the middle value; where a side is even, the examples take turns with the middle ones."""
+    """(N, C) of (N, C, H, W): the middle value; where a side is even, the examples take turns."""
     n = torch.arange(len(maps))
     height, width = maps.shape[2:]
     return maps[n, :, (height - 1 + n % 2) // 2, (width - 1 + n // 2 % 2) // 2]
@@ -116,7 +116,7 @@ def inner_side(field, share=0.5):
 
 
 def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=128):
-    """The field of a stack of equal layers, or of a model of the course. image: uint8 (3, H, W), only drawn upon.
+    """The field of a stack of equal layers, or of a model of the course. image: uint8 (3, H, W), drawn upon.
 
     Raises ValueError for an unknown name or a kernel, depth or stride below 1.
     """
@@ -148,7 +148,7 @@ class _LastMap(torch.fx.Interpreter):
 
 @lru_cache
 def model_field(name):
-    """(receptive field after each operation, field as in `effective_field`) of a model of the course, with random weights."""
+    """A model of the course, random weights: (each new receptive field on the way, its `effective_field`)."""
     from cnn_course import models
 
     with torch.random.fork_rng(devices=[]):
@@ -164,7 +164,8 @@ def model_field(name):
     table = anatomy.trace(net)
     table = table[table["receptive_field"].notna()]
     spatial = [min(int(side) for side in shape.split("x")[1:]) > 1 for shape in table["output"]]
-    return tuple(int(size) for size in table["receptive_field"][spatial].cummax()), _normed(gradient)
+    largest = table["receptive_field"][spatial].cummax()  # branches end at different sizes
+    return tuple(int(size) for size in largest.unique()), _normed(gradient)
 
 
 def describe(result):
@@ -193,8 +194,8 @@ def describe(result):
     saved = 1 - r.parameters / r.one_kernel
     than = f"{saved:.0%} fewer" if saved > 0 else "as many" if saved == 0 else f"{-saved:.0%} more"
     return (
-        f"{what} see {window}, as one {r.size}x{r.size} kernel would, with {than} weights ({r.parameters:,} against "
-        f"{r.one_kernel:,} at {r.channels} channels); {inner}."
+        f"{what} see {window}, as one {r.size}x{r.size} kernel would, with {than} weights ({r.parameters:,} "
+        f"against {r.one_kernel:,} at {r.channels} channels); {inner}."
     )
 
 
@@ -217,11 +218,13 @@ def draw(result):
 
     priced = r.name == OWN and r.stride == 1 and not r.pooling
     unit, name = (1e6, "millions") if r.one_kernel >= 1e7 else (1e3, "thousands")
-    axes = panel(figure, (0.775, 0.15, 0.215, 0.72), f"weights ({name})" if priced else "receptive field (pixels)")
+    title = f"weights ({name})" if priced else "receptive field (pixels)"
+    axes = panel(figure, (0.775, 0.15, 0.215, 0.72), title)
     if priced:
         names = [f"{r.depth} × {r.kernel}x{r.kernel}", f"1 × {r.size}x{r.size}"]
-        bars = axes.bar((0, 1), (r.parameters / unit, r.one_kernel / unit), color=[BLUE, GREY], width=0.6)
-        axes.bar_label(bars, [f"{bar.get_height():,.3g}" for bar in bars], fontsize=10)
+        values = (r.parameters / unit, r.one_kernel / unit)
+        bars = axes.bar((0, 1), values, color=[BLUE, GREY], width=0.6)
+        axes.bar_label(bars, [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values], fontsize=10)
         axes.set_xticks((0, 1), [name.replace(" × ", " ×\n") for name in names])
         axes.set_ylim(0, max(r.parameters, r.one_kernel) / unit * 1.15)
     else:
@@ -232,12 +235,12 @@ def draw(result):
         axes.set_xlim(0.5, max(count, 2) + 0.5)
         axes.set_xticks(range(1, count + 1, -(-count // 6)))
         axes.set_ylim(0, max(r.size, r.side) * 1.15)
-        axes.set_xlabel("layer" if r.name == OWN else "layer or operation")
+        axes.set_xlabel("layer" if r.name == OWN else "layer that widens it")
     return figure
 
 
 def receptive_field(image=None):
-    """Explorer: any stack of layers, or a model of the course: the window in theory and by gradients, and its price.
+    """Explorer: the window of any stack of layers, or of a model of the course, by theory and by gradients.
 
     image: uint8 (3, H, W), square; the photograph, shrunk, where none is given. It is only drawn upon.
     """

@@ -147,62 +147,56 @@ def describe(result):
 def draw(result):
     """The block with its shortcut, and the weights of three blocks. Returns a plots.Figure."""
     r = result
-    colour = plots.FAMILY_COLOURS["ResNet"]
     title = f"{r.name[0].upper()}{r.name[1:]}: {r.weights:,} weights and {short(r.macs)} multiply-adds"
-    board = Board(9.2, 3.3, title, alt=describe(r))
-    y, over, begin, plus, bars = 1.3, 2.3, 0.9, 4.28, 6.2
-    board.text(0.1, y, f"{r.in_channels}\nchannels\n{r.size}x{r.size}", ha="left")
-    places = (1.75, 3.2) if len(r.layers) == 2 else (1.5, 2.47, 3.44)
-    left, carried = begin, ""
-    for layer, x in zip(r.layers, places, strict=True):
-        board.arrow((left, y), (x - 0.32, y), label=carried)
-        name = f"{layer.kernel}x{layer.kernel}" + (f"\nstride {layer.stride}" if layer.stride > 1 else "")
-        board.box(x, y, name, 0.64, 0.46, tint(colour, 0.35 if layer.kernel == 1 else 0.6))
-        board.text(x, y - 0.3, f"{layer.weights:,}", size=9, va="top")
-        left, carried = x + 0.32, layer.out_channels
-    board.text(
-        begin,
-        y - 0.72,
-        "below each box its weights; a batch norm follows each\nconvolution, a ReLU all but the last",
-        size=9,
-        colour=GREY,
-        ha="left",
-        linespacing=1.25,
-    )
+    board = Board(9.2, 3.4, title, alt=describe(r))
+    _draw_block(board, r, y=1.25, over=2.25)
+
+    left, blocks = 6.6, rivals(r)
+    scale = 2.45 / max(block.weights for block in blocks)
+    for block, y in zip(blocks, (2.5, 1.5, 0.5), strict=True):
+        here = block == r
+        name = f"{block.kind} {block.in_channels}-{block.width}-{block.out_channels}"
+        board.text(left, y + 0.34, name, ha="left", weight="bold" if here else "normal")
+        words = f"{block.weights:,} weights\n{short(block.macs)} multiply-adds"
+        board.text(left, y + 0.1, words, ha="left", size=9, linespacing=1.2)
+        colour = tint(plots.FAMILY_COLOURS["ResNet"], 0.6) if here else "#e6e6e6"
+        board.bar(left, y - 0.33, block.weights * scale, 0.22, colour)
+    return board.figure
+
+
+def _draw_block(board, r, y, over):
+    """The branch at height y, the shortcut at height `over`."""
+    fork, plus, wide = 1.08, 4.6, 0.74
+    board.text(0.1, y, f"input\n{r.in_channels}x{r.size}x{r.size}", ha="left", size=9, linespacing=1.25)
+    left, carried = 0.98, ""
+    for i, (layer, x) in enumerate(
+        zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.62, 2.66, 3.7), strict=True)
+    ):
+        board.arrow((left, y), (x - wide / 2, y), label=carried)
+        lines = [f"conv {layer.kernel}x{layer.kernel}", "BN, ReLU" if i < len(r.layers) - 1 else "BN"]
+        if layer.stride > 1:
+            lines.insert(1, f"stride {layer.stride}")
+        board.box(x, y, "\n".join(lines), "1x1" if layer.kernel == 1 else "conv", wide, 0.56, size=9)
+        board.text(x, y - 0.35, f"{layer.weights:,}", size=9, va="top")
+        left, carried = x + wide / 2, layer.out_channels
+    board.text(fork, y - 0.75, "below each convolution: its weights", size=9, colour=GREY, ha="left")
     board.arrow((left, y), (plus - 0.13, y), label=carried)
-    fork = begin + 0.12
-    board.arrow((fork, y), (fork, over), (plus, over), (plus, y + 0.13), width=0.035, colour=colour)
+    board.arrow((fork, y), (fork, over), (plus, over), (plus, y + 0.13))
     middle = (fork + plus) / 2
     if r.projection:
-        board.box(middle, over, "1x1, stride 2" if r.stride == 2 else "1x1", 1.15, 0.36, tint(colour, 0.35))
-        board.text(middle, over + 0.24, f"projection: {r.projection.weights:,} weights", size=9, va="bottom")
+        lines = "conv 1x1" + (", stride 2" if r.stride == 2 else "") + "\nBN"
+        board.box(middle, over, lines, "1x1", 1.3 if r.stride == 2 else 0.8, size=9)
+        board.text(middle, over + 0.25, f"projection: {r.projection.weights:,} weights", size=9, va="bottom")
     else:
-        words = (
-            "identity"
-            if r.shortcut == "identity"
-            else f"every second pixel, {r.out_channels - r.in_channels} channels of zeros"
-        )
+        zeros = r.out_channels - r.in_channels
+        words = f"every second pixel, {zeros} channels of zeros" if zeros else "identity"
         board.text(middle, over + 0.07, f"{words}: no weights", size=9, va="bottom")
     board.node(plus, y, "+")
-    board.arrow((plus + 0.13, y), (plus + 0.4, y))
-    board.box(plus + 0.66, y, "ReLU", 0.52, 0.34)
-    board.arrow((plus + 0.92, y), (plus + 1.14, y))
-    board.text(plus + 1.2, y, f"{r.out_channels}\nchannels\n{r.out_size}x{r.out_size}", ha="left", size=9)
-
-    blocks = rivals(r)
-    scale = 2.85 / max(block.weights for block in blocks)
-    for block, place in zip(blocks, (2.55, 1.68, 0.81), strict=True):
-        here = block == r
-        board.bar(bars, place - 0.3, block.weights * scale, 0.26, tint(colour, 0.6) if here else "#e6e6e6")
-        board.text(bars, place + 0.2, block.name, ha="left", weight="bold" if here else "normal")
-        board.text(
-            bars,
-            place + 0.05,
-            f"{block.weights:,} weights, {short(block.macs)} multiply-adds",
-            ha="left",
-            size=9,
-        )
-    return board.figure
+    board.arrow((plus + 0.13, y), (plus + 0.32, y))
+    board.box(plus + 0.58, y, "ReLU", "words", 0.52, 0.34)
+    board.arrow((plus + 0.84, y), (plus + 1.04, y))
+    words = f"output\n{r.out_channels}x{r.out_size}x{r.out_size}"
+    board.text(plus + 1.09, y, words, ha="left", size=9, linespacing=1.25)
 
 
 def residual_block():

@@ -1,0 +1,83 @@
+"""Source listings, tables and the answers to exercises."""
+
+import ast
+import functools
+import inspect
+
+import pandas as pd
+import pytest
+import torch
+
+from cnn_course import anatomy, models, show
+from cnn_course.exercises import check
+
+FRAME = pd.DataFrame({"parameters": [61_706, 138_357_544], "error (%)": [0.1234, float("nan")], "by": ["LeCun", "Simonyan"]},
+                     index=pd.Index(["LeNet-5", "VGG-16"], name="network"))
+
+
+def test_source_is_the_source():
+    shown = show.source(models.Inception)
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(shown) == "# cnn_course/models/inception.py\n" + inspect.getsource(models.Inception).rstrip()
+    assert bundle["text/markdown"] == f"```python\n{shown.text}\n```"
+
+
+@pytest.mark.parametrize("thing", [models.BasicBlock, anatomy.output_size, models.ResNet.forward, anatomy])
+def test_source_without_docstring(thing):
+    tree = ast.parse(show.source(thing, docstring=False).text)
+    owner = tree if inspect.ismodule(thing) else tree.body[0]
+    assert ast.get_docstring(owner) is None
+    full = ast.parse(show.source(thing).text)
+    rest = (full if inspect.ismodule(thing) else full.body[0]).body
+    rest = rest[1:] if thing.__doc__ else rest
+    assert [ast.dump(node) for node in owner.body] == [ast.dump(node) for node in rest]
+
+
+def test_source_of_objects_and_partials():
+    assert show.source(models.Transition(8)).text == show.source(models.Transition).text
+    assert show.source(functools.partial(models.ResNet, 3)).text == show.source(models.ResNet).text
+    with pytest.raises(ValueError, match="no Python source"):
+        show.source(len)
+
+
+def test_table_text_and_html():
+    shown = show.table(FRAME, "Two networks", mark="VGG-16")
+    lines = shown.text.split("\n")
+    assert lines[0] == "Two networks" and lines[1].split() == ["network", "parameters", "error", "(%)", "by"]
+    assert lines[2].split() == ["LeNet-5", "61,706", "0.123", "LeCun"]
+    assert lines[3].split() == ["VGG-16", "138,357,544", "–", "Simonyan", "<"]
+    html = shown._repr_mimebundle_()["text/html"]
+    assert html == show.table(FRAME, "Two networks", mark="VGG-16").rich  # the same in every run
+    marked = [row for row in html.split("<tr")[1:] if "600" in row]
+    assert len(marked) == 1 and "VGG-16" in marked[0] and html.count("<td") == 8
+
+
+def test_table_formats_series_and_escapes():
+    assert "12.3%" in show.table(FRAME, formats={"error (%)": "{:.1%}"}).text
+    assert "1,000" in show.table(pd.Series({"a": 1000}, name="n")).text
+    assert "&lt;b&gt;" in show.table(pd.DataFrame({"x": ["<b>"]})).rich
+    assert show.table(FRAME, mark=FRAME.parameters > 100_000).text.count("<") == 1
+
+
+@pytest.mark.parametrize("settings, message", [({"mark": "NIN"}, "NIN"), ({"formats": {"bias": "{}"}}, "bias"), ({"rows": 1}, "2 rows")])
+def test_table_refuses(settings, message):
+    with pytest.raises(ValueError, match=message):
+        show.table(FRAME, **settings)
+
+
+@pytest.mark.parametrize("answer, printed", [
+    (5, "Right. Two windows of 3 overlap by one."),
+    (6, "Not yet. Draw it."),
+    ("five", "Not yet. The check cannot use an answer of type str (can only concatenate str (not \"int\") to str). Draw it."),
+    (None, "Not answered yet: put your answer in place of the dots and run the cell again."),
+    (..., "Not answered yet: put your answer in place of the dots and run the cell again."),
+    (torch.tensor(5), "Right. Two windows of 3 overlap by one."),
+])
+def test_check(answer, printed, capsys):
+    check(answer, lambda n: n + 0 == 5, "Draw it.", "Two windows of 3 overlap by one.")
+    assert capsys.readouterr().out == printed + "\n"
+
+
+def test_check_needs_a_function():
+    with pytest.raises(ValueError, match="expected a function"):
+        check(5, 5)
