@@ -442,7 +442,7 @@ def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2))
     left, right = 1.25, 0.45  # for the image, and for the number on the last arrow
     slot = (width - left - right) / len(columns)
     small = 9 if slot > 0.72 else 8
-    wide, tallest = min(0.62, slot * 0.54), 1.25
+    wide, tallest = min(0.62, slot * 0.5), 1.25
     words = [wrap(figure, column["words"], slot - 0.06, small) for column in columns]
     y = top - 0.28 - tallest / 2
     below = y - tallest / 2 - 0.08 - 0.15 * max(w.count("\n") + 1 for w in words)

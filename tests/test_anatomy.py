@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_course import anatomy, graph, models
-from cnn_course.anatomy import Cost, Window, conv, pool
+from cnn_course.anatomy import Window, conv, pool
 
-settings.register_profile("anatomy", deadline=None, max_examples=25, derandomize=True)
-settings.load_profile("anatomy")
+few = settings(deadline=None, max_examples=25, derandomize=True)
+many = settings(few, max_examples=150)
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +41,27 @@ def torch_size(layer, size):
     return either(lambda: layer(torch.zeros(1, 1, size, size)).shape[-1])
 
 
-@settings(max_examples=150)
+@many
 @given(st.integers(1, 20), st.integers(1, 7), st.integers(1, 5), st.integers(0, 5), st.integers(1, 3))
 def test_output_size_of_convolutions(size, kernel, stride, padding, dilation):
     layer = nn.Conv2d(1, 1, kernel, stride, padding, dilation)
     assert either(lambda: anatomy.output_size(size, kernel, stride, padding, dilation)) == torch_size(layer, size)
 
 
-@settings(max_examples=150)
-@given(st.integers(1, 20), st.integers(1, 7), st.integers(1, 5), st.integers(0, 5), st.integers(1, 3), st.booleans())
+@many
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2), st.integers(1, 3), st.booleans())
 def test_output_size_of_pooling(size, kernel, stride, padding, dilation, ceil_mode):
+    padding = min(padding, kernel // 2)
     layer = nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)
-    expected = torch_size(layer, size)
-    if padding > kernel // 2:
-        if dilation == 1:
-            assert either(lambda: pool(kernel, stride, padding)) == expected == "impossible"
-        return
-    assert either(lambda: anatomy.output_size(size, kernel, stride, padding, dilation, ceil_mode)) == expected
+    size_here = either(lambda: anatomy.output_size(size, kernel, stride, padding, dilation, ceil_mode))
+    assert size_here == torch_size(layer, size)
+
+
+@few
+@given(st.integers(1, 7), st.integers(0, 5))
+def test_padding_of_pooling(kernel, padding):
+    refused = torch_size(nn.MaxPool2d(kernel, 1, padding), 20) == "impossible"
+    assert (either(lambda: pool(kernel, 1, padding)) == "impossible") == refused
 
 
 @pytest.mark.parametrize("call, names", [
@@ -79,6 +83,7 @@ def test_impossible_settings_are_named(call, names):
         call()
 
 
+@few
 @given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 2]), st.booleans())
 def test_parameters_of_layers(width, out, kernel, groups, bias):
     layer = nn.Conv2d(width * groups, out * groups, (kernel, 3), groups=groups, bias=bias)
@@ -186,6 +191,7 @@ def stacks(draw):
     return layers
 
 
+@few
 @given(stacks())
 def test_receptive_field_of_stacks(layers):
     net, last = nn.Sequential(*(module for module, _ in layers)), str(len(layers) - 1)
@@ -209,7 +215,8 @@ class Block(nn.Module):
             nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), nn.Conv2d(1, 1, sides, stride), nn.ReLU())
             for sides, left, right, top, bottom in branches)  # fmt: skip
         self.norm = nn.BatchNorm2d(len(branches))
-        self.stride, self.extra, self.last = stride, extra, nn.Conv2d(len(branches), 1, 1)
+        self.stride, self.extra = stride, extra
+        self.last = nn.Conv2d(len(branches), 1, 1 + extra, padding="same", dilation=2)
 
     def forward(self, x):
         shortcut = F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, 0, len(self.branches) - 1))
@@ -229,6 +236,7 @@ def blocks(draw):
     return Block(branches, stride, draw(st.integers(0, 2)))
 
 
+@few
 @given(blocks())
 def test_receptive_field_of_branches_and_skips(block):
     windows = anatomy.window(block, "last", (1, 30, 30))
@@ -259,13 +267,14 @@ class Functions(nn.Module):
         self.scale = nn.Parameter(torch.ones(8, 1, 1))
         self.twice = nn.Conv2d(8, 8, 3, padding="same", dilation=2, groups=4, padding_mode="reflect")
         self.up = nn.ConvTranspose2d(8, 6, 3, stride=2, groups=2)
-        self.table = nn.Parameter(torch.zeros(7, 10))
+        self.left, self.right = nn.Parameter(torch.zeros(5, 6)), nn.Parameter(torch.zeros(7, 5))
 
     def forward(self, x):
         x = torch.relu(F.conv2d(x, self.weight, stride=(2, 1))) * self.scale.exp()
         x, y = self.twice(self.twice(x)).chunk(2, dim=1)
         x = self.up(torch.cat([y, x], dim=1))
-        return F.linear(x.flatten(2).mean(2) @ self.table[:6], self.table)
+        x = self.left @ x.flatten(2)
+        return F.linear(x.transpose(1, 2), self.right).mean(1)
 
 
 def macs_by_torch(net, shape):
@@ -274,19 +283,101 @@ def macs_by_torch(net, shape):
     return counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("name", [*models.COURSE, "lenet5_1998", "alexnet_two_gpus", "vgg16_c", "googlenet_aux", "resnet50"])
-def test_cost_of_models(name):
-    net = models.build(name, device="meta").train("aux" in name)
-    cost = anatomy.cost(net)
-    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+PAPERS = ["lenet5_1998", "alexnet_two_gpus", "vgg16_c", "googlenet_aux", "resnet50"]
+
+
+@pytest.mark.parametrize("name", [*models.COURSE, *PAPERS])
+def test_cost_and_stages_of_models(name):
+    net = models.build(name, device="meta").to("meta").train("aux" in name)
+    cost, stages = anatomy.cost(net), anatomy.stages(net)
+    of_kind = {kind: sum(anatomy.parameters(m) for m in net.modules() if isinstance(m, kind)) for kind in
+               (nn.Conv2d, nn.Linear)}  # fmt: skip
     assert cost.macs == macs_by_torch(net, net.input_shape)
     assert cost.parameters == anatomy.parameters(net)
-    assert cost.conv_parameters == sum(anatomy.parameters(layer) for layer in layers)
-    assert cost.linear_parameters == sum(anatomy.parameters(m) for m in net.modules() if isinstance(m, nn.Linear))
-    stages = anatomy.stages(net)
+    assert (cost.conv_parameters, cost.linear_parameters) == (of_kind[nn.Conv2d], of_kind[nn.Linear])
     assert stages.index.is_unique
-    assert list(stages[["parameters", "macs", "activation_bytes"]].sum()) == [
-        cost.parameters, cost.macs, cost.activation_bytes]  # fmt: skip
-    for layer in layers:
-        if layer.kernel_size != (1, 1):
-            nn.Module.__setattr__  # the rest of the multiply-adds is not done by 1x1 convolutions
+    for column in ("parameters", "macs", "activation_bytes"):
+        assert stages[column].sum() == getattr(cost, column)
+
+
+def test_macs_of_1x1_convolutions():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 5, 1), nn.Conv2d(5, 2, (1, 3)), nn.Flatten(), nn.Linear(80, 4))
+    assert anatomy.cost(net, (3, 12, 8)).macs_1x1 == 8 * 5 * 10 * 6 == anatomy.conv_macs(8, 5, 1, (10, 6))
+
+
+def test_functions_shared_layers_and_rows():
+    net = Functions()
+    table, cost = anatomy.trace(net, (3, 24, 24)), anatomy.cost(net, (3, 24, 24))
+    assert cost.macs == macs_by_torch(net, (3, 24, 24)) > 0
+    assert cost.parameters == anatomy.parameters(net)
+    assert list(table.loc[["twice", "twice_1"], "parameters"]) == [anatomy.parameters(net.twice), 0]
+    assert tuple(table.loc["conv2d", ["kernel", "stride", "receptive_field", "jump"]]) == ((3, 5), (2, 1), (3, 5), (2, 1))
+    assert tuple(table.loc["chunk", ["input", "output", "activation_bytes"]]) == ("8x11x20", "2 of 4x11x20", 7040)
+    assert table.loc["up", "receptive_field"] is None
+
+
+# ---------------------------------------------------------------------------- how it runs
+@torch.fx.wrap
+def checked(x):
+    if x.shape[1] != 3:
+        raise ValueError("three channels, please")
+    return x
+
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.drop = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.drop(self.norm(self.conv(checked(x))))
+
+
+@pytest.mark.parametrize("device, dtype", [("cpu", torch.float32), ("meta", torch.float32), ("cpu", torch.bfloat16)])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_net_is_left_as_it_was(device, dtype, training):
+    net = Wrapped().to(device, dtype).train(training)
+    before = {name: (tensor, tensor.clone()) for name, tensor in net.state_dict(keep_vars=True).items()}
+    table = anatomy.trace(net, (3, 5, 6))
+    assert list(table.index) == ["conv", "norm", "drop"]  # the check is no layer
+    assert list(table.output) == ["4x3x4"] * 3
+    assert net.training == training
+    for name, tensor in net.state_dict(keep_vars=True).items():
+        old, content = before[name]
+        assert tensor is old and (device == "meta" or torch.equal(tensor, content))
+
+
+def test_whole_input():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    seen = anatomy.trace(net, (3, 10, 10)).receptive_field
+    assert list(seen) == [3, 4, None, None, None]
+    assert anatomy.window(net, "3", (3, 10, 10)) is None
+    for mixing in (nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.LayerNorm([4, 8, 8])):
+        net = nn.Sequential(nn.Conv2d(3, 4, 3), mixing, nn.ReLU())
+        assert list(anatomy.trace(net, (3, 10, 10)).receptive_field) == [3, None, None]
+
+
+class Deciding(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+@pytest.mark.parametrize("call, names", [
+    (lambda: anatomy.trace(nn.Conv2d(3, 4, 3)), "input_shape of Conv2d is None"),
+    (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), (3, 0, 5)), "input_shape is 0"),
+    (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), 32), "input_shape of Conv2d is 32"),
+    (lambda: anatomy.trace("resnet20"), "net is 'resnet20'"),
+    (lambda: anatomy.cost(Deciding(), (3, 5, 5)), "torch.fx cannot follow Deciding"),
+    (lambda: anatomy.stages(Wrapped(), (4, 5, 5)), "Wrapped cannot take 4x5x5.*three channels, please"),
+    (lambda: anatomy.stages(nn.Sequential(nn.Conv2d(3, 4, 9)), (3, 5, 5)), "Sequential cannot take 3x5x5: 0 fails"),
+    (lambda: anatomy.trace(nn.Sequential(nn.BatchNorm2d(4)), (3, 5, 5)), "3 channels, expected 4"),
+    (lambda: anatomy.window(Wrapped(), "fc", (3, 5, 5)), "layer is 'fc', expected one of .*conv, norm, drop"),
+])  # fmt: skip
+def test_errors_name_what_is_wrong(call, names):
+    with pytest.raises(ValueError, match=names):
+        call()
+
+
+def test_arithmetic_needs_no_torch():
+    code = "import sys; from cnn_course import anatomy; anatomy.output_size(5, 3); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -166,10 +166,11 @@ def test_dense_layers_as_convolutions_give_the_same_logits():
 
 
 def test_auxiliary_heads_speak_in_training_only():
-    net = models.build("googlenet_cifar", aux=("4a",))
     images = torch.randn(2, 3, 32, 32)
-    assert [o.shape for o in net.train()(images)] == [(2, 10), (2, 10)]
-    assert net.eval()(images).shape == (2, 10)
+    for batch_norm in (True, False):
+        net = models.build("googlenet_cifar", aux=("4a",), batch_norm=batch_norm)
+        assert [o.shape for o in net.train()(images)] == [(2, 10), (2, 10)]
+        assert net.eval()(images).shape == (2, 10)
 
 
 def test_partial_connections_of_1998():

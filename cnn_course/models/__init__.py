@@ -1,6 +1,7 @@
 """The networks of the course, one file a family. `build(name)` makes one, `names()` lists them all.
 
-Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 million parameters for 32x32 images.
+Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 million parameters for
+32x32 images.
 """
 
 import difflib
@@ -33,7 +34,8 @@ def names() -> list[str]:
 
 
 def family(name: str) -> str:
-    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet" or "DenseNet"."""
+    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet" or
+    "DenseNet"."""
     for title, module in FAMILIES.items():
         if name in module.PRESETS:
             return title
@@ -43,10 +45,12 @@ def family(name: str) -> str:
 
 
 def build(name: str, device: str | torch.device | None = None, **settings) -> Network:
-    """A new, randomly initialised network; `settings` replace those of the preset, for example build("resnet20", shortcut="B").
+    """A new, randomly initialised network; `settings` replace those of the preset, for example
+    build("resnet20", shortcut="B").
 
-    device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
-    Raises ValueError for an unknown name (with the nearest one), TypeError for a setting that the network does not have.
+    device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`. Raises
+    ValueError for an unknown name (with the nearest one), TypeError for a setting that the network
+    does not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
     with torch.device(device) if device is not None else nullcontext():

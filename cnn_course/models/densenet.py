@@ -1,4 +1,5 @@
-"""DenseNet (Huang, Liu, van der Maaten and Weinberger 2016, "Densely Connected Convolutional Networks", arXiv 1608.06993)."""
+"""DenseNet (Huang, Liu, van der Maaten and Weinberger 2016, "Densely Connected Convolutional
+Networks", arXiv 1608.06993)."""
 
 from collections import OrderedDict
 from functools import partial
@@ -10,9 +11,12 @@ from cnn_course.models.network import Network, initialise
 
 
 class DenseLayer(nn.Module):
-    """Makes `growth_rate` new maps from all maps before it and appends them. (N, C, H, W) -> (N, C + growth_rate, H, W).
+    """Makes `growth_rate` new maps from all maps before it and appends them.
 
-    BN-ReLU-conv 3x3 (section 3, "composite function"); with `bottleneck` a BN-ReLU-conv 1x1 to 4 x growth_rate before it.
+    (N, C, H, W) -> (N, C + growth_rate, H, W).
+
+    BN-ReLU-conv 3x3 (section 3, "composite function"); with `bottleneck` a BN-ReLU-conv 1x1 to 4 x
+    growth_rate before it.
     """
 
     def __init__(self, in_channels, growth_rate, bottleneck=True):
@@ -20,7 +24,8 @@ class DenseLayer(nn.Module):
         layers, channels = [], in_channels
         if bottleneck:
             channels = 4 * growth_rate
-            layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, channels, 1, bias=False)]
+            layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
+                       nn.Conv2d(in_channels, channels, 1, bias=False)]  # fmt: skip
         layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
                    nn.Conv2d(channels, growth_rate, 3, padding=1, bias=False)]  # fmt: skip
         self.layers = nn.Sequential(*layers)
@@ -30,15 +35,18 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.Sequential):
-    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The number grows linearly."""
+    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The
+    number grows linearly."""
 
     def __init__(self, count, in_channels, growth_rate, bottleneck=True):
-        super().__init__(*(DenseLayer(in_channels + i * growth_rate, growth_rate, bottleneck) for i in range(count)))
+        channels = range(in_channels, in_channels + count * growth_rate, growth_rate)
+        super().__init__(*(DenseLayer(c, growth_rate, bottleneck) for c in channels))
         self.out_channels = in_channels + count * growth_rate
 
 
 class Transition(nn.Sequential):
-    """BN-ReLU-conv 1x1 that keeps the share `compression` of the channels, then 2x2 average pooling that halves the map."""
+    """BN-ReLU-conv 1x1 that keeps the share `compression` of the channels, then 2x2 average
+    pooling that halves the map."""
 
     def __init__(self, in_channels, compression=0.5):
         out_channels = int(in_channels * compression)
@@ -48,12 +56,16 @@ class Transition(nn.Sequential):
 
 
 class DenseNet(Network):
-    """A stem, dense blocks with transitions between, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
+    """A stem, dense blocks with transitions between, global average pooling, one dense layer.
 
-    blocks: how many layers each dense block has. growth_rate: the maps that each layer adds (k in the paper).
-    stem_channels: the maps that enter the first block. compression: 1 keeps all channels in the transitions.
-    bottleneck and compression < 1 together make the paper's DenseNet-BC.
-    stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks from 16x16 on).
+    (N, 3, H, W) -> logits (N, classes).
+
+    blocks: how many layers each dense block has. growth_rate: the maps that each layer adds (k in
+    the paper).
+    stem_channels: the maps that enter the first block. compression: 1 keeps all channels in the
+    transitions. bottleneck and compression < 1 together make the paper's DenseNet-BC.
+    stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks
+    from 16x16 on).
     """
 
     def __init__(self, blocks=(6, 12, 24, 16), growth_rate=32, stem_channels=64, bottleneck=True, compression=0.5,
@@ -70,7 +82,8 @@ class DenseNet(Network):
                 stages[f"transition{i}"], channels = transition, transition.out_channels
             block = DenseBlock(count, channels, growth_rate, bottleneck)
             stages[f"block{i + 1}"], channels = block, block.out_channels
-        # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to 1024 of 7x7.
+        # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to
+        # 1024 of 7x7.
         self.stages = nn.Sequential(stages)
         self.last = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -110,6 +123,7 @@ PRESETS = {
     "densenet201": partial(DenseNet, blocks=(6, 12, 48, 32)),
     "densenet40_12": partial(cifar, blocks=(12, 12, 12), growth_rate=12, stem_channels=16, bottleneck=False, compression=1),
     "densenet_bc_100_12": partial(cifar, blocks=(16, 16, 16), growth_rate=12, stem_channels=24),
-    # Concatenation at 32x32 costs more time than arithmetic: the course size pools first, as the ImageNet networks do.
+    # Concatenation at 32x32 costs more time than arithmetic: the course size pools first, as the
+    # ImageNet networks do.
     "densenet_cifar": partial(DenseNet, stem="cifar_pooled", classes=10, blocks=(4, 6, 8), growth_rate=16, stem_channels=16),
 }

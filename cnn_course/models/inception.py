@@ -10,7 +10,8 @@ from cnn_course.models.network import Network, initialise
 
 
 def conv(in_channels, out_channels, kernel, stride=1, padding=0, batch_norm=False):
-    """Convolution and ReLU, as in the paper; with batch norm between them (Ioffe and Szegedy 2015) the bias is not needed."""
+    """Convolution and ReLU, as in the paper; with batch norm between them (Ioffe and Szegedy
+    2015) the bias is not needed."""
     layers = [nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=not batch_norm)]
     if batch_norm:
         layers.append(nn.BatchNorm2d(out_channels, eps=1e-3))
@@ -18,25 +19,33 @@ def conv(in_channels, out_channels, kernel, stride=1, padding=0, batch_norm=Fals
 
 
 class Inception(nn.Module):
-    """Four branches over the same input, concatenated (figure 2b). (N, C, H, W) -> (N, n1 + n3 + n5 + pool, H, W).
+    """Four branches over the same input, concatenated (figure 2b).
 
-    n1, n3, n5: channels of the 1x1, 3x3 and 5x5 filters; reduce3, reduce5: channels of the 1x1 reduction before them,
-    0 for none (figure 2a, the naive block); pool: channels of the 1x1 after the pooling, 0 to keep all C.
+    (N, C, H, W) -> (N, n1 + n3 + n5 + pool, H, W).
+
+    n1, n3, n5: channels of the 1x1, 3x3 and 5x5 filters; reduce3, reduce5: channels of the 1x1
+    reduction before them, 0 for none (figure 2a, the naive block); pool: channels of the 1x1 after
+    the pooling, 0 to keep all C.
     large_kernel: 5 in the paper; torchvision builds 3 (its issue 906).
     """
 
-    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool, large_kernel=5, batch_norm=False):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool, large_kernel=5,
+                 batch_norm=False):  # fmt: skip
         super().__init__()
 
-        def reduced(reduce, width, kernel):
-            last = conv(reduce or in_channels, width, kernel, padding=kernel // 2, batch_norm=batch_norm)
-            return nn.Sequential(conv(in_channels, reduce, 1, batch_norm=batch_norm), last) if reduce else last
+        def conv1x1(width):
+            return conv(in_channels, width, 1, batch_norm=batch_norm)
 
-        self.branch1 = conv(in_channels, n1, 1, batch_norm=batch_norm)
+        def reduced(reduce, width, kernel):
+            channels, padding = reduce or in_channels, kernel // 2
+            last = conv(channels, width, kernel, padding=padding, batch_norm=batch_norm)
+            return nn.Sequential(conv1x1(reduce), last) if reduce else last
+
+        self.branch1 = conv1x1(n1)
         self.branch2 = reduced(reduce3, n3, 3)
         self.branch3 = reduced(reduce5, n5, large_kernel)
         pooling = nn.MaxPool2d(3, stride=1, padding=1)
-        self.branch4 = nn.Sequential(pooling, conv(in_channels, pool, 1, batch_norm=batch_norm)) if pool else pooling
+        self.branch4 = nn.Sequential(pooling, conv1x1(pool)) if pool else pooling
         self.out_channels = n1 + n3 + n5 + (pool or in_channels)
 
     def forward(self, x):
@@ -44,12 +53,13 @@ class Inception(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """A small classifier on a middle layer (section 5); used in training only, its loss weighted by 0.3."""
+    """A small classifier on a middle layer (section 5); used in training only, its loss weighted
+    by 0.3."""
 
-    def __init__(self, in_channels, classes, width=128, hidden=1024, dropout=0.7, batch_norm=False):
+    def __init__(self, in_channels, classes, width=128, hidden=1024, dropout=0.7, batch_norm=False, adaptive=True):
         super().__init__()
         # The paper's pooling takes 14x14 to 4x4; torchvision asks for 4x4 whatever comes.
-        self.pool = nn.AdaptiveAvgPool2d(4) if batch_norm else nn.AvgPool2d(5, stride=3)
+        self.pool = nn.AdaptiveAvgPool2d(4) if adaptive else nn.AvgPool2d(5, stride=3)
         self.conv = conv(in_channels, width, 1, batch_norm=batch_norm)  # (N, 128, 4, 4)
         self.fc1 = nn.Linear(width * 16, hidden)
         self.relu = nn.ReLU(inplace=True)
@@ -61,14 +71,16 @@ class AuxiliaryHead(nn.Module):
         return self.fc2(self.dropout(self.relu(self.fc1(x))))
 
 
-# Table 1: (#1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj) of the nine blocks; "pool" halves the map.
+# Table 1: (#1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj) of the nine blocks; "pool" halves
+# the map.
 GOOGLENET_BLOCKS = OrderedDict([
     ("3a", (64, 96, 128, 16, 32, 32)), ("3b", (128, 128, 192, 32, 96, 64)), ("pool3", "pool"),
     ("4a", (192, 96, 208, 16, 48, 64)), ("4b", (160, 112, 224, 24, 64, 64)), ("4c", (128, 128, 256, 24, 64, 64)),
     ("4d", (112, 144, 288, 32, 64, 64)), ("4e", (256, 160, 320, 32, 128, 128)), ("pool4", "pool"),
     ("5a", (256, 160, 320, 32, 128, 128)), ("5b", (384, 192, 384, 48, 128, 128)),
 ])  # fmt: skip
-# Multiples of 16 channels: processors multiply 16 numbers at a time, and other widths train up to a third slower.
+# Multiples of 16 channels: processors multiply 16 numbers at a time, and other widths train up to a
+# third slower.
 CIFAR_BLOCKS = OrderedDict([
     ("3a", (16, 16, 32, 16, 16, 16)), ("3b", (32, 32, 48, 16, 16, 16)), ("pool3", "pool"),
     ("4a", (48, 32, 64, 16, 32, 16)), ("4b", (48, 32, 64, 16, 32, 16)), ("4c", (48, 32, 64, 16, 32, 16)), ("pool4", "pool"),
@@ -77,7 +89,8 @@ CIFAR_BLOCKS = OrderedDict([
 
 
 def imagenet_stem(batch_norm):
-    """224x224 images to 192 maps of 28x28; local response normalisation where there is no batch norm."""
+    """224x224 images to 192 maps of 28x28; local response normalisation where there is no batch
+    norm."""
     lrn = (lambda: nn.Identity()) if batch_norm else (lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
     return nn.Sequential(OrderedDict(
         conv1=conv(3, 64, 7, stride=2, padding=3, batch_norm=batch_norm),  # (N, 64, 112, 112)
@@ -99,11 +112,13 @@ def cifar_stem(batch_norm, width=32):
 
 
 class GoogLeNet(Network):
-    """A stem, inception blocks, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
+    """A stem, inception blocks, global average pooling, one dense layer.
 
-    aux: names of the blocks after which an auxiliary head sits, ("4a", "4d") in the paper. While training such a network
-    returns (logits, auxiliary logits, ...) and expects `input_shape`; in evaluation the heads are not used.
-    large_kernel=3 with batch_norm=True is torchvision's layout.
+    (N, 3, H, W) -> logits (N, classes).
+
+    aux: names of the blocks after which an auxiliary head sits, ("4a", "4d") in the paper. While
+    training such a network returns (logits, auxiliary logits, ...) and expects `input_shape`; in
+    evaluation the heads are not used. large_kernel=3 with batch_norm=True is torchvision's layout.
     """
 
     def __init__(self, blocks=GOOGLENET_BLOCKS, aux=(), batch_norm=False, large_kernel=5, dropout=0.4, aux_size=(128, 1024),
@@ -125,7 +140,8 @@ class GoogLeNet(Network):
                 block = Inception(channels, *widths, large_kernel=large_kernel, batch_norm=batch_norm)
                 self.blocks[name], channels = block, block.out_channels
             if name in aux:
-                self.aux[name] = AuxiliaryHead(channels, classes, *aux_size, batch_norm=batch_norm)
+                adaptive = batch_norm or image_size != 224  # else the paper's own pooling
+                self.aux[name] = AuxiliaryHead(channels, classes, *aux_size, batch_norm=batch_norm, adaptive=adaptive)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()                     # (N, 1024)
         self.dropout = nn.Dropout(dropout)

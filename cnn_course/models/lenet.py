@@ -1,4 +1,5 @@
-"""LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998, "Gradient-Based Learning Applied to Document Recognition", section II.B)."""
+"""LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998, "Gradient-Based Learning Applied to Document
+Recognition", section II.B)."""
 
 from functools import partial
 
@@ -11,7 +12,8 @@ from cnn_course.models.network import Network, initialise
 class LeNet5(Network):
     """LeNet-5 as it is built today: full connections, plain pooling, a dense output layer.
 
-    (N, in_channels, 32, 32) -> logits (N, classes). 61,706 parameters with one input channel, 62,006 with three.
+    (N, in_channels, 32, 32) -> logits (N, classes). 61,706 parameters with one input channel,
+    62,006 with three.
     """
 
     fixed_size = True
@@ -45,7 +47,8 @@ class ScaledTanh(nn.Module):
 
 
 class Subsampling(nn.Module):
-    """Layers S2 and S4: the mean of 2x2 pixels, times one trainable number a map, plus one trainable bias a map."""
+    """Layers S2 and S4: the mean of 2x2 pixels, times one trainable number a map, plus one
+    trainable bias a map."""
 
     def __init__(self, channels):
         super().__init__()
@@ -58,7 +61,8 @@ class Subsampling(nn.Module):
 
 
 class PartialConvolution(nn.Module):
-    """Layer C3: each of the 16 maps sees only some of the 6 maps below (LeCun 1998, table I): 1,516 parameters, not 2,416."""
+    """Layer C3: each of the 16 maps sees only some of the 6 maps below (LeCun 1998, table I):
+    1,516 parameters, not 2,416."""
 
     SEES = [[(first + i) % 6 for i in range(3)] for first in range(6)]
     SEES += [[(first + i) % 6 for i in range(4)] for first in range(6)]
@@ -69,13 +73,16 @@ class PartialConvolution(nn.Module):
         self.maps = nn.ModuleList(nn.Conv2d(len(seen), 1, 5) for seen in self.SEES)
 
     def forward(self, x):
-        return torch.cat([conv(x[:, seen]) for conv, seen in zip(self.maps, self.SEES, strict=True)], dim=1)
+        pairs = zip(self.maps, self.SEES, strict=True)
+        return torch.cat([conv(x[:, seen]) for conv, seen in pairs], dim=1)
 
 
 class RadialBasisOutput(nn.Module):
-    """The output layer of 1998: minus the squared distance to a fixed code of +1 and -1 for each class; nothing is learned.
+    """The output layer of 1998: minus the squared distance to a fixed code of +1 and -1 for each
+    class; nothing is learned.
 
-    The paper's codes are 7x12 drawings of the digits; here they are drawn at random, once, with a fixed seed.
+    The paper's codes are 7x12 drawings of the digits; here they are drawn at random, once, with a
+    fixed seed.
     """
 
     def __init__(self, features=84, classes=10):
@@ -88,7 +95,8 @@ class RadialBasisOutput(nn.Module):
 
 
 class LeNet5Of1998(Network):
-    """LeNet-5 as published: partial C3, trainable subsampling, radial basis output. Exactly 60,000 trainable parameters.
+    """LeNet-5 as published: partial C3, trainable subsampling, radial basis output. Exactly 60,000
+    trainable parameters.
 
     (N, 1, 32, 32) -> logits (N, 10).
     """

@@ -9,7 +9,8 @@ from cnn_course.models.network import Network, initialise
 
 
 def mlpconv(in_channels, widths, kernel, batch_norm=False):
-    """A convolution followed by 1x1 convolutions: a small dense network slid over the map (section 3.1). Keeps H and W."""
+    """A convolution followed by 1x1 convolutions: a small dense network slid over the map
+    (section 3.1). Keeps H and W."""
     layers = []
     for i, width in enumerate(widths):
         size = kernel if i == 0 else 1
@@ -22,7 +23,8 @@ def mlpconv(in_channels, widths, kernel, batch_norm=False):
 
 
 def head(kind, channels, side, classes):
-    """From the last maps to logits. "average": global average pooling (section 3.2); "max": global max; "dense": a dense layer."""
+    """From the last maps to logits. "average": global average pooling (section 3.2); "max":
+    global max; "dense": a dense layer."""
     if kind == "average":
         return nn.Sequential(nn.Conv2d(channels, classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     if kind == "max":
@@ -35,8 +37,9 @@ def head(kind, channels, side, classes):
 class NIN(Network):
     """Three mlpconv blocks and a head without dense layers. (N, 3, 32, 32) -> logits (N, classes).
 
-    The paper gives no widths; the defaults are those of the definition that its authors released (966,986 parameters).
-    The last 1x1 convolution makes one map a class; its mean over all pixels is the logit.
+    The paper gives no widths; the defaults are those of the definition that its authors released
+    (966,986 parameters). The last 1x1 convolution makes one map a class; its mean over all pixels
+    is the logit.
     """
 
     def __init__(self, widths=((192, 160, 96), (192, 192, 192), (192, 192)), kernels=(5, 5, 3), pooling="average",

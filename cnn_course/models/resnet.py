@@ -1,4 +1,5 @@
-"""ResNet (He, Zhang, Ren and Sun 2015, arXiv 1512.03385) and its pre-activation form (He et al. 2016, arXiv 1603.05027)."""
+"""ResNet (He, Zhang, Ren and Sun 2015, arXiv 1512.03385) and its pre-activation form (He et al.
+2016, arXiv 1603.05027)."""
 
 from collections import OrderedDict
 from functools import partial
@@ -10,7 +11,8 @@ from cnn_course.models.network import Network, initialise
 
 
 class PadShortcut(nn.Module):
-    """Option A (section 3.3): take every `stride`-th pixel and fill the missing channels with zeros. No parameters."""
+    """Option A (section 3.3): take every `stride`-th pixel and fill the missing channels with
+    zeros. No parameters."""
 
     def __init__(self, in_channels, out_channels, stride):
         super().__init__()
@@ -21,7 +23,8 @@ class PadShortcut(nn.Module):
 
 
 def make_shortcut(option, in_channels, out_channels, stride, preact):
-    """What carries x past the block: identity where shapes match, else padding (A) or a 1x1 projection (B); C always projects."""
+    """What carries x past the block: identity where shapes match, else padding (A) or a 1x1
+    projection (B); C always projects."""
     if option == "none":
         return None
     same = stride == 1 and in_channels == out_channels
@@ -36,10 +39,11 @@ def make_shortcut(option, in_channels, out_channels, stride, preact):
 
 
 class ResidualBlock(nn.Module):
-    """output = last(F(x) + shortcut(x)), where F is the branch that learns the residual (section 3.1, equation 1).
+    """output = last(F(x) + shortcut(x)), where F is the branch that learns the residual (section
+    3.1, equation 1).
 
-    The 2015 block ends in a ReLU; the pre-activation block ends in the sum, so that F = 0 gives exactly x.
-    With shortcut="none" it is the same layers of a plain network: last(F(x)).
+    The 2015 block ends in a ReLU; the pre-activation block ends in the sum, so that F = 0 gives
+    exactly x. With shortcut="none" it is the same layers of a plain network: last(F(x)).
     """
 
     def __init__(self, branch, in_channels, out_channels, stride, shortcut, preact):
@@ -56,11 +60,13 @@ class ResidualBlock(nn.Module):
 
 
 def conv_layers(convs, preact):
-    """Convolutions in a row: conv-BN-ReLU-...-conv-BN, or in the order of 2016 BN-ReLU-conv-...-BN-ReLU-conv."""
+    """Convolutions in a row: conv-BN-ReLU-...-conv-BN, or in the order of 2016
+    BN-ReLU-conv-...-BN-ReLU-conv."""
     layers = []
     for i, conv in enumerate(convs):
         if preact:
-            layers += [nn.BatchNorm2d(conv.in_channels), nn.ReLU(inplace=i > 0), conv]  # the first ReLU must not change x
+            # the first ReLU must not change x itself: the shortcut still needs it
+            layers += [nn.BatchNorm2d(conv.in_channels), nn.ReLU(inplace=i > 0), conv]
         else:
             layers += [conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*(layers if preact else layers[:-1]))
@@ -75,7 +81,8 @@ def conv1x1(in_channels, out_channels, stride=1):
 
 
 class BasicBlock(ResidualBlock):
-    """Two 3x3 convolutions (figure 5, left). (N, in_channels, H, W) -> (N, width, H/stride, W/stride)."""
+    """Two 3x3 convolutions (figure 5, left). (N, in_channels, H, W) -> (N, width, H/stride,
+    W/stride)."""
 
     expansion = 1
 
@@ -85,29 +92,36 @@ class BasicBlock(ResidualBlock):
 
 
 class Bottleneck(ResidualBlock):
-    """1x1 to `width`, 3x3, 1x1 to 4 x width (figure 5, right). (N, in_channels, H, W) -> (N, 4 width, H/stride, W/stride).
+    """1x1 to `width`, 3x3, 1x1 to 4 x width (figure 5, right).
 
-    The stride sits in the 3x3, as in torchvision; the paper puts it in the first 1x1. Parameters are the same.
+    (N, in_channels, H, W) -> (N, 4 width, H/stride, W/stride).
+    The stride sits in the 3x3, as in torchvision; the paper puts it in the first 1x1. Parameters
+    are the same.
     """
 
     expansion = 4
 
     def __init__(self, in_channels, width, stride=1, shortcut="B", preact=False):
         out_channels = width * self.expansion
-        convs = [conv1x1(in_channels, width), conv3x3(width, width, stride), conv1x1(width, out_channels)]
-        super().__init__(conv_layers(convs, preact), in_channels, out_channels, stride, shortcut, preact)
+        convs = [conv1x1(in_channels, width), conv3x3(width, width, stride),
+                 conv1x1(width, out_channels)]  # fmt: skip
+        branch = conv_layers(convs, preact)
+        super().__init__(branch, in_channels, out_channels, stride, shortcut, preact)
 
 
 class ResNet(Network):
-    """A stem, stages of residual blocks, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
+    """A stem, stages of residual blocks, global average pooling, one dense layer. (N, 3, H, W) ->
+    logits (N, classes).
 
-    blocks: how many blocks each stage has; widths: their width. Every stage but the first halves the map.
-    shortcut: "A", "B", "C" (section 3.3) or "none" for the plain network. preact: the block order of 2016.
+    blocks: how many blocks each stage has; widths: their width. Every stage but the first halves
+    the map.
+    shortcut: "A", "B", "C" (section 3.3) or "none" for the plain network. preact: the block order
+    of 2016.
     stem: "imagenet" (7x7 stride 2 and pooling) or "cifar" (one 3x3, section 4.2).
     """
 
-    def __init__(self, block=BasicBlock, blocks=(2, 2, 2, 2), widths=(64, 128, 256, 512), shortcut="B", preact=False,
-                 stem="imagenet", classes=1000):  # fmt: skip
+    def __init__(self, block=BasicBlock, blocks=(2, 2, 2, 2), widths=(64, 128, 256, 512), shortcut="B",
+                 preact=False, stem="imagenet", classes=1000):  # fmt: skip
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         self.stem = self._make_stem(stem, widths[0], preact)
@@ -119,9 +133,11 @@ class ResNet(Network):
                 layers.append(block(channels, width, stride, shortcut, preact))
                 channels = width * block.expansion
             stages[f"stage{i + 1}"] = nn.Sequential(*layers)
-        # ImageNet: 56x56, 28x28, 14x14, 7x7. CIFAR-10: (N, 16, 32, 32), (N, 32, 16, 16), (N, 64, 8, 8).
+        # ImageNet: 56x56, 28x28, 14x14, 7x7. CIFAR-10: (N, 16, 32, 32), (N, 32, 16, 16), (N, 64, 8,
+        # 8).
         self.stages = nn.Sequential(stages)
-        self.last = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True)) if preact else nn.Identity()
+        norm = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+        self.last = norm if preact else nn.Identity()
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, classes)
@@ -131,10 +147,10 @@ class ResNet(Network):
     def _make_stem(stem, width, preact):
         norm = [] if preact else [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         if stem == "cifar":
-            return nn.Sequential(conv3x3(3, width), *norm)                                    # (N, 16, 32, 32)
+            return nn.Sequential(conv3x3(3, width), *norm)                            # (N, 16, 32, 32)
         if stem == "imagenet":
-            first = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)                   # (N, 64, 112, 112)
-            return nn.Sequential(first, *norm, nn.MaxPool2d(3, stride=2, padding=1))          # (N, 64, 56, 56)
+            first = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)           # (N, 64, 112, 112)
+            return nn.Sequential(first, *norm, nn.MaxPool2d(3, stride=2, padding=1))  # (N, 64, 56, 56)
         raise ValueError(f'stem is {stem!r}; expected "imagenet" or "cifar"')
 
     def forward(self, images):
@@ -143,9 +159,10 @@ class ResNet(Network):
 
 
 def cifar_resnet(depth, shortcut="A", **settings):
-    """The CIFAR-10 networks of section 4.2: 6n + 2 layers, n blocks of two layers in each of three stages."""
+    """The CIFAR-10 networks of section 4.2: 6n + 2 layers, n blocks of two layers in each of
+    three stages."""
     if depth < 8 or depth % 6 != 2:
-        raise ValueError(f"depth is {depth}; a CIFAR-10 ResNet has 6n + 2 layers: 8, 14, 20, 32, 44, 56, 110, ...")
+        raise ValueError(f"depth is {depth}; a CIFAR-10 ResNet has 6n + 2: 8, 14, 20, 32, 44, 56, 110, ...")
     settings = {"widths": (16, 32, 64), "classes": 10, **settings}
     return ResNet(blocks=((depth - 2) // 6,) * 3, shortcut=shortcut, stem="cifar", **settings)
 

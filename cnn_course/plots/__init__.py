@@ -5,7 +5,7 @@ what is to be seen. `charts` draws data of any kind, `course` what the course me
 hold what both share.
 """
 
-from cnn_course.plots.canvas import Figure, end_labels, key, place_labels, short, styled, text_width, wrap
+from cnn_course.plots.canvas import DPI, Figure, end_labels, key, place_labels, short, styled, text_width, wrap
 from cnn_course.plots.charts import bars, heat, histogram, images, lines, scatter, side_by_side, timeline
 from cnn_course.plots.colours import (
     ACCENT,
@@ -30,7 +30,7 @@ from cnn_course.plots.course import (
     samples,
 )
 
-__all__ = ["ACCENT", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
+__all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
            "confusion", "curves",
            "end_labels", "family", "feature_maps", "filters", "heat", "histogram", "images", "key", "lines",
            "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable",

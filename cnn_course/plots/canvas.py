@@ -202,7 +202,8 @@ def end_labels(axes, ends, size=9.5):
             inner = axes.transData.inverted().transform([(x0 + 4, y0), (left - 3, y)])
             axes.plot(*inner.T, color=shade, linewidth=0.8, linestyle=(0, (1, 1.5)), clip_on=False,
                       scalex=False, scaley=False)
-        axes.annotate(text, (left, y), xycoords="figure pixels", fontsize=size, color=readable(shade),
+        where = axes.figure.transFigure.inverted().transform((left, y))  # fractions hold at any resolution
+        axes.annotate(text, where, xycoords="figure fraction", fontsize=size, color=readable(shade),
                       va="center", ha="left", annotation_clip=False)
 
 
@@ -258,8 +259,9 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
                 line = axes.transData.inverted().transform([(x, y), end])
                 axes.plot(*line.T, color=GREY, linewidth=0.6, zorder=1, scalex=False, scaley=False)
     for box, (_, _, text, shade) in zip(boxes, points, strict=True):
-        axes.annotate(text, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), xycoords="figure pixels",
-                      ha="center", va="center", fontsize=size, color=readable(shade), annotation_clip=False)
+        middle = figure.transFigure.inverted().transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
+        axes.annotate(text, middle, xycoords="figure fraction", ha="center", va="center", fontsize=size,
+                      color=readable(shade), annotation_clip=False)
 
 
 def key(figure, entries, left=0.1):

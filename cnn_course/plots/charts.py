@@ -126,7 +126,7 @@ def _value_axis(axes, ends, limit, stacked, ticks=False):
         axes.set_xlim(limit)
     else:
         low, high = min(0, axes.dataLim.x0), max(0, axes.dataLim.x1)
-        for end, _, words, _, _ in [] if stacked else ends:
+        for end, _, words, _, _ in [] if stacked else 3 * ends:  # each number changes the scale for the others
             share = min(0.8, (text_width(figure, words, 9.5) + gap) / wide)
             if end >= 0:
                 high = max(high, low + (end - low) / (1 - share))
@@ -185,8 +185,10 @@ def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, 
                 continue
             axes.barh(y, value, 0.72, color=_shade(label, mark, colours))
             write = text.get(column) if isinstance(text, Mapping) else text
-            ends.append((value, y, f"{value / total:.1%}" if shares and total else (write or short)(value),
-                         None, INK))
+            words = (write or short)(value)
+            if shares and total:
+                words = "<0.1%" if 0 < value / total < 0.0005 else f"{value / total:.1%}"
+            ends.append((value, y, words, None, INK))
         _value_axis(axes, ends, None, False)
         axes.set_yticks(range(len(labels)), labels if i == 0 else [""] * len(labels))
         axes.set_ylim(len(labels) - 0.45, -0.55)
@@ -463,8 +465,7 @@ def heat(matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="
                            np.max(matrix, where=~mask, initial=-np.inf))
     if diverging:
         low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    shades = matplotlib.colormaps["RdBu_r" if diverging else "Blues"].copy()
-    shades.set_bad("#f2f2f2")
+    shades = matplotlib.colormaps["RdBu_r" if diverging else "Blues"].with_extremes(bad="#f2f2f2")
     picture = axes.imshow(np.ma.array(matrix, mask=mask), cmap=shades, vmin=low, vmax=high, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=90 if slant else 0)
     axes.set_yticks(range(len(rows)), rows)

@@ -39,7 +39,7 @@ def samples(images, n=5, classes=None, title="", note=None, alt=""):
 
 def _runs(histories) -> dict:
     """name -> histories, one a seed, from all that `curves` takes."""
-    histories = getattr(histories, "variants", histories)
+    histories = getattr(histories, "runs", histories)
     if isinstance(histories, Mapping):
         runs = {str(name): list(group) if isinstance(group, (list, tuple)) else [group] for name,
                 group in histories.items()}

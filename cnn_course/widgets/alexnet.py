@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from matplotlib.collections import LineCollection
 
 from cnn_course import anatomy, plots
+from cnn_course.plots import canvas
 from cnn_course.widgets.convolution import make_kernel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 CHANNELS = 96  # kernels in AlexNet's first layer
+SIDE = 227 / canvas.DPI  # inches of a picture: a pixel of the photograph is a pixel of the figure
 
 
 # ----------------------------------------------------------------------------- first layer
@@ -48,6 +50,7 @@ class FirstFilter:
     parameters: int  # of the 96 kernels and their biases
     macs: int  # multiply-adds on the photograph
     small_macs: int  # on the small image
+    note: str = ""  # what is to be said about the small image
 
     @property
     def sizes(self):
@@ -63,20 +66,17 @@ class FirstFilter:
         return {name: (counts[0] / sums[0], counts[1] / sums[1]) for name, counts in layers.items()}
 
 
-def compute_first_filter(photograph, small, kernel=11, stride=4):
+def compute_first_filter(photograph, small, kernel=11, stride=4, note=""):
     """The first layer with kernel x kernel filters and no padding. Images: uint8 (3, H, W).
 
     Raises ValueError where the window does not fit into an image.
     """
     outputs = [anatomy.output_size(image.shape[-1], kernel, stride) for image in (photograph, small)]
     weights = make_kernel("edge", kernel)[None, None]
-    maps = [
-        F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0]
-        for image in (photograph, small)
-    ]
+    maps = [F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0] for image in (photograph, small)]
     return FirstFilter(
         kernel, stride, (photograph, small), tuple(maps), anatomy.conv_parameters(3, CHANNELS, kernel),
-        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs),
+        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs), note,
     )  # fmt: skip
 
 
@@ -88,8 +88,8 @@ def describe_first_filter(result):
     return (
         f"{CHANNELS} kernels of {r.kernel}x{r.kernel} at stride {r.stride} turn a {large}x{large} "
         f"photograph into {large_map}x{large_map} maps and a {small}x{small} image into "
-        f"{small_map}x{small_map}; they are {r.parameters:,} parameters ({parameters * 100:.1g}% of AlexNet) but "
-        f"{r.macs / 1e6:,.0f} million multiply-adds on the photograph ({macs:.1%})."
+        f"{small_map}x{small_map}; they are {r.parameters:,} parameters ({parameters * 100:.1g}% of AlexNet) "
+        f"but {r.macs / 1e6:,.0f} million multiply-adds on the photograph ({macs:.1%})."
     )
 
 
@@ -97,19 +97,19 @@ def describe_first_filter(result):
 def draw_first_filter(result):
     """Both images with the window and what one filter keeps of them; the first layer's share of AlexNet."""
     r = result
-    figure = plots.Figure(figsize=(8.6, 4.5), alt=describe_first_filter(r))
+    figure = plots.Figure(figsize=(8.6, 5.1), alt=describe_first_filter(r), note=r.note)
     sheet = figure.sheet()
     for row, (picture, output) in enumerate(zip(r.pictures, r.maps, strict=True)):
         size, out = r.sizes[row]
-        top = 4.15 - 2.2 * row
+        top = 4.75 - 2.36 * row
         title = f"{size}×{size}, window {r.kernel}×{r.kernel}"
-        image = Picture(sheet, 0.1, top, 1.85, picture, title, interpolation="antialiased")
+        image = Picture(sheet, 0.1, top, SIDE, picture, title)
         image.box(out // 2 * r.stride, out // 2 * r.stride, r.kernel, ORANGE)
         limit = float(output.abs().max())
         scale = {"cmap": "gray", "vmin": -limit, "vmax": limit}
-        Picture(sheet, 2.55, top, 1.85, output, f"one map of {CHANNELS}: {out}×{out}", **scale)
+        Picture(sheet, 2.55, top, SIDE, output, f"one map of {CHANNELS}: {out}×{out}", **scale)
 
-    axes = panel(figure, (0.62, 0.13, 0.37, 0.75), "dark: multiply-adds, pale: parameters")
+    axes = panel(figure, (0.62, 0.16, 0.37, 0.76), "dark: multiply-adds, pale: parameters")
     shares = r.shares
     y = np.arange(len(shares))
     parameters, macs = (np.array([share[i] for share in shares.values()]) * 100 for i in (0, 1))
@@ -135,11 +135,11 @@ def first_filter(cifar=None):
     from cnn_course import data
 
     photograph = data.photograph(227)
-    small = data.photograph(32) if cifar is None else cifar.test.images[0]
+    small, note = (data.photograph(32), "") if cifar is None else (cifar.test.images[0].cpu(), cifar.note)
     controls = {"kernel": slider("Kernel (pixels)", 11, 3, 11), "stride": slider("Stride (pixels)", 4, 1, 6)}
     return Explorer(
         controls,
-        lambda **settings: compute_first_filter(photograph, small, **settings),
+        lambda **settings: compute_first_filter(photograph, small, note=note, **settings),
         draw_first_filter,
         describe_first_filter,
     )
@@ -360,8 +360,7 @@ def describe_groups(result):
     r = result
     if r.groups == 1:
         return (
-            f"Without groups each of the {r.out_channels} filters sees all {r.in_channels} channels: "
-            f"{r.parameters:,} parameters."
+            f"Without groups each of the {r.out_channels} filters sees all {r.in_channels} channels: {r.parameters:,} parameters."
         )
     each = "one channel" if r.seen == 1 else f"{r.seen} of the {r.in_channels} channels"
     name = " (a depthwise convolution)" if r.groups == r.in_channels else ""

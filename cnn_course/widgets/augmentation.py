@@ -136,16 +136,13 @@ def augmentation(cifar=None):
 
         images, note = data.photograph(32)[None], ""
     else:
-        images, note = cifar.train.images[:1000], cifar.note
+        images, note = cifar.train.images[:1000].cpu(), cifar.note
     colours = augment.principal_colours(images)
     controls = {
         "image": slider("Image number", 0, 0, min(len(images), 200) - 1),
         "draw": slider("Draw again", 1, 1, 50),
     }
-    controls |= {
-        name: slider(label, first, 0, most, step)
-        for name, (label, first, most, step, *_) in TRANSFORMS.items()
-    }
+    controls |= {name: slider(label, first, 0, most, step) for name, (label, first, most, step, *_) in TRANSFORMS.items()}
     if len(images) == 1:
         del controls["image"]
     return Explorer(

@@ -85,9 +85,7 @@ def _cost(name):
 def _model(label, histories, own, test_images):
     first = histories[0]
     cost = _cost(first.name)
-    per_image = mean(
-        sum(row["seconds"] for row in h.rows) / (len(h.rows) * h.train_images) for h in histories
-    )
+    per_image = mean(sum(row["seconds"] for row in h.rows) / (len(h.rows) * h.train_images) for h in histories)
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,
@@ -118,11 +116,7 @@ def gather(record=None, own=None):
             label, number = f"your {history.name} ({number})", number + 1
         found[label] = _model(label, [history], True, None)
     if not found:
-        how = (
-            f"run it with: {record.command}"
-            if record and record.command
-            else "train one with training.fit(...)"
-        )
+        how = f"run it with: {record.command}" if record and record.command else "train one with training.fit(...)"
         raise ValueError(f"there is no finished run to compare; {how}")
     return found
 
@@ -151,10 +145,7 @@ def comparison(found, x="parameters", curves=None, shown=None):
         else tuple(
             model.label
             for model in known
-            if not model.own
-            and model is not chosen
-            and model.costs[x] <= cost
-            and model.accuracy > chosen.accuracy
+            if not model.own and model is not chosen and model.costs[x] <= cost and model.accuracy > chosen.accuracy
         )
     )
     return Comparison(x, known, chosen, missing, better)
@@ -211,11 +202,7 @@ def draw(result):
     seeds = min((len(model.histories) for model in r.shown if not model.own), default=0)
     notes = []
     if seeds:
-        count = (
-            "of the test images (one seed)"
-            if seeds == 1
-            else f"of {seeds} seeds and of the test images together"
-        )
+        count = "of the test images (one seed)" if seeds == 1 else f"of {seeds} seeds and of the test images together"
         notes.append(f"Bars: one standard deviation {count}.")
     notes += [f"{model.label}: {_epochs(model)}." for model in r.shown if model.own]
     if r.missing:
@@ -273,14 +260,9 @@ def _label(ax, points):
     inch, r = ax.figure.dpi, 0.07 * ax.figure.dpi
     at = ax.transData.transform([(x, y) for x, y, *_ in points])
     bars = ax.transData.transform([(x, y + half) for x, y, half, *_ in points])[:, 1] - at[:, 1]
-    solid = [
-        (x - r, y - max(r, bar), x + r, y + max(r, bar))
-        for (x, y), bar in zip(at.tolist(), bars.tolist(), strict=True)
-    ]
+    solid = [(x - r, y - max(r, bar), x + r, y + max(r, bar)) for (x, y), bar in zip(at.tolist(), bars.tolist(), strict=True)]
     boxes = {}
-    for i in 2 * sorted(
-        range(len(points)), key=lambda i: -at[i][0]
-    ):  # twice: the second time all others are known
+    for i in 2 * sorted(range(len(points)), key=lambda i: -at[i][0]):  # twice: the second time all others are known
         (x, y), wide, tall = at[i].tolist(), 0.086 * inch * len(points[i][3]), 0.16 * inch
         taken = solid + [box for other, box in boxes.items() if other != i]
         best = None

@@ -97,9 +97,7 @@ def one_by_one(image=None):
         "relu": switch("ReLU after it"),
     }
     buttons = [ipywidgets.Button(description=name, layout=ipywidgets.Layout(width="130px")) for name in MIXES]
-    explorer = Explorer(
-        controls, lambda **settings: compute_mix(image, **settings), draw_mix, describe_mix, extras=buttons
-    )
+    explorer = Explorer(controls, lambda **settings: compute_mix(image, **settings), draw_mix, describe_mix, extras=buttons)
     names = ("red", "green", "blue", "bias")
     for button in buttons:
         button.on_click(lambda b: explorer.set(**dict(zip(names, MIXES[b.description], strict=True))))
@@ -122,6 +120,7 @@ class Bottleneck:
     weights: int
     curve: dict  # width -> weights
     accuracies: dict  # width (None: no bottleneck) -> test accuracies (%) of the recorded runs
+    note: str = ""  # what is to be said about the images of those runs
 
     @property
     def direct_macs(self):
@@ -139,7 +138,7 @@ def _weights(channels, width, shape):
     return sum(anatomy.conv_parameters(*layer, bias=False) for layer in layers)
 
 
-def compute_bottleneck(channels=128, width=32, size=32, shape=SHAPES[0], accuracies=None):
+def compute_bottleneck(channels=128, width=32, size=32, shape=SHAPES[0], accuracies=None, note=""):
     """Weights and multiply-adds of a 3x3 convolution and of its bottleneck form.
 
     Raises ValueError for an unknown shape or for a width above the channels, which is no bottleneck.
@@ -154,7 +153,7 @@ def compute_bottleneck(channels=128, width=32, size=32, shape=SHAPES[0], accurac
     widths = sorted({*range(max(1, channels // 64), channels + 1, max(1, channels // 64)), width})
     curve = {w: _weights(channels, w, shape) for w in widths}
     direct = anatomy.conv_parameters(channels, channels, 3, bias=False)
-    return Bottleneck(channels, width, size, shape, direct, curve[width], curve, accuracies or {})
+    return Bottleneck(channels, width, size, shape, direct, curve[width], curve, accuracies or {}, note)
 
 
 def _round(count):
@@ -178,7 +177,7 @@ def describe_bottleneck(result):
 def draw_bottleneck(result):
     """The channels squeezed, weights against width, and the recorded accuracies where there are any."""
     r = result
-    figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_bottleneck(r))
+    figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_bottleneck(r), note=r.note)
     thirds = bool(r.accuracies)
     place = (0.012, 0.04, 0.3 if thirds else 0.42, 0.82)
     _squeeze(panel(figure, place, "channels, and weights between them"), r)
@@ -235,7 +234,7 @@ def _recorded(axes, r):
     if None in r.accuracies:
         mean = np.mean(r.accuracies[None])
         axes.axhline(mean, color=GREY, linestyle="--")
-        axes.text(max(known, default=1), mean, "none", color="0.35", fontsize=10, ha="right", va="bottom")
+        axes.text(max(known, default=1), mean, "no bottleneck", color="0.35", fontsize=10, ha="right", va="bottom")
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
     axes.set_xlabel("width (channels)")
 
@@ -247,11 +246,9 @@ def accuracies_by_width(record):
     without one.
     """
     found = {}
-    for label, histories in record.variants.items():
+    for label, histories in record.runs.items():
         number = re.search(r"\d+", label)
-        found[int(number.group()) if number else None] = [
-            100 * history.test_accuracy for history in histories
-        ]
+        found[int(number.group()) if number else None] = [100 * history.test_accuracy for history in histories]
     return dict(sorted(found.items(), key=lambda item: (item[0] is None, item[0])))
 
 
@@ -260,7 +257,10 @@ def bottleneck(record=None):
 
     record: the experiments.Record of the bottleneck widths; its accuracies are drawn beside the counts.
     """
-    accuracies = None if record is None else accuracies_by_width(record)
+    accuracies, note = None, ""
+    if record is not None:
+        accuracies = accuracies_by_width(record)
+        note = next((history.note for histories in record.runs.values() for history in histories), "")
     controls = {
         "width": steps("Width (channels)", [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256], 32),
         "channels": steps("Channels in, out", [16, 32, 64, 128, 256, 512], 128),
@@ -269,7 +269,7 @@ def bottleneck(record=None):
     }
     return Explorer(
         controls,
-        lambda **settings: compute_bottleneck(accuracies=accuracies, **settings),
+        lambda **settings: compute_bottleneck(accuracies=accuracies, note=note, **settings),
         draw_bottleneck,
         describe_bottleneck,
     )

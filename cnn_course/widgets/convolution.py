@@ -34,6 +34,7 @@ class Convolution:
     column: int
     unseen: int  # rows at the bottom, and columns on the right, that no window reaches
     parameters: int  # of a layer with `filters` such filters over 3 channels
+    note: str = ""  # what is to be said about the image
 
     @property
     def window(self):
@@ -65,9 +66,7 @@ def make_kernel(kind, kernel, numbers=""):
     if kind == "own numbers":
         return _read_numbers(numbers, kernel)
     if kernel == 1 and kind in ("edge", "sharpen"):
-        raise ValueError(
-            f"A 1x1 kernel sees one pixel and no neighbour, so it cannot do {kind}: choose a larger kernel."
-        )
+        raise ValueError(f"A 1x1 kernel sees one pixel and no neighbour, so it cannot do {kind}: choose a larger kernel.")
     if kind == "sharpen":
         return 2 * identity - mean
     if kind == "edge":  # bright on the right minus bright on the left
@@ -81,21 +80,18 @@ def _read_numbers(numbers, kernel):
     try:
         values = [float(word) for word in words]
     except ValueError:
-        raise ValueError(
-            f"Own numbers are read as numbers with spaces between them, not {numbers!r}."
-        ) from None
+        raise ValueError(f"Own numbers are read as numbers with spaces between them, not {numbers!r}.") from None
     if len(values) != kernel**2:
-        raise ValueError(
-            f"A {kernel}x{kernel} kernel takes {kernel**2} numbers, row by row; you gave {len(values)}."
-        )
+        raise ValueError(f"A {kernel}x{kernel} kernel takes {kernel**2} numbers, row by row; you gave {len(values)}.")
     if not all(abs(value) < 1e6 for value in values):
         raise ValueError("Own numbers must be finite and below a million.")
     return torch.tensor(values).reshape(kernel, kernel)
 
 
 def compute(
-    image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=1, kind="edge", numbers="", filters=6
-):
+    image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=1, kind="edge", numbers="", filters=6,
+    note="",
+):  # fmt: skip
     """Slide one kernel over `image`, uint8 (3, H, W), shrunk to size x size pixels.
 
     Output size: floor((size + 2p - d(k - 1) - 1) / s) + 1. A position past the last output means the last
@@ -114,7 +110,7 @@ def compute(
     reach = (out_size - 1) * stride + dilation * (kernel - 1) + 1
     return Convolution(
         size, kernel, stride, padding, dilation, position, filters, picture, weights, output, out_size,
-        row, column, max(0, size + padding - reach), anatomy.conv_parameters(3, filters, kernel),
+        row, column, max(0, size + padding - reach), anatomy.conv_parameters(3, filters, kernel), note,
     )  # fmt: skip
 
 
@@ -139,7 +135,7 @@ def describe(result):
 def draw(result):
     """Input with the window, window and kernel enlarged, output so far."""
     r = result
-    figure = plots.Figure(figsize=(8.6, 3.9), alt=describe(r))
+    figure = plots.Figure(figsize=(8.6, 4.1), alt=describe(r), note=r.note)
     top, left, side = r.window
     rows = top + r.dilation * torch.arange(r.kernel)
     columns = left + r.dilation * torch.arange(r.kernel)
@@ -151,16 +147,16 @@ def draw(result):
         inside[r.padding : -r.padding, r.padding : -r.padding] = True
         shown[:, ~inside] = 0.85
     padded = f" + {r.padding} of padding (zeros)" if r.padding else ""
-    picture = Picture(sheet, 0.1, 3.5, 3.1, shown, f"Input: {r.size}×{r.size} pixels{padded}", frame=True)
+    picture = Picture(sheet, 0.1, 3.7, 3.1, shown, f"Input: {r.size}×{r.size} pixels{padded}", frame=True)
     picture.box(left, top, side, ORANGE)
     if r.dilation > 1:
         picture.dots(*torch.cartesian_prod(columns, rows).T.tolist(), ORANGE)
 
     window = r.picture[:, rows[:, None], columns]
-    Picture(sheet, 3.65, 3.5, 1.3, window, "Window", DARK_ORANGE, frame=True)
+    Picture(sheet, 3.65, 3.7, 1.3, window, "Window", DARK_ORANGE, frame=True)
     limit = 1.6 * max(float(r.weights.abs().max()), 1e-9)
     scale = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
-    kernel = Picture(sheet, 3.65, 1.7, 1.3, r.weights, "× kernel", frame=True, **scale)
+    kernel = Picture(sheet, 3.65, 1.9, 1.3, r.weights, "× kernel", frame=True, **scale)
     if r.kernel <= 5:
         for i in range(r.kernel):
             for j in range(r.kernel):
@@ -174,16 +170,16 @@ def draw(result):
     grey[r.position :] = 0.88 + 0.12 * grey[r.position :]  # not computed yet: pale
     grey = grey.reshape(r.output.shape)
     title = f"Output {r.position} of {r.out_size}×{r.out_size}: {r.value:.2f}".replace("-", "−")
-    output = Picture(sheet, 5.4, 3.5, 3.1, grey, title, frame=True, cmap="gray", vmin=0, vmax=1)
+    output = Picture(sheet, 5.4, 3.7, 3.1, grey, title, frame=True, cmap="gray", vmin=0, vmax=1)
     output.box(r.column, r.row, 1, ORANGE)
-    sheet.text(4.3, 0.1, f"Output side = {r.formula}", ha="center", fontsize=11)
+    sheet.text(4.3, 0.28, f"Output side = {r.formula}", ha="center", fontsize=11)
     return figure
 
 
-def convolution(image=None):
+def convolution(image=None, note=""):
     """Explorer: a kernel slides over an image; kernel, stride, padding and dilation decide what comes out.
 
-    image: uint8 (3, H, W); the photograph where none is given.
+    image: uint8 (3, H, W); the photograph where none is given. note: small print under the picture.
     """
     if image is None:
         from cnn_course import data
@@ -209,5 +205,5 @@ def convolution(image=None):
             controls["position"].max = play.max = result.out_size**2
 
     return Explorer(
-        controls, lambda **settings: compute(image, **settings), draw, describe, extras=[play], adjust=adjust
+        controls, lambda **settings: compute(image, note=note, **settings), draw, describe, extras=[play], adjust=adjust
     )

@@ -194,9 +194,7 @@ def dense_block():
         "growth_rate": slider("growth rate", 32, 4, 48, 4, tip="channels that every layer adds"),
         "layers": slider("layers", 24, 1, 48, tip="layers of the block"),
         "in_channels": slider("channels in", 256, 8, 512, 8, tip="channels before the first layer"),
-        "compression": slider(
-            "compression", 0.5, 0.1, 1.0, 0.1, tip="share of the channels that the transition keeps"
-        ),
+        "compression": slider("compression", 0.5, 0.1, 1.0, 0.1, tip="share of the channels that the transition keeps"),
         "bottleneck": switch("1x1 bottleneck", True, tip="a 1x1 to 4 x growth rate before each 3x3"),
     }
     return Explorer(controls, dense_cost, draw, describe)

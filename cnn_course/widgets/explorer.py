@@ -30,9 +30,7 @@ def slider(label, value, low, high, step=1, tip=""):
 
 def steps(label, options, value, tip=""):
     """A slider over a list of values, such as 8, 16, 32."""
-    return _dress(
-        ipywidgets.SelectionSlider(options=options, value=value, description=label, tooltip=tip or label)
-    )
+    return _dress(ipywidgets.SelectionSlider(options=options, value=value, description=label, tooltip=tip or label))
 
 
 def choice(label, options, value=None, tip=""):
@@ -96,9 +94,7 @@ class Explorer(ipywidgets.VBox):
         self._busy = False
         self.result, self.sentence, self.problem = None, "", ""
         self._words = ipywidgets.HTML(layout=ipywidgets.Layout(margin="2px 8px 6px 8px", min_height="44px"))
-        self._image = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain")
-        )
+        self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
         self._reset = ipywidgets.Button(
             description="Reset",
             tooltip="Back to the settings at first sight",
@@ -125,7 +121,7 @@ class Explorer(ipywidgets.VBox):
     @property
     def picture(self):
         """The PNG bytes on show."""
-        return self._image.value
+        return bytes(self._image.value)
 
     def set(self, **settings):
         """Move several controls, redraw once. Raises ValueError for a setting that this explorer lacks."""
@@ -181,9 +177,7 @@ class Explorer(ipywidgets.VBox):
             self.redraw()
 
     def _say(self, sentence, style):
-        self._words.value = (
-            f'<div style="font-size: 15px; line-height: 1.4; {style}">{html.escape(sentence)}</div>'
-        )
+        self._words.value = f'<div style="font-size: 15px; line-height: 1.4; {style}">{html.escape(sentence)}</div>'
 
     def _repr_mimebundle_(self, **kwargs):
         sentence, picture = self._first

@@ -98,9 +98,7 @@ def gradient_norms(depth=56, batch_norm=True, skip=False, init="He", seed=0):
     float32 cannot. ValueError: an unknown `init`, or a `depth` that is odd or below 4.
     """
     if depth < 4 or depth % 2:
-        raise ValueError(
-            f"depth is {depth}; it is even and at least 4: a first layer, blocks of two, a dense layer"
-        )
+        raise ValueError(f"depth is {depth}; it is even and at least 4: a first layer, blocks of two, a dense layer")
     generator = torch.Generator().manual_seed(seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # tensors this small only wait for one another on many threads
@@ -207,9 +205,7 @@ def draw(result):
 def gradients():
     """Explorer: depth, batch norm, skip connection and initialisation against the gradient of each layer."""
     controls = {
-        "depth": choice(
-            "depth (layers)", [8, 14, 20, 32, 44, 56], 56, tip="weight layers, the dense one included"
-        ),
+        "depth": choice("depth (layers)", [8, 14, 20, 32, 44, 56], 56, tip="weight layers, the dense one included"),
         "batch_norm": switch("batch norm", True, tip="batch norm after each convolution"),
         "skip": switch("skip connection", False, tip="a shortcut around every two layers"),
         "init": choice(

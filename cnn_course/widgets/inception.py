@@ -151,9 +151,7 @@ def draw(result):
         if branch.name == "pool":  # the pooling keeps the channels
             steps.insert(0, ("max pool\n3x3", 0.74, "pool", r.in_channels))
         left, carried = 0.95, ""
-        for (name, wide, kind, channels), x in zip(
-            steps, (1.65, 3.0) if len(steps) == 2 else (2.32,), strict=True
-        ):
+        for (name, wide, kind, channels), x in zip(steps, (1.65, 3.0) if len(steps) == 2 else (2.32,), strict=True):
             board.arrow((left, y), (x - wide / 2, y), label=carried)
             board.box(x, y, name, kind, wide)
             left, carried = x + wide / 2, channels
@@ -179,9 +177,7 @@ def inception_block():
     """Explorer: the widths of an Inception block in GoogLeNet's nine places, with or without reductions."""
     widths = {
         name: slider(label, width, 8, most, 8, tip=f"channels of {label}")
-        for name, label, width, most in zip(
-            WIDTHS, LABELS, PRESETS["3a"][2], (384, 192, 384, 96, 192, 192), strict=True
-        )
+        for name, label, width, most in zip(WIDTHS, LABELS, PRESETS["3a"][2], (384, 192, 384, 96, 192, 192), strict=True)
     }
     block = choice("GoogLeNet block", list(PRESETS), tip="the place in GoogLeNet; sets the paper's widths")
     reductions = switch("1x1 reductions", True, tip="1x1 convolutions before the 3x3 and the 5x5")

@@ -13,9 +13,7 @@ class Picture:
     picture's pixels, or so that `across` of them make its width.
     """
 
-    def __init__(
-        self, sheet, x, y, size, pixels, title="", colour="black", frame=False, across=None, **options
-    ):
+    def __init__(self, sheet, x, y, size, pixels, title="", colour="black", frame=False, across=None, **options):
         rows, columns = pixels.shape[-2:]
         width, height = (size * side / max(rows, columns) for side in (columns, rows))
         self.sheet, self.x, self.y, self.pixel = sheet, x, y, width / (across or columns)

@@ -28,13 +28,12 @@ class ReceptiveField:
     pooling: int
     image: torch.Tensor  # uint8 (3, H, W)
     sizes: tuple  # receptive field after each layer; in a model, the largest so far after each operation
-    field: (
-        torch.Tensor
-    )  # (S, S) size of the gradient that each pixel gets, the largest 1; S = min(theory, picture side)
+    field: torch.Tensor  # (S, S) size of the gradient that each pixel gets, the largest 1; S = min(theory, picture side)
     inner: int  # side of the smallest centred square that holds half of the squared gradient
     channels: int
     parameters: int  # weights of the stack's convolutions, `channels` in and out
     one_kernel: int  # weights of a single kernel with the same window
+    note: str = ""  # what is to be said about the image
 
     @property
     def size(self):
@@ -115,7 +114,7 @@ def inner_side(field, share=0.5):
     return side
 
 
-def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=128):
+def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=128, note=""):
     """The field of a stack of equal layers, or of a model of the course. image: uint8 (3, H, W), drawn upon.
 
     Raises ValueError for an unknown name or a kernel, depth or stride below 1.
@@ -123,7 +122,7 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
     side = image.shape[-1]
     if name != OWN:
         sizes, field = model_field(name)
-        return ReceptiveField(name, 0, len(sizes), 0, 0, image, sizes, field, inner_side(field), 0, 0, 0)
+        return ReceptiveField(name, 0, len(sizes), 0, 0, image, sizes, field, inner_side(field), 0, 0, 0, note)
     if depth < 1:
         raise ValueError(f"depth is {depth}; a stack has at least 1 layer")
     stack = tuple(layers(kernel, depth, stride, pooling))
@@ -132,7 +131,7 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
     weights = depth * anatomy.conv_parameters(channels, channels, kernel, bias=False)
     one = anatomy.conv_parameters(channels, channels, sizes[-1], bias=False)
     return ReceptiveField(
-        OWN, kernel, depth, stride, pooling, image, sizes, field, inner_side(field), channels, weights, one
+        OWN, kernel, depth, stride, pooling, image, sizes, field, inner_side(field), channels, weights, one, note
     )
 
 
@@ -176,21 +175,15 @@ def describe(result):
     if r.name != OWN:
         beyond = f", more than the {r.side}x{r.side} of its input" if r.size > r.side else ""
         return f"One value of the last map of {r.name} sees {window}{beyond}; in a random network {inner}."
-    what = (
-        f"{r.depth} layers of {r.kernel}x{r.kernel}" if r.depth > 1 else f"One layer of {r.kernel}x{r.kernel}"
-    )
+    what = f"{r.depth} layers of {r.kernel}x{r.kernel}" if r.depth > 1 else f"One layer of {r.kernel}x{r.kernel}"
     if r.size > r.side:
         window += f", more than the picture's {r.side}x{r.side}"
     if r.stride > 1 or r.pooling:
         steps = [f"stride {r.stride} first"] * (r.stride > 1)
-        steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * bool(
-            r.pooling
-        )
+        steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * bool(r.pooling)
         return f"{what}, {' and '.join(steps)}: one value sees {window}; {inner}."
     if r.depth == 1:
-        return (
-            f"{what}: one value sees {window} at {r.parameters:,} weights ({r.channels} channels); {inner}."
-        )
+        return f"{what}: one value sees {window} at {r.parameters:,} weights ({r.channels} channels); {inner}."
     saved = 1 - r.parameters / r.one_kernel
     than = f"{saved:.0%} fewer" if saved > 0 else "as many" if saved == 0 else f"{-saved:.0%} more"
     return (
@@ -203,7 +196,7 @@ def describe(result):
 def draw(result):
     """The window on the picture, the gradient inside it, and the price (or the growth by layer)."""
     r = result
-    figure = plots.Figure(figsize=(8.6, 3.7), alt=describe(r))
+    figure = plots.Figure(figsize=(8.6, 3.7), alt=describe(r), note=r.note)
     covered = " (all of it)" if r.size > r.side else ""
     title = f"sees {r.size}×{r.size} pixels{covered}"
     sheet = figure.sheet()
@@ -239,10 +232,11 @@ def draw(result):
     return figure
 
 
-def receptive_field(image=None):
+def receptive_field(image=None, note=""):
     """Explorer: the window of any stack of layers, or of a model of the course, by theory and by gradients.
 
     image: uint8 (3, H, W), square; the photograph, shrunk, where none is given. It is only drawn upon.
+    note: small print under the picture.
     """
     from cnn_course import models
 
@@ -255,9 +249,7 @@ def receptive_field(image=None):
         "kernel": slider("Kernel (pixels)", 3, 1, 11, 2),
         "depth": slider("Depth (layers)", 2, 1, 12),
         "stride": slider("First stride", 1, 1, 4),
-        "pooling": choice(
-            "2x2 pooling", [("none", 0), ("after each layer", 1), ("after every 2", 2), ("after every 3", 3)]
-        ),
+        "pooling": choice("2x2 pooling", [("none", 0), ("after each layer", 1), ("after every 2", 2), ("after every 3", 3)]),
         "channels": steps("Channels", [16, 32, 64, 128, 256, 512], 128),
     }
 
@@ -265,4 +257,4 @@ def receptive_field(image=None):
         for name, control in controls.items():
             control.disabled = name != "name" and controls["name"].value != OWN
 
-    return Explorer(controls, lambda **settings: compute(image, **settings), draw, describe, adjust=adjust)
+    return Explorer(controls, lambda **settings: compute(image, note=note, **settings), draw, describe, adjust=adjust)

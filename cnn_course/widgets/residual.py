@@ -98,9 +98,7 @@ def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
     if stride not in (1, 2):
         raise ValueError(f"stride is {stride}; a residual block has stride 1, or 2 where a stage begins")
     if width < 2 or width % 2:
-        raise ValueError(
-            f"width is {width}; it must be even and at least 2, because stride 2 halves the channels in"
-        )
+        raise ValueError(f"width is {width}; it must be even and at least 2, because stride 2 halves the channels in")
     c_out = width if kind == "basic" else 4 * width
     c_in = c_out // stride
     if kind == "basic":
@@ -169,9 +167,7 @@ def _draw_block(board, r, y, over):
     fork, plus, wide = 1.08, 4.6, 0.74
     board.text(0.1, y, f"input\n{r.in_channels}x{r.size}x{r.size}", ha="left", size=9, linespacing=1.25)
     left, carried = 0.98, ""
-    for i, (layer, x) in enumerate(
-        zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.62, 2.66, 3.7), strict=True)
-    ):
+    for i, (layer, x) in enumerate(zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.62, 2.66, 3.7), strict=True)):
         board.arrow((left, y), (x - wide / 2, y), label=carried)
         lines = [f"conv {layer.kernel}x{layer.kernel}", "BN, ReLU" if i < len(r.layers) - 1 else "BN"]
         if layer.stride > 1:

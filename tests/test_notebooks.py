@@ -1,0 +1,65 @@
+"""What every stored notebook promises its reader, checked without running it (pytest --nbval runs it)."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NAMES = ["01_ilsvrc", "02_alexnet", "03_vgg_receptive_field", "04_conv1x1", "05_inception", "06_resnet", "07_densenet",
+         "08_comparison"]  # fmt: skip
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.<>~$-])/(?:home|root|work|tmp|usr|Users)/[\w.-]+")
+
+
+def cells(path):
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def code(path):
+    return [cell for cell in cells(path) if cell["cell_type"] == "code"]
+
+
+def text(cell):
+    return "".join("".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", "")) for o in cell["outputs"])
+
+
+def test_the_eight_notebooks_are_there():
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestNotebook:
+    def test_begins_with_the_common_set_up_cell(self, path):
+        assert code(path)[0]["source"] == code(NOTEBOOKS[0])[0]["source"]
+        assert "import cnn_course" in "".join(code(path)[0]["source"])
+
+    def test_is_stored_from_one_run_without_errors_or_warnings(self, path):
+        assert [cell["execution_count"] for cell in code(path)] == list(range(1, len(code(path)) + 1))
+        for cell in code(path):
+            for output in cell["outputs"]:
+                assert output["output_type"] != "error" and output.get("name") != "stderr", "".join(cell["source"])
+
+    def test_most_text_is_compared(self, path):
+        printing = [cell for cell in code(path) if text(cell).strip()]
+        compared = [cell for cell in printing if "nbval-ignore-output" not in cell["metadata"].get("tags", [])]
+        assert len(compared) >= 0.6 * len(printing)
+
+    def test_was_run_on_the_real_cifar10_and_names_no_place_on_a_machine(self, path):
+        shown = "\n".join(text(cell) for cell in code(path))
+        assert "CIFAR-10, found through" in shown or "CIFAR-10, downloaded" in shown
+        assert not ABSOLUTE_PATH.search(shown) and "not CIFAR-10" not in shown
+
+    def test_has_exercises_an_explorer_and_sources(self, path):
+        source = "\n".join("".join(cell["source"]) for cell in cells(path))
+        for part in ("exercises.check(", "widgets.", "training.fit(", "experiments.recorded(", "## Sources"):
+            assert part in source, part
+
+    def test_links_to_its_neighbours(self, path):
+        source, place = "\n".join("".join(cell["source"]) for cell in cells(path)), NAMES.index(path.stem)
+        for name in NAMES[max(0, place - 1) : place] + NAMES[place + 1 : place + 2]:
+            assert f"({name}.ipynb)" in source
+
+    def test_is_small_enough_for_readers_and_diffs(self, path):
+        assert path.stat().st_size < 2_000_000
