@@ -66,11 +66,11 @@ def bars(values, title="", unit="", errors=None, text=None, mark=(), stacked=Fal
     look = {s: (colours or {}).get(s) or colour(s, i) for i, s in enumerate(series)}
     if grouped:
         key(figure, look)
-    left = 0.25 + max(text_width(figure, label, 9.5) for label in labels)
+    mark = {mark} if isinstance(mark, str) else set(mark)
+    left = 0.25 + max(text_width(figure, label, 9.5, "bold" if label in mark else "normal") for label in labels)
     dots = limit is not None and not limit[0] <= 0 <= limit[1]
     axes = figure.panel(left=left, right=0.25,
                         bottom=(0.28 if stacked or dots else 0.05) + (0.24 if unit else 0.05))
-    mark = {mark} if isinstance(mark, str) else set(mark)
     ends, thick = [], 0.72 if stacked or not grouped else 0.8 / len(series)
     for i, label in enumerate(labels):
         start = 0.0
@@ -170,12 +170,12 @@ def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, 
                        0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels)))
     figure = Figure(title, size,
                     alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
-    left = 0.25 + max(text_width(figure, label, 9.5) for label in labels)
+    mark = {mark} if isinstance(mark, str) else set(mark)
+    left = 0.25 + max(text_width(figure, label, 9.5, "bold" if label in mark else "normal") for label in labels)
     heads = [wrap(figure, (units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5)
              for c in columns]
     panels = figure.panels(1, len(columns), left=left, right=0.15, bottom=0.05, gaps=(0.25, 0),
                            top=0.02 + 0.17 * max(h.count("\n") + 1 for h in heads))
-    mark = {mark} if isinstance(mark, str) else set(mark)
     for i, (axes, column, head) in enumerate(zip(panels, columns, heads, strict=True)):
         total = sum(row.get(column, 0) for row in values.values())
         ends = []
