@@ -176,37 +176,52 @@ def _check(net, cifar, epochs, device):
     for title, split in (("training", cifar.train), ("test", cifar.test)):
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= classes:
-            raise ValueError(f"the {title} labels run from {low} to {high}, but the network has {classes} classes, 0 to {classes - 1}; "
-                             f"build it with classes={high + 1}")  # fmt: skip
+            raise ValueError(
+                f"the {title} labels run from {low} to {high}, but the network has {classes} classes, "
+                f"0 to {classes - 1}; build it with classes={high + 1}"
+            )
 
 
-def fit(net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | None = None, seed: int = 0,
-        device: torch.device | str | None = None, name: str | None = None, quiet: bool = False,
-        on_epoch: Callable[[History], None] | None = None) -> History:  # fmt: skip
+def fit(
+    net: nn.Module,
+    cifar: data.Cifar10,
+    epochs: int = 2,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    name: str | None = None,
+    quiet: bool = False,
+    on_epoch: Callable[[History], None] | None = None,
+) -> History:
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
 
     The same seed, machine and thread count give the same history. Interrupting keeps the epochs done. on_epoch is called with
     the history after each epoch, for live plots. quiet prints nothing.
     Raises ValueError for labels or images that do not fit the network, Diverged when the loss is no longer a number.
     """
-    recipe = recipe or Recipe()
-    device = torch.device(device) if device else best_device()
+    recipe, device = recipe or Recipe(), torch.device(device) if device else best_device()
     _check(net, cifar, epochs, device)
-    history = History(name or getattr(net, "name", "") or type(net).__name__, cifar.source, seed,
-                      sum(p.numel() for p in net.parameters()), len(cifar.train), device.type,
-                      str(precision(device)).removeprefix("torch."))  # fmt: skip
-    optimizer = _optimizer(net, recipe)
-    batch_size = recipe.batch_size or (32 if device.type == "cpu" else 128)
-    steps = math.ceil(len(cifar.train) / batch_size)
-    scheduler = _scheduler(optimizer, recipe, steps * epochs)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision(device) == torch.float16)
-    generator = torch.Generator(device).manual_seed(seed)
-    bar = tqdm(total=steps * epochs, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)
+    history = History(
+        name=name or getattr(net, "name", "") or type(net).__name__,
+        source=cifar.source,
+        seed=seed,
+        parameters=sum(p.numel() for p in net.parameters()),
+        train_images=len(cifar.train),
+        device=device.type,
+        precision=str(precision(device)).removeprefix("torch."),
+    )
+    run = _Run(net, cifar.train, epochs, recipe, seed, device)
+    bar = tqdm(total=run.steps, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), bar:
             torch.manual_seed(seed)  # dropout
             for epoch in range(1, epochs + 1):
-                row = _train_epoch(net, cifar.train, batch_size, device, recipe, optimizer, scheduler, scaler, generator, bar, history)
+                row = run.epoch(bar)
+                if not math.isfinite(row["train_loss"]):
+                    raise Diverged(
+                        f"the loss of {history.name} is {row['train_loss']} in epoch {epoch}, at a learning rate of "
+                        f"{run.optimizer.param_groups[0]['lr']:.3g}; try one five times smaller: Recipe(lr=...)", history
+                    )  # fmt: skip
                 result = evaluate(net, cifar.test, device)
                 history.rows.append({"epoch": epoch, **row, "test_loss": result.loss, "test_accuracy": result.accuracy})
                 bar.set_postfix_str(f"test accuracy {result.accuracy:.1%}")
@@ -216,38 +231,60 @@ def fit(net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | N
         print(f"Interrupted; the {len(history.rows)} finished epochs are kept.")
     if not quiet and history.rows:
         seconds = sum(row["seconds"] for row in history.rows)
-        print(f"{history.name}: {len(history.rows)} x {history.train_images:,} images in {seconds:.0f} s on {device.type}, "
-              f"test accuracy {history.test_accuracy:.1%}" + (f" ({history.note})" if history.note else ""))  # fmt: skip
+        print(
+            f"{history.name}: {len(history.rows)} x {history.train_images:,} images in {seconds:.0f} s on {device.type}, "
+            f"test accuracy {history.test_accuracy:.1%}" + (f" ({history.note})" if history.note else "")
+        )
     return history
 
 
-def _train_epoch(net, split, batch_size, device, recipe, optimizer, scheduler, scaler, generator, bar, history):
-    """One pass over the split; returns the mean loss, the accuracy on the augmented images, and the seconds."""
-    net.train()
-    loss_sum, right, start = torch.zeros((), device=device), torch.zeros((), device=device), time.perf_counter()
-    for step, (images, labels) in enumerate(data.batches(split, batch_size, recipe.augment, generator, device)):
-        with _autocast(device):
-            logits, loss = _loss(net(images), labels, recipe)
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        scheduler.step()
-        loss_sum += loss.detach() * len(labels)
-        right += (logits.detach().argmax(dim=1) == labels).sum()
-        if step % 50 == 0 and not math.isfinite(loss_sum.item()):  # rarely, since it waits for a GPU
-            break
-        bar.update()
-    if not math.isfinite(loss_sum.item()):
-        lr = optimizer.param_groups[0]["lr"]
-        raise Diverged(f"the loss of {history.name} is {loss_sum.item()} in epoch {len(history.rows) + 1} (learning rate now {lr:.3g}); "
-                       "try a learning rate five times smaller: Recipe(lr=...)", history)  # fmt: skip
-    return {"train_loss": loss_sum.item() / len(split), "train_accuracy": right.item() / len(split),
-            "seconds": time.perf_counter() - start}  # fmt: skip
+class _Run:
+    """The moving parts of one training: network, optimizer, schedule, loss scale and random stream."""
+
+    def __init__(self, net, split, epochs, recipe, seed, device):
+        self.net, self.split, self.recipe, self.device = net, split, recipe, device
+        self.batch_size = recipe.batch_size or (32 if device.type == "cpu" else 128)
+        self.steps = math.ceil(len(split) / self.batch_size) * epochs
+        self.optimizer = _optimizer(net, recipe)
+        self.scheduler = _scheduler(self.optimizer, recipe, self.steps)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision(device) == torch.float16)
+        self.generator = torch.Generator(device).manual_seed(seed)
+
+    def epoch(self, bar):
+        """One pass over the images: mean loss and accuracy on augmented images, seconds. Stops once the loss is no number."""
+        self.net.train()
+        start, seen = time.perf_counter(), 0
+        loss_sum, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+        batches = data.batches(self.split, self.batch_size, self.recipe.augment, self.generator, self.device)
+        for step, (images, labels) in enumerate(batches):
+            logits, loss = self._step(images, labels)
+            loss_sum += loss.detach() * len(labels)
+            right += (logits.detach().argmax(dim=1) == labels).sum()
+            seen += len(labels)
+            bar.update()
+            if step % 50 == 0 and not math.isfinite(loss_sum.item()):  # asked rarely, since the answer waits for a GPU
+                break
+        return {
+            "train_loss": loss_sum.item() / seen,
+            "train_accuracy": right.item() / seen,
+            "seconds": time.perf_counter() - start,
+        }
+
+    def _step(self, images, labels):
+        with _autocast(self.device):
+            logits, loss = _loss(self.net(images), labels, self.recipe)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.scheduler.step()
+        return logits, loss
 
 
 @torch.inference_mode()
-def predict(net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int = 500) -> torch.Tensor:
+def predict(
+    net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int = 500
+) -> torch.Tensor:
     """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W). The network's mode is left as it was."""
     device = torch.device(device) if device else next(net.parameters()).device
     was_training = net.training

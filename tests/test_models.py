@@ -18,8 +18,8 @@ COUNTS = {
     "resnet20": 269_722, "resnet56": 853_018,
     "densenet121": 7_978_856, "densenet161": 28_681_000, "densenet169": 14_149_480, "densenet201": 20_013_928,
 }  # fmt: skip
-TWINS = {name: name for name in ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "resnet18",
-         "resnet34", "resnet50", "resnet101", "resnet152", "densenet121", "densenet161", "densenet169", "densenet201")}  # fmt: skip
+TWINS = {name: name for name in set(models.names()) & set(torchvision.models.list_models())}
+TWINS = {name: TWINS[name] for name in sorted(TWINS) if name not in ("alexnet", "googlenet")}  # ours are the papers'
 TWINS |= {"alexnet_torchvision": "alexnet", "googlenet_torchvision": "googlenet"}
 
 
