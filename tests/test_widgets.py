@@ -389,3 +389,12 @@ def test_mix_buttons_move_the_sliders():
         if isinstance(button, ipywidgets.Button) and button.description in conv1x1.MIXES:
             button.click()
             assert explorer.result.weights + (explorer.result.bias,) == conv1x1.MIXES[button.description]
+
+
+def test_channels_can_be_set_only_where_they_change_the_answer():
+    explorer = widgets.receptive_field()
+    assert not explorer.controls["channels"].disabled
+    explorer.set(stride=2)
+    assert explorer.controls["channels"].disabled
+    explorer.reset()
+    assert not explorer.controls["channels"].disabled

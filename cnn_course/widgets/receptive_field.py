@@ -45,6 +45,11 @@ class ReceptiveField:
         """Pixels on a side of the input: the picture, or what the model takes."""
         return self.image.shape[-1] if self.name == OWN else len(self.field)
 
+    @property
+    def priced(self):
+        """Whether one large kernel sees the same: then their weights are compared, and the channels matter."""
+        return self.name == OWN and self.stride == 1 and not self.pooling
+
 
 def layers(kernel, depth, stride=1, pooling=0):
     """`depth` convolutions, the first with `stride`; 2x2 pooling after every `pooling` of them (0: none)."""
@@ -178,7 +183,7 @@ def describe(result):
     what = f"{r.depth} layers of {r.kernel}x{r.kernel}" if r.depth > 1 else f"One layer of {r.kernel}x{r.kernel}"
     if r.size > r.side:
         window += f", more than the picture's {r.side}x{r.side}"
-    if r.stride > 1 or r.pooling:
+    if not r.priced:
         steps = [f"stride {r.stride} first"] * (r.stride > 1)
         steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * bool(r.pooling)
         return f"{what}, {' and '.join(steps)}: one value sees {window}; {inner}."
@@ -209,11 +214,10 @@ def draw(result):
     corner = (len(r.field) - r.inner) // 2
     picture.box(corner, corner, r.inner, ORANGE)
 
-    priced = r.name == OWN and r.stride == 1 and not r.pooling
     unit, name = (1e6, "millions") if r.one_kernel >= 1e7 else (1e3, "thousands")
-    title = f"weights ({name})" if priced else "receptive field (pixels)"
+    title = f"weights ({name})" if r.priced else "receptive field (pixels)"
     axes = panel(figure, (0.775, 0.15, 0.215, 0.72), title)
-    if priced:
+    if r.priced:
         names = [f"{r.depth} × {r.kernel}x{r.kernel}", f"1 × {r.size}x{r.size}"]
         values = (r.parameters / unit, r.one_kernel / unit)
         bars = axes.bar((0, 1), values, color=[BLUE, GREY], width=0.6)
@@ -256,5 +260,7 @@ def receptive_field(image=None, note=""):
     def adjust(controls, result):
         for name, control in controls.items():
             control.disabled = name != "name" and controls["name"].value != OWN
+        if result is not None:
+            controls["channels"].disabled = not result.priced  # a control that changes nothing invites no one
 
     return Explorer(controls, lambda **settings: compute(image, note=note, **settings), draw, describe, adjust=adjust)
