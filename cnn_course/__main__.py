@@ -42,18 +42,28 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.set_defaults(run=fetch)
 
-    command = commands.add_parser("train", help="train a model on CIFAR-10")
+    command = commands.add_parser("train", help="train a model on CIFAR-10; under torchrun, on several GPUs or machines")
     command.add_argument("model", metavar="MODEL", help="its name, for example resnet20")
     command.add_argument(
         "--epochs", type=_positive(int), required=True, metavar="N", help="passes over the training images"
     )
-    command.add_argument("--batch-size", type=_positive(int), metavar="N", help="images a step")
+    command.add_argument("--batch-size", type=_positive(int), metavar="N", help="images a step, of all processes together")
     command.add_argument("--lr", type=_positive(float), metavar="X", help="highest learning rate")
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="another seed, another start (default 0)"
     )
-    command.add_argument("--save", type=Path, metavar="FILE", help="write the history there, as JSON")
+    command.add_argument("--validation", type=_positive(int), metavar="N",
+                         help="hold out N training images and report on those: for choosing, with the test images unseen")
+    command.add_argument("--save", type=Path, metavar="FILE",
+                         help="keep the run there after every epoch; the same command again resumes it")
+    command.add_argument("--history", type=Path, metavar="FILE", help="write the history there in the end, as JSON")
     command.set_defaults(run=train)
+
+    command = commands.add_parser("bench", help="measure images a second: fit, the usual tutorial's loop, the bare limit")
+    command.add_argument("models", metavar="MODEL", nargs="*", help="which; left out, the course-size models")
+    command.add_argument("--repeats", type=_positive(int), default=3, metavar="N", help="how often, in turns (default 3)")
+    command.add_argument("--seconds", type=_positive(float), default=4, metavar="X", help="of each measurement (default 4)")
+    command.set_defaults(run=bench)
 
     command = commands.add_parser("record", help="run what is missing of a recorded experiment, or list them")
     command.add_argument("name", metavar="NAME", nargs="?", help="the experiment; left out, all are listed")
@@ -96,19 +106,35 @@ def train(options):
     """Train a model on all of CIFAR-10 with the course's recipe."""
     import torch
 
-    from cnn_course import data, models, training
+    from cnn_course import data, distributed, models, training
 
+    for option, path in (("--save", options.save), ("--history", options.history)):
+        if path and not path.parent.is_dir():
+            raise ValueError(f"{option} {path}: there is no folder {path.parent}; make it first")
     settings = {"batch_size": options.batch_size, "lr": options.lr}
     recipe = training.Recipe(**{name: value for name, value in settings.items() if value is not None})
     torch.manual_seed(options.seed)
     net = models.build(options.model)
-    if options.save and not options.save.parent.is_dir():
-        raise ValueError(f"--save {options.save}: there is no folder {options.save.parent}; make it first")
-    history = training.fit(net, data.load(), options.epochs, recipe, seed=options.seed, name=options.model)
-    if options.save:
-        part = options.save.with_name(options.save.name + ".part")
-        part.write_text(history.to_json() + "\n", encoding="utf-8")
-        part.replace(options.save)
+    with distributed.group() as device:
+        with distributed.first_alone():
+            cifar = data.load(quiet=distributed.rank() > 0)
+        if options.validation:
+            cifar = cifar.validation(options.validation)
+        history = training.fit(net, cifar, options.epochs, recipe, options.seed, device, options.model, save=options.save)
+        if options.history and distributed.rank() == 0:
+            part = options.history.with_name(options.history.name + ".part")
+            part.write_text(history.to_json() + "\n", encoding="utf-8")
+            part.replace(options.history)
+
+
+def bench(options):
+    """Print one table: for each model, images a second of three ways to train, ratios, memory."""
+    from cnn_course import bench, models
+
+    table = bench.table(options.models or models.COURSE, options.repeats, options.seconds)
+    print(table.round(2).T.to_string())
+    ratio = table["fit / tutorial"]
+    print(f"fit against the tutorial's loop: {ratio.min():.2f} to {ratio.max():.2f} times, median {ratio.median():.2f}")
 
 
 def record(options):

@@ -91,12 +91,16 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Cifar10:
-    """The training and the test split, the names of the classes, and where the images come from."""
+    """The training and the test split, the names of the classes, and where the images come from.
+
+    held_out: what the test split is, "test" or, of `validation`, "validation".
+    """
 
     train: Split
     test: Split
     classes: tuple = CLASSES
     source: str = "CIFAR-10"
+    held_out: str = "test"
 
     @property
     def is_real(self) -> bool:
@@ -114,6 +118,17 @@ class Cifar10:
             train=self.train if train is None else self.train.subset(train),
             test=self.test if test is None else self.test.subset(test),
         )
+
+    def validation(self, images: int = 5_000) -> "Cifar10":
+        """The same with the last training images held out in place of the test images.
+
+        Choose learning rates, widths and epochs on these; use the test images once, to report what was chosen.
+        """
+        n = len(self.train) - images
+        if not 1 <= n < len(self.train):
+            raise ValueError(f"validation({images}) of {len(self.train):,} images; expected 1 to {len(self.train) - 1:,}")
+        rest = Split(self.train.images[n:], self.train.labels[n:])
+        return replace(self, train=self.train.subset(n), test=rest, held_out="validation")
 
 
 def note(source: str) -> str:

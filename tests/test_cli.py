@@ -40,7 +40,7 @@ def fails(capsys, *arguments):
 def test_the_module_lists_its_commands():
     run = subprocess.run([sys.executable, "-m", "cnn_course"], capture_output=True, text=True)
     assert run.returncode == 0 and run.stderr == ""
-    for command in ("data ", "train ", "doctor "):
+    for command in ("data ", "train ", "bench ", "record ", "doctor "):
         assert f"\n    {command}" in run.stdout
 
 
@@ -56,7 +56,7 @@ def test_wrong_commands_are_one_line(capsys):
 
 def test_train_saves_its_history(capsys, tmp_path):
     arguments = ("train", "lenet5", "--epochs", "2", "--batch-size", "25", "--lr", "0.01", "--seed", "7")
-    assert cli.main([*arguments, "--save", "history.json"]) == 0
+    assert cli.main([*arguments, "--history", "history.json"]) == 0
     saved = json.loads((tmp_path / "history.json").read_text())
     assert (
         saved["name"] == "lenet5"
@@ -72,7 +72,7 @@ def test_train_saves_its_history(capsys, tmp_path):
 def test_train_passes_its_settings_on(monkeypatch):
     seen = {}
 
-    def fit(net, cifar, epochs, recipe, seed, name):
+    def fit(net, cifar, epochs, recipe, seed, device, name, save):
         seen.update(epochs=epochs, recipe=recipe, seed=seed)
 
     monkeypatch.setattr(training, "fit", fit)
@@ -87,8 +87,18 @@ def test_train_passes_its_settings_on(monkeypatch):
 
 def test_train_looks_for_the_folder_before_it_trains(capsys, monkeypatch):
     monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained first"))
-    said = fails(capsys, "train", "lenet5", "--epochs", "1", "--save", "none/history.json")
-    assert "there is no folder none; make it first" in said
+    for option in ("--save", "--history"):
+        said = fails(capsys, "train", "lenet5", "--epochs", "1", option, "none/file")
+        assert f"{option} none/file: there is no folder none; make it first" in said
+
+
+def test_train_again_resumes(capsys, tmp_path):
+    arguments = ["train", "lenet5", "--epochs", "2", "--validation", "25", "--save", "run.pt", "--history"]
+    assert cli.main([*arguments, "first.json"]) == 0 == cli.main([*arguments, "again.json"])
+    assert (tmp_path / "first.json").read_text() == (tmp_path / "again.json").read_text()
+    said = capsys.readouterr().out
+    assert "run.pt holds 2 of 2 epochs" in said and "2 x 75 images" in said and "validation accuracy" in said
+    assert "steps" in fails(capsys, *arguments[:2], "--epochs", "3", "--validation", "25", "--save", "run.pt")
 
 
 def test_data_without_a_network_says_what_to_do(capsys):

@@ -1,13 +1,15 @@
-"""`fit` learns, repeats itself to the bit, keeps what is done, and explains what is wrong."""
+"""`fit` learns, repeats itself to the bit, keeps and resumes what is done, and explains what is wrong."""
 
 import dataclasses
 import math
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from cnn_course import data, models, training
+from cnn_course import checkpoint, data, models, training
 
 FAST = training.Recipe(batch_size=16, lr=0.05, augment=())
 
@@ -44,8 +46,7 @@ def test_fit_learns_and_tells(cifar, capsys):
 
 def test_same_seed_same_history_to_the_bit(cifar):
     def run(seed):
-        rows = training.fit(tiny(), cifar, epochs=2, seed=seed, quiet=True).rows
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+        return without_seconds(training.fit(tiny(), cifar, epochs=2, seed=seed, quiet=True))
 
     assert run(0) == run(0) != run(1)
 
@@ -73,10 +74,108 @@ def test_interrupt_keeps_the_finished_epochs(cifar, capsys):
     assert len(history.rows) == 2 and "2 finished epochs are kept" in capsys.readouterr().out
 
 
-def test_a_loss_that_is_no_number_stops_with_advice(cifar):
-    with pytest.raises(training.Diverged, match="five times smaller") as caught:
-        training.fit(tiny(), cifar, epochs=2, recipe=training.Recipe(lr=1e30), quiet=True)
-    assert caught.value.history.rows == []
+def without_seconds(history):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
+
+
+def interrupted(cifar, path, after, recipe=FAST, epochs=4):
+    """A run that is stopped in the middle of an epoch, when `after` epochs are finished."""
+    net, batches = tiny(), data.batches
+
+    def cut(*arguments):
+        for number, batch in enumerate(batches(*arguments)):
+            if number == 3 and finished == after:
+                raise KeyboardInterrupt
+            yield batch
+
+    finished = 0
+
+    def count(history):
+        nonlocal finished
+        finished = len(history.rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "batches", cut)
+        return training.fit(net, cifar, epochs, recipe, quiet=True, save=path, on_epoch=count)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "steps", "constant"])
+def test_a_resumed_run_is_the_uncut_one_to_the_bit(cifar, tmp_path, schedule):
+    recipe = dataclasses.replace(FAST, schedule=schedule, augment=training.augment.STANDARD)
+    whole, net = tiny(), tiny()
+    nn.init.zeros_(net[0].weight)  # resumed weights must come from the file
+    expected = training.fit(whole, cifar, 4, recipe, quiet=True)
+    assert len(interrupted(cifar, tmp_path / "run.pt", 2, recipe).rows) == 2
+    history = training.fit(net, cifar, 4, recipe, quiet=True, save=tmp_path / "run.pt")
+    assert without_seconds(history) == without_seconds(expected)
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), whole.state_dict().values(), strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"epochs": 3}, "steps 160, but this one has steps 120"),
+    ({"seed": 1}, "seed 0, but this one has seed 1"),
+    ({"recipe": dataclasses.replace(FAST, lr=0.1)}, "lr=0.05.*lr=0.1"),
+])  # fmt: skip
+def test_a_file_of_another_run_is_refused_and_kept(cifar, tmp_path, change, words):
+    path = tmp_path / "run.pt"
+    training.fit(tiny(), cifar, 4, FAST, quiet=True, save=path)
+    before = path.read_bytes()
+    with pytest.raises(checkpoint.CheckpointError, match=words):
+        training.fit(tiny(), cifar, **{"epochs": 4, "recipe": FAST, "save": path, "quiet": True, **change})
+    assert path.read_bytes() == before
+
+
+class Trap:
+    """A pickle that runs a command when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
+def test_a_damaged_or_wicked_file_is_refused_and_kept(cifar, tmp_path, kind):
+    path = tmp_path / "run.pt"
+    training.fit(tiny(), cifar, 1, FAST, quiet=True, save=path)
+    whole = path.read_bytes()
+    path.write_bytes({"cut": whole[: len(whole) // 2], "noise": b"noise" * 100, "empty": b"", "pickle": b""}[kind])
+    if kind == "pickle":
+        torch.save({"settings": Trap(tmp_path / "trapped")}, path)
+    before = path.read_bytes()
+    with pytest.raises(checkpoint.CheckpointError, match="run.pt is damaged or no checkpoint.*Move it away"):
+        training.fit(tiny(), cifar, 1, FAST, quiet=True, save=path)
+    assert path.read_bytes() == before and not (tmp_path / "trapped").exists()
+
+
+def test_recipes_are_told_apart_by_every_setting():
+    cutout = [training.Recipe(augment=(partial(training.augment.cutout, size=size),)) for size in (8, 12)]
+    told = {str(recipe) for recipe in (training.Recipe(), training.Recipe(momentum=0.8), FAST, *cutout)}
+    assert len(told) == 5 and not any(" at 0x" in text for text in told)
+
+
+def test_validation_images_leave_the_test_images_unseen(cifar):
+    held_out = cifar.validation(40)
+    assert torch.equal(held_out.test.images, cifar.train.images[600:]) and len(held_out.train) == 600
+    history = training.fit(tiny(), held_out, 1, FAST, quiet=True)
+    assert history.split == "validation" and "validation_accuracy" in history.table()
+    with pytest.raises(ValueError, match=r"validation\(640\) of 640 images; expected 1 to 639"):
+        cifar.validation(640)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sixteen_bit_floats_learn_too(cifar, monkeypatch, dtype):
+    monkeypatch.setattr(training, "precision", lambda device: dtype)
+    history = training.fit(tiny(), cifar, 2, FAST, quiet=True)
+    assert history.precision == str(dtype)[6:] and history.test_accuracy > 0.8
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(cifar, tmp_path):
+    with pytest.raises(training.Diverged, match=r"goes up to 1e\+30.*five times smaller.*lr=2e\+29") as caught:
+        training.fit(tiny(), cifar, epochs=2, recipe=training.Recipe(lr=1e30), quiet=True, save=tmp_path / "run.pt")
+    assert caught.value.history.rows == [] and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("make, epochs, words", [

@@ -56,6 +56,11 @@ def _notes(runs) -> str:
     return "; ".join(dict.fromkeys(h.note for group in runs.values() for h in group if h.note))
 
 
+def _held_out(runs) -> str:
+    """What the accuracies were measured on: "test", "validation", or both."""
+    return " and ".join(dict.fromkeys(h.split for group in runs.values() for h in group))
+
+
 def _family_colour(name, group, index):
     title = family(name) or family(group[0].name) or getattr(group[0], "family", None)
     return FAMILY_COLOURS[title] if title in FAMILY_COLOURS else colour(name, index)
@@ -64,7 +69,7 @@ def _family_colour(name, group, index):
 @styled
 def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, note="",
            alt="", figsize=None):
-    """Training histories: test solid, training dashed; of several seeds the mean, in a band of all of them.
+    """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in a band of all of them.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
     panel each, of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a
@@ -87,7 +92,7 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
     figure = Figure(title, figsize or (wide, 3.5),
                     alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})", note)
     if train:
-        key(figure, {"test": (INK, "-"), "training": (GREY, (0, (3, 2)))})
+        key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
     right = 0.25 + max(text_width(figure, name, 9.5) for name in runs) if len(runs) > 1 else 0.2
     panels = figure.panels(1, len(metrics), left=0.65, right=right, gaps=(0.7, 0))
     for axes, metric in zip(panels, metrics, strict=True):
@@ -123,6 +128,24 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
             tested = [(name, *drawn["test", name]) for name in runs]
             end_labels(axes, [(xs[-1], ys.mean(axis=0)[-1], name, base[name]) for name, xs, ys in tested])
     return figure
+
+
+def live(**settings):
+    """A callback that draws the curves anew after every epoch: training.fit(..., on_epoch=plots.live()).
+
+    settings: those of `curves`.
+    """
+    handles = []
+
+    def draw(history):
+        from IPython.display import display
+
+        if handles:
+            handles[0].update(curves(history, **settings))
+        elif handle := display(curves(history, **settings), display_id=True):
+            handles.append(handle)
+
+    return draw
 
 
 def _shades(runs, colours):
@@ -167,9 +190,10 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     facts = [note, f"Bars: one standard deviation over {over} seeds." if seeds else "",
              "Hollow: your own runs." if mine else "", _notes({**runs, **mine})]
     xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
-    title = title or f"Test accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
+    held_out = _held_out({**runs, **mine})
+    title = title or f"{held_out.capitalize()} accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
     return charts.scatter(dots, title, xlabel if "x" in log else xlabel.removesuffix(" (log scale)"),
-                          "test accuracy (%)", own=hollow,
+                          f"{held_out} accuracy (%)", own=hollow,
                    errors=bars_, log=log, colours=shades, note=" ".join(filter(None, facts)), alt=alt,
                    figsize=figsize)
 
