@@ -206,6 +206,14 @@ def test_schedules_end_where_they_should(schedule, last):
     assert max(rates) <= 0.1 + 1e-9 and rates[-1] == pytest.approx(last, abs=2e-3 if schedule == "one-cycle" else 1e-9)
 
 
+def test_what_the_recipe_leaves_open_depends_on_the_run():
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    sizes = [training.default_batch_size(device, images) for device, images in ((cpu, 10_000), (cpu, 100_000), (cuda, 10_000))]
+    assert sizes == [32, 128, 128]
+    assert [training.default_lr(tiny(), size) for size in (8, 32, 128)] == pytest.approx([0.05, 0.05, 0.2])
+    assert training.default_lr(nn.Linear(1, 1), 128) == 0.02
+
+
 def test_weight_decay_spares_biases_and_norms():
     decayed, spared = training._optimizer(tiny(), training.Recipe()).param_groups
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in spared["params"]} == {1}
