@@ -106,7 +106,7 @@ def train(options):
     """Train a model on all of CIFAR-10 with the course's recipe."""
     import torch
 
-    from cnn_course import data, distributed, models, training
+    from cnn_course import checkpoint, data, distributed, models, training
 
     for option, path in (("--save", options.save), ("--history", options.history)):
         if path and not path.parent.is_dir():
@@ -122,9 +122,8 @@ def train(options):
             cifar = cifar.validation(options.validation)
         history = training.fit(net, cifar, options.epochs, recipe, options.seed, device, options.model, save=options.save)
         if options.history and distributed.rank() == 0:
-            part = options.history.with_name(options.history.name + ".part")
-            part.write_text(history.to_json() + "\n", encoding="utf-8")
-            part.replace(options.history)
+            text = history.to_json() + "\n"
+            checkpoint.into_place(options.history, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def bench(options):

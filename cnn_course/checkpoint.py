@@ -1,6 +1,7 @@
 """A training run in a file: written after every epoch, in one step, and read without running any code that is in it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,14 +11,19 @@ class CheckpointError(RuntimeError):
     """A file that is not the checkpoint that was asked for; it is left as it is."""
 
 
-def write(path: Path, state: dict) -> None:
-    """Replace `path` by `state` (tensors, numbers, text, lists and dicts of them); cut off, it leaves the old file."""
+def into_place(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside `path`, and move it there in one step; cut off, the old file stays."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        torch.save(state, part)
+        write(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write(path: Path, state: dict) -> None:
+    """Replace `path` by `state`: tensors, numbers, text, lists and dicts of them."""
+    into_place(path, lambda part: torch.save(state, part))
 
 
 def read(path: Path, settings: dict) -> dict:

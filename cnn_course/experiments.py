@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from cnn_course import data, models, training
+from cnn_course import checkpoint, data, models, training
 
 FOLDER = Path(__file__).parent / "recorded"
 
@@ -129,7 +128,6 @@ def record(name: str, seeds: tuple[int, ...] | None = None, quiet: bool = False)
             done.append(training.fit(build(), cifar, experiment.epochs, experiment.recipe, seed, name=label, quiet=quiet))
             result.machine = _machine()
             FOLDER.mkdir(exist_ok=True)
-            fresh = FOLDER / f"{name}.json.part"
-            fresh.write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-            os.replace(fresh, FOLDER / f"{name}.json")
+            text = json.dumps(asdict(result), indent=1)
+            checkpoint.into_place(FOLDER / f"{name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
     return result

@@ -315,6 +315,12 @@ class _Run:
     def __init__(self, net, cifar, epochs, recipe, history, device):
         self.net, self.split, self.recipe, self.history, self.device = net, cifar.train, recipe, history, device
         self.batch_size = recipe.batch_size or default_batch_size(device, len(cifar.train) * epochs)
+        smallest = len(cifar.train) % self.batch_size or self.batch_size
+        if smallest < distributed.processes():
+            raise ValueError(
+                f"a batch of {smallest} images cannot be shared by {distributed.processes()} processes: {len(cifar.train):,} "
+                f"images in batches of {self.batch_size}; choose another batch_size"
+            )
         self.batches = math.ceil(len(cifar.train) / self.batch_size)
         self.steps = self.batches * epochs
         self.model = distributed.wrap(net)
@@ -369,7 +375,8 @@ class _Run:
         """The random streams: of batches and augmentation, and torch's own, which dropout draws from."""
         own = {"batches": self.generator, "cpu": torch.default_generator}
         if self.device.type == "cuda":
-            own["cuda"] = torch.cuda.default_generators[self.device.index or 0]
+            index = self.device.index
+            own["cuda"] = torch.cuda.default_generators[torch.cuda.current_device() if index is None else index]
         return own
 
     def save(self, path):

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import striped
 import torch
 from torch import nn
 
@@ -16,16 +17,7 @@ FAST = training.Recipe(batch_size=16, lr=0.05, augment=())
 
 @pytest.fixture(scope="module")
 def cifar():
-    """Class c has a bright stripe in row 3c, in noise: a tiny network learns that within an epoch or two."""
-    generator = torch.Generator().manual_seed(0)
-
-    def split(n):
-        labels = torch.arange(n) % 10
-        images = torch.randint(0, 100, (n, 3, 32, 32), generator=generator)
-        images[torch.arange(n), :, labels * 3] += 150
-        return data.Split(images.to(torch.uint8), labels)
-
-    return data.Cifar10(split(640), split(200), source="stand-in")
+    return striped.cifar(train=640, test=200)
 
 
 def tiny(classes=10):
@@ -186,6 +178,12 @@ def test_a_loss_that_is_no_number_stops_with_advice(cifar, tmp_path):
 def test_what_does_not_fit_is_explained(cifar, make, epochs, words):
     with pytest.raises(ValueError, match=words):
         training.fit(make(), cifar, epochs=epochs)
+
+
+def test_a_batch_too_small_to_share_is_explained(cifar, monkeypatch):
+    monkeypatch.setattr(training.distributed, "processes", lambda: 3)
+    with pytest.raises(ValueError, match="a batch of 2 images cannot be shared by 3 processes: 640 images in batches of 11"):
+        training.fit(tiny(), cifar, 1, training.Recipe(batch_size=11), quiet=True)
 
 
 def test_unknown_schedule_lists_the_known(cifar):
