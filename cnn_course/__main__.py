@@ -65,9 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--seconds", type=_positive(float), default=4, metavar="X", help="of each measurement (default 4)")
     command.set_defaults(run=bench)
 
-    command = commands.add_parser("record", help="run what is missing of a recorded experiment, or list them")
-    command.add_argument("name", metavar="NAME", nargs="?", help="the experiment; left out, all are listed")
+    command = commands.add_parser("record", help="run what is missing of the recorded experiments, or list them")
+    command.add_argument("names", metavar="NAME", nargs="*", help="which experiments; left out, all are listed")
+    command.add_argument("--list", action="store_true", help="what exists of each, what it cost, what is missing")
     command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="these seeds (default: the experiment's own)")
+    command.add_argument("--jobs", type=_positive(int), default=1, metavar="N", help="runs side by side (default 1)")
     command.set_defaults(run=record)
 
     command = commands.add_parser(
@@ -137,15 +139,15 @@ def bench(options):
 
 
 def record(options):
-    """Run what is missing of an experiment; without a name, say which exist and what is recorded of each."""
+    """Run what is missing of the experiments named, and print their tables; without a name, list all."""
     from cnn_course import experiments
 
-    if options.name:
-        print(experiments.record(options.name, options.seeds).table().to_string())
+    if options.list or not options.names:
+        print(experiments.states().round(2).to_string())
         return
-    for name in experiments.names():
-        kept = experiments.recorded(name)
-        print(f"{name:12} {kept.question} Recorded: {len(kept.runs)} variants, {kept.seeds} seeds.")
+    experiments.record(*options.names, seeds=options.seeds, jobs=options.jobs)
+    for name in options.names:
+        print(f"\n{experiments.EXPERIMENTS[name].question}\n{experiments.recorded(name).table().round(4).to_string()}")
 
 
 def doctor(options):

@@ -1,46 +1,73 @@
-"""The recorded experiments: what is varied, everything else fixed, several seeds; and the reader of their results.
+"""The recorded experiments: one question each, what is varied, everything else fixed, several seeds; and their results.
 
 `python -m cnn_course record NAME` runs what is missing of an experiment and keeps it in cnn_course/recorded/NAME.json.
 """
 
 import json
+import multiprocessing
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
+from torch import nn
+from tqdm import tqdm
 
-from cnn_course import checkpoint, data, models, training
+from cnn_course import anatomy, augment, checkpoint, data, models, training
 
-FOLDER = Path(__file__).parent / "recorded"
+FOLDER = models.RECORDED
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One answer that is tried: `build` makes the network, `recipe` trains it."""
+
+    build: Callable[[], models.Network]
+    recipe: training.Recipe = training.Recipe()
+
+    def __str__(self):
+        return f"{training.in_words(self.build)}, {self.recipe}"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One question put to training runs. variants: label -> a function that builds the network; recipe: the same for all."""
+    """One question put to training runs: the variants by their labels, everything else the same for all.
+
+    keep: label -> the seeds whose weights are kept, for `models.build(label, pretrained=True)`.
+    """
 
     name: str
     question: str
-    variants: dict[str, Callable[[], models.Network]]
-    epochs: int
+    variants: dict[str, Variant]
+    epochs: int = 4
     train_images: int = 50_000
     test_images: int = 10_000
     seeds: tuple[int, ...] = (0, 1, 2)
-    recipe: training.Recipe = training.Recipe()
+    keep: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def settings(self, label: str) -> str:
+        """All that decides how a variant is trained, but for the seed; equal settings, equal runs."""
+        return f"{self.variants[label]}; {self.epochs} epochs, {self.train_images} images, {self.test_images} tested"
 
 
 @dataclass
 class Record:
-    """The results of an experiment: for each variant its histories, one a seed, and how they were made."""
+    """The results of an experiment: for each variant its histories, one a seed, and how they were made.
+
+    machines: what computed them. variants: label -> its settings, parameters and multiply-adds.
+    """
 
     name: str
     question: str
     command: str
-    machine: dict = field(default_factory=dict)
+    machines: list[dict] = field(default_factory=list)
+    variants: dict[str, dict] = field(default_factory=dict)
     runs: dict[str, list[training.History]] = field(default_factory=dict)
 
     @property
@@ -48,35 +75,133 @@ class Record:
         """How many seeds every variant has at least."""
         return min((len(histories) for histories in self.runs.values()), default=0)
 
+    def find(self, label: str, seed: int) -> training.History | None:
+        """The run of a variant with this seed, if it was recorded."""
+        return next((history for history in self.runs.get(label, []) if history.seed == seed), None)
+
     def table(self):
-        """One row a variant: runs, parameters, mean and standard deviation of the final test accuracy, seconds of training."""
+        """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
+
+        A core-minute is a minute of one processor core: minutes of training times threads.
+        """
         import pandas as pd
 
         rows = {}
         for label, histories in self.runs.items():
-            accuracies = torch.tensor([history.test_accuracy for history in histories], dtype=torch.float64)
-            seconds = [sum(row["seconds"] for row in history.rows) for history in histories]
+            last = pd.DataFrame([history.rows[-1] for history in histories])
             rows[label] = {
                 "runs": len(histories),
                 "parameters": histories[0].parameters,
-                "test accuracy": accuracies.mean().item(),
-                "deviation": accuracies.std().item() if len(histories) > 1 else float("nan"),
-                "seconds": sum(seconds) / len(seconds),
+                "multiply-adds": self.variants.get(label, {}).get("multiply_adds", float("nan")),
+                "training accuracy": last.train_accuracy.mean(),
+                "test accuracy": last.test_accuracy.mean(),
+                "deviation": last.test_accuracy.std(),  # nan for a single run
+                "core-minutes": sum(map(core_seconds, histories)) / len(histories) / 60,
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _course(names=models.COURSE):
-    return {name: partial(models.build, name) for name in names}
+def core_seconds(history: training.History) -> float:
+    """The seconds of training times the threads; epochs are taken at their median, so that an interruption does not count."""
+    seconds = torch.tensor([row["seconds"] for row in history.rows])
+    return seconds.median().item() * len(seconds) * history.threads
 
+
+def _net(name, recipe=None, **settings):
+    return Variant(partial(models.build, name, **settings), recipe or training.Recipe())
+
+
+def _images(*transforms):
+    return training.Recipe(augment=transforms)
+
+
+def _constant(lr):
+    """Section 3.1 of the AlexNet paper: no regularisation; the rate does not change, so that epochs can be compared."""
+    return training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
+
+
+COURSE = {name: _net(name) for name in models.COURSE}
+ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
+ACTIVATIONS = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        Experiment("lesson", "How far does each architecture get in one lesson: 5,000 images, two epochs?", _course(),
+        Experiment("lesson", "How far does each architecture get in one lesson: 5,000 images, two epochs?", COURSE,
                    epochs=2, train_images=5_000, test_images=1_000),
-        Experiment("comparison", "What does each architecture reach with the same recipe on all 50,000 images?", _course(),
-                   epochs=6, seeds=(0,)),
+        Experiment("comparison", "What does each architecture reach with the same recipe on all 50,000 images?", COURSE,
+                   epochs=24, seeds=(0, 1, 2, 3, 4),
+                   keep={name: (0,) for name in models.COURSE} | {"alexnet_cifar": (0, 1, 2, 3, 4)}),
+        Experiment("first_kernel", "How large should the first kernel be, and what does its stride do?", {
+            **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (3, 7, 11)},
+            "5x5": ALEXNET,
+            **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
+        }),
+        Experiment("norm", "Does local response normalisation help, and does batch norm?", {
+            "none": _net("alexnet_cifar", norm=None),
+            "local response norm": _net("alexnet_cifar", norm="lrn"),
+            "batch norm": ALEXNET,
+        }),
+        Experiment("pooling", "Is overlapping pooling better than plain pooling?", {
+            "overlapping, 3x3": ALEXNET,
+            "plain, 2x2": _net("alexnet_cifar", pool=(2, 2), pool_padding=0),
+        }),
+        Experiment("dropout", "What does dropout do to a network of this size?", {
+            "no dropout": ALEXNET,
+            "dropout 0.5": _net("alexnet_cifar", dropout=0.5),
+        }),
+        Experiment("stacks", "Two small filters or one large one, three or one: equal receptive fields, which is better?", {
+            "two 3x3": _net("vgg_cifar"),
+            "one 5x5": _net("vgg_cifar", convs=(1, 1, 1), kernel=5),
+            "three 3x3": _net("vgg_cifar", convs=(3, 3, 3)),
+            "one 7x7": _net("vgg_cifar", convs=(1, 1, 1), kernel=7),
+        }),
+        Experiment("bottleneck", "How narrow may a 1x1 bottleneck be?", {
+            **{str(width): _net("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128), bottleneck=width) for width in (8, 16, 32, 64)},
+            "none": _net("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128)),
+        }),
+        Experiment("head", "Global average pooling, global max pooling or a dense layer at the end?", {
+            "global average": _net("nin_cifar"),
+            "global max": _net("nin_cifar", pooling="max"),
+            "dense": _net("nin_cifar", pooling="dense"),
+        }),
+        Experiment("inception", "What do auxiliary heads and batch norm do for GoogLeNet?", {
+            "batch norm": _net("googlenet_cifar"),
+            "batch norm and auxiliary head": _net("googlenet_cifar", aux=("4a",)),
+            "without batch norm": _net("googlenet_cifar", training.Recipe(lr=0.01), batch_norm=False),
+        }),
+        Experiment("depth", "Is a deeper network better, with skip connections and without?", {
+            "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
+        }),
+        Experiment("shortcut", "Where shapes differ, pad the shortcut (A) or project it (B)?", {
+            "A: padding": RESNET, "B: projection": _net("resnet20", shortcut="B"),
+        }),
+        Experiment("block_order", "Batch norm and ReLU after the convolution or before it?", {
+            "after": RESNET, "before": _net("preact_resnet20"),
+        }),
+        Experiment("combine", "Add or concatenate, at equal parameters?", {
+            "concatenate": DENSENET,
+            "add": _net("densenet_cifar", combine="add", stem_channels=64, growth_rate=6, compression=1),
+        }),
+        Experiment("growth_rate", "What does the growth rate of a DenseNet buy?", {
+            "8": _net("densenet_cifar", growth_rate=8), "16": DENSENET, "24": _net("densenet_cifar", growth_rate=24),
+        }),
+        Experiment("augmentation", "Which augmentation closes the gap between training and test?", {
+            "none": _net("alexnet_cifar", _images()),
+            "flip": _net("alexnet_cifar", _images(augment.flip)),
+            "flip and crop": _net("alexnet_cifar", _images(augment.crop, augment.flip)),
+            "and colour": _net("alexnet_cifar", _images(augment.crop, augment.flip, augment.brightness, augment.contrast,
+                                                        augment.pca_colour)),
+            "and cutout": _net("alexnet_cifar", _images(augment.crop, augment.flip, partial(augment.cutout, size=8))),
+        }, epochs=12),
+        Experiment("overfitting", "What does overfitting look like?", {
+            "nothing against it": _net("alexnet_cifar", training.Recipe(lr=0.05, augment=(), weight_decay=0.0,
+                                                                         label_smoothing=0.0, schedule="constant")),
+        }, epochs=20),
+        Experiment("activation_rates", "At which learning rate is each activation fastest?", {
+            f"{name}, {lr:g}": _net("alexnet_figure1", _constant(lr), activation=activation)
+            for name, activation in ACTIVATIONS.items() for lr in (0.003, 0.01, 0.03, 0.1)
+        }, epochs=3, seeds=(0,)),
     )
 }  # fmt: skip
 
@@ -102,32 +227,153 @@ def recorded(name: str) -> Record:
     return Record(**kept)
 
 
-def _machine():
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True).stdout.strip()
-    processor = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    return {"torch": torch.__version__, "processor": processor, "threads": torch.get_num_threads(), "commit": commit,
-            "date": date.today().isoformat()}  # fmt: skip
+def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, str]]:
+    """(seed, label) of the runs that the experiment still lacks, all variants of a seed before the next seed."""
+    experiment, kept = _find(name), recorded(name)
+    return [(seed, label) for seed in seeds or experiment.seeds for label in experiment.variants if not kept.find(label, seed)]
 
 
-def record(name: str, seeds: tuple[int, ...] | None = None, quiet: bool = False) -> Record:
-    """Run what is missing of an experiment, and write the file after every run, so that it can be stopped and continued.
+def states():
+    """One row an experiment: variants, epochs, runs wanted and recorded, core-hours spent and still to spend.
 
-    Raises DataError without the real CIFAR-10: nothing is recorded on the stand-in.
+    What a missing run costs is taken from the recorded runs of its variant, else from those of the experiment's others.
     """
-    experiment, cifar = _find(name), data.load(quiet)
-    if not cifar.is_real:
+    import pandas as pd
+
+    rows = {}
+    for name, experiment in EXPERIMENTS.items():
+        kept = recorded(name)
+        spent = {label: [core_seconds(history) for history in runs] for label, runs in kept.runs.items()}
+        known = [seconds for runs in spent.values() for seconds in runs]
+        lacking = missing(name)
+        usual = sum(known) / len(known) if known else float("nan")
+        open_ = sum(sum(spent[label]) / len(spent[label]) if spent.get(label) else usual for _, label in lacking)
+        rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(known),
+                      "missing": len(lacking), "core-hours": sum(known) / 3600, "to go": open_ / 3600}  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, quiet: bool = False) -> None:
+    """Run what is missing of the experiments `wanted`, the first seed of all before the second.
+
+    Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the same
+    command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has already
+    is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in; ValueError for an
+    unknown name.
+    """
+    tasks = sorted(((name, *run) for name in wanted for run in missing(name, seeds)), key=lambda task: task[1])
+    if not data.load(quiet).is_real:
         raise data.DataError("experiments are recorded on the real CIFAR-10; fetch it with: python -m cnn_course data")
-    cifar = cifar.subset(experiment.train_images, experiment.test_images)
-    result = recorded(name)
-    for seed in seeds or experiment.seeds:
-        for label, build in experiment.variants.items():
-            done = result.runs.setdefault(label, [])
-            if seed in [history.seed for history in done]:
-                continue
-            torch.manual_seed(seed)
-            done.append(training.fit(build(), cifar, experiment.epochs, experiment.recipe, seed, name=label, quiet=quiet))
-            result.machine = _machine()
-            FOLDER.mkdir(exist_ok=True)
-            text = json.dumps(asdict(result), indent=1)
-            checkpoint.into_place(FOLDER / f"{name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
-    return result
+    bar = tqdm(total=len(tasks), desc="record", unit="run", disable=quiet)
+    with bar:
+        for name, seed, label, history in _results(tasks, jobs):
+            _keep(name, label, history)
+            bar.update()
+            bar.write(f"{name}, {label}, seed {seed}: {history.test_accuracy:.2%}") if not quiet else None
+
+
+def _results(tasks, jobs) -> Iterator[tuple]:
+    """(name, seed, label, history) of each task as it ends; a run that stands twice in the list is run once."""
+    todo = {}
+    for name, seed, label in tasks:
+        if history := _known(name, label, seed):
+            yield name, seed, label, history
+        else:
+            todo.setdefault((_find(name).settings(label), seed), []).append((name, seed, label))
+    first = [same[0] for same in todo.values()]
+    for task, history in _run_all(first, jobs):
+        for name, seed, label in todo[_find(task[0]).settings(task[2]), task[1]]:
+            yield name, seed, label, history
+
+
+def _run_all(tasks, jobs):
+    if jobs == 1:
+        yield from ((task, _run(*task)) for task in tasks)
+        return
+    threads = max(1, torch.get_num_threads() // jobs)
+    context = multiprocessing.get_context("spawn")  # a forked process must not use torch's threads
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        running = {pool.submit(_run, *task): task for task in tasks}
+        try:
+            yield from ((running[run], run.result()) for run in as_completed(running))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+@lru_cache(maxsize=1)
+def _cifar(train_images, test_images):
+    return data.load(quiet=True).subset(train_images, test_images)
+
+
+def _run(name, seed, label):
+    """Train one variant with one seed, in this process."""
+    experiment, variant = _find(name), _find(name).variants[label]
+    torch.manual_seed(seed)
+    net = variant.build()
+    part = data.cache_folder() / "recording" / f"{name}, {label}, {seed}.pt"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    cifar = _cifar(experiment.train_images, experiment.test_images)
+    history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)
+    if len(history.rows) < experiment.epochs:
+        raise KeyboardInterrupt
+    if seed in experiment.keep.get(label, ()):
+        models.save_weights(net, label, seed)
+    part.unlink()
+    return history
+
+
+def _known(name, label, seed):
+    """The run as any experiment has it that trains the same in the same way; None where none has."""
+    settings = _find(name).settings(label)
+    if seed in _find(name).keep.get(label, ()):
+        return None  # its weights are wanted, and only a run of this experiment keeps them
+    for other in EXPERIMENTS.values():
+        same = [twin for twin in other.variants if other.settings(twin) == settings]
+        if found := next(filter(None, (recorded(other.name).find(twin, seed) for twin in same)), None):
+            return found
+    return None
+
+
+def _keep(name, label, history):
+    """Add a run to the experiment's file. The file is read anew: another process may have added to it."""
+    experiment, kept = _find(name), recorded(name)
+    cost = anatomy.cost(experiment.variants[label].build())
+    kept.variants[label] = {"settings": experiment.settings(label), "parameters": cost.parameters, "multiply_adds": cost.macs}
+    history = training.History(**{**asdict(history), "name": label, "rows": [_rounded(row) for row in history.rows]})
+    kept.runs[label] = sorted([*kept.runs.get(label, []), history], key=lambda run: run.seed)
+    for part in ("variants", "runs"):  # in the order of the declaration
+        setattr(kept, part, {label: getattr(kept, part)[label] for label in experiment.variants if label in getattr(kept, part)})
+    if (machine := _machine(history)) not in kept.machines:
+        kept.machines.append(machine)
+    write(kept)
+
+
+def write(record: Record) -> None:
+    """Write a record to its file in one step, a line a run, so that a new run changes only its own lines."""
+    FOLDER.mkdir(exist_ok=True)
+    parts = asdict(record)
+    runs = parts.pop("runs")
+    lines = [f"  {json.dumps(label)}: [\n" + ",\n".join(f"   {json.dumps(run)}" for run in group) + "\n  ]"
+             for label, group in runs.items()]  # fmt: skip
+    text = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}") + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
+    checkpoint.into_place(FOLDER / f"{record.name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
+
+
+def _rounded(row):
+    return {name: round(value, 5) for name, value in row.items()}
+
+
+def _machine(history):
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True).stdout.strip()
+    processor = torch.cuda.get_device_name() if history.device == "cuda" else _processor()
+    return {"torch": torch.__version__, "processor": processor, "precision": history.precision, "threads": history.threads,
+            "commit": commit, "date": date.today().isoformat()}  # fmt: skip
+
+
+def _processor():
+    """The processor's name as Linux gives it; elsewhere what Python knows."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

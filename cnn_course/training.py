@@ -46,16 +46,16 @@ class Recipe:
     aux_weight: float = 0.3
 
     def __str__(self):
-        return ", ".join(f"{f.name}={_words(getattr(self, f.name))}" for f in fields(self))
+        return ", ".join(f"{f.name}={in_words(getattr(self, f.name))}" for f in fields(self))
 
 
-def _words(value):
+def in_words(value):
     """A setting as text that is the same in every process: functions by name, without addresses."""
     if isinstance(value, tuple):
-        return f"({' '.join(map(_words, value))})"
+        return f"({' '.join(map(in_words, value))})"
     if isinstance(value, partial):
-        settings = [*map(_words, value.args), *(f"{name}={_words(v)}" for name, v in value.keywords.items())]
-        return f"{_words(value.func)}({' '.join(settings)})"
+        settings = [*map(in_words, value.args), *(f"{name}={in_words(v)}" for name, v in value.keywords.items())]
+        return f"{in_words(value.func)}({' '.join(settings)})"
     return getattr(value, "__qualname__", repr(value))
 
 
@@ -63,7 +63,8 @@ def _words(value):
 class History:
     """What one training did: a row an epoch, and how it was made. Accuracies are shares from 0 to 1, losses in nats.
 
-    split: what "test_loss" and "test_accuracy" in the rows were measured on, "test" or "validation" images.
+    threads: the processor threads that computed it. split: what "test_loss" and "test_accuracy" in the rows were measured on,
+    "test" or "validation" images.
     """
 
     name: str
@@ -73,6 +74,7 @@ class History:
     train_images: int
     device: str = "cpu"
     precision: str = "float32"
+    threads: int = 1
     split: str = "test"
     rows: list[dict] = field(default_factory=list)
 
@@ -272,6 +274,7 @@ def fit(
         train_images=len(cifar.train),
         device=device.type,
         precision=str(precision(device)).removeprefix("torch."),
+        threads=torch.get_num_threads(),
         split=cifar.held_out,
     )
     quiet = quiet or distributed.rank() > 0

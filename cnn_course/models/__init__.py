@@ -6,9 +6,13 @@ Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 mil
 
 import difflib
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
+from cnn_course import checkpoint
 from cnn_course.models import alexnet, densenet, inception, lenet, nin, resnet, vgg
 from cnn_course.models.alexnet import AlexNet
 from cnn_course.models.densenet import DenseBlock, DenseLayer, DenseNet, Transition
@@ -25,6 +29,7 @@ __all__ = ["COURSE", "FAMILIES", "build", "family", "names", "AlexNet", "Auxilia
 
 FAMILIES = {"LeNet": lenet, "AlexNet": alexnet, "VGG": vgg, "NIN": nin, "GoogLeNet": inception, "ResNet": resnet,
             "DenseNet": densenet}  # fmt: skip
+RECORDED = Path(__file__).parents[1] / "recorded"
 COURSE = ("lenet5", "alexnet_cifar", "vgg_cifar", "nin_cifar", "googlenet_cifar", "resnet20", "densenet_cifar")
 
 
@@ -44,16 +49,46 @@ def family(name: str) -> str:
     raise ValueError(f"no model is called {name!r}; {advice}The models are: {', '.join(names())}")
 
 
-def build(name: str, device: str | torch.device | None = None, **settings) -> Network:
-    """A new, randomly initialised network; `settings` replace those of the preset, for example
+def build(name: str, device: str | torch.device | None = None, pretrained: bool = False, seed: int = 0, **settings) -> Network:
+    """A new network, randomly initialised; `settings` replace those of the preset, for example
     build("resnet20", shortcut="B").
 
-    device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`. Raises
-    ValueError for an unknown name (with the nearest one), TypeError for a setting that the network
-    does not have.
+    device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
+    pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`.
+    Raises ValueError for an unknown name (with the nearest one) and where no weights are kept, TypeError for a setting that the
+    network does not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
     with torch.device(device) if device is not None else nullcontext():
         net = preset(**settings)
     net.name = name
-    return net
+    return _load_weights(net, seed) if pretrained else net
+
+
+def weights() -> dict[str, list[int]]:
+    """The networks whose trained weights come with the course: name -> seeds."""
+    found = sorted(path.stem.rpartition("-") for path in RECORDED.glob("*.safetensors"))
+    return {name: [int(seed) for other, _, seed in found if other == name] for name, _, _ in found}
+
+
+def save_weights(net: Network, name: str, seed: int) -> None:
+    """Keep weights and running statistics in half precision, for `build(name, pretrained=True, seed=seed)`."""
+    state = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
+    state = {key: value.cpu().contiguous() for key, value in state.items()}
+    checkpoint.into_place(_weights_file(name, seed), partial(save_file, state))
+
+
+def _weights_file(name, seed):
+    return RECORDED / f"{name}-{seed}.safetensors"
+
+
+def _load_weights(net, seed):
+    path = _weights_file(net.name, seed)
+    if not path.exists():
+        known = "; ".join(f"{name} {', '.join(map(str, seeds))}" for name, seeds in weights().items()) or "none"
+        raise ValueError(f"no weights are kept of {net.name!r} with seed {seed}; networks and their seeds: {known}")
+    try:
+        net.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise ValueError(f"the kept weights of {net.name!r} do not fit other settings than its own: {error}") from None
+    return net.eval()

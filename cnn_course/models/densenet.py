@@ -16,32 +16,38 @@ class DenseLayer(nn.Module):
     (N, C, H, W) -> (N, C + growth_rate, H, W).
 
     BN-ReLU-conv 3x3 (section 3, "composite function"); with `bottleneck` a BN-ReLU-conv 1x1 to 4 x
-    growth_rate before it.
+    growth_rate before it. combine="add" makes C maps instead and adds them: (N, C, H, W), a residual layer.
     """
 
-    def __init__(self, in_channels, growth_rate, bottleneck=True):
+    def __init__(self, in_channels, growth_rate, bottleneck=True, combine="concatenate"):
         super().__init__()
+        if combine not in ("concatenate", "add"):
+            raise ValueError(f'combine is {combine!r}; expected "concatenate" or "add"')
+        self.add = combine == "add"
+        self.out_channels = in_channels + (0 if self.add else growth_rate)
         layers, channels = [], in_channels
         if bottleneck:
             channels = 4 * growth_rate
             layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
                        nn.Conv2d(in_channels, channels, 1, bias=False)]  # fmt: skip
         layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
-                   nn.Conv2d(channels, growth_rate, 3, padding=1, bias=False)]  # fmt: skip
+                   nn.Conv2d(channels, in_channels if self.add else growth_rate, 3, padding=1, bias=False)]  # fmt: skip
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x):
-        return torch.cat([x, self.layers(x)], dim=1)
+        return x + self.layers(x) if self.add else torch.cat([x, self.layers(x)], dim=1)
 
 
 class DenseBlock(nn.Sequential):
     """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The
     number grows linearly."""
 
-    def __init__(self, count, in_channels, growth_rate, bottleneck=True):
-        channels = range(in_channels, in_channels + count * growth_rate, growth_rate)
-        super().__init__(*(DenseLayer(c, growth_rate, bottleneck) for c in channels))
-        self.out_channels = in_channels + count * growth_rate
+    def __init__(self, count, in_channels, growth_rate, bottleneck=True, combine="concatenate"):
+        super().__init__()
+        self.out_channels = in_channels
+        for _ in range(count):
+            self.append(DenseLayer(self.out_channels, growth_rate, bottleneck, combine))
+            self.out_channels = self[-1].out_channels
 
 
 class Transition(nn.Sequential):
@@ -64,12 +70,13 @@ class DenseNet(Network):
     the paper).
     stem_channels: the maps that enter the first block. compression: 1 keeps all channels in the
     transitions. bottleneck and compression < 1 together make the paper's DenseNet-BC.
+    combine="add" gives the residual twin: the same layers, their results added instead of appended.
     stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks
     from 16x16 on).
     """
 
     def __init__(self, blocks=(6, 12, 24, 16), growth_rate=32, stem_channels=64, bottleneck=True, compression=0.5,
-                 stem="imagenet", classes=1000):  # fmt: skip
+                 combine="concatenate", stem="imagenet", classes=1000):  # fmt: skip
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         if not 0 < compression <= 1:
@@ -80,7 +87,7 @@ class DenseNet(Network):
             if i > 0:
                 transition = Transition(channels, compression)
                 stages[f"transition{i}"], channels = transition, transition.out_channels
-            block = DenseBlock(count, channels, growth_rate, bottleneck)
+            block = DenseBlock(count, channels, growth_rate, bottleneck, combine)
             stages[f"block{i + 1}"], channels = block, block.out_channels
         # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to
         # 1024 of 7x7.

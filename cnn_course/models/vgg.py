@@ -10,17 +10,24 @@ from torch import nn
 from cnn_course.models.network import Network, initialise
 
 
-def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False):
+def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False, bottleneck=None):
     """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves
-    the map."""
+    the map. With `bottleneck` a 1x1 convolution to so many channels goes before each that has more."""
     kernels = [kernel] * convs
     kernels[-1] = last_kernel or kernel
     layers = []
-    for size in kernels:
-        layers.append(nn.Conv2d(in_channels, width, size, padding=size // 2))  # keeps H and W
+
+    def conv(in_channels, out_channels, size):
+        layers.append(nn.Conv2d(in_channels, out_channels, size, padding=size // 2))  # keeps H and W
         if batch_norm:
-            layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.BatchNorm2d(out_channels))
         layers.append(nn.ReLU(inplace=True))
+
+    for size in kernels:
+        if bottleneck and bottleneck < in_channels:
+            conv(in_channels, bottleneck, 1)
+            in_channels = bottleneck
+        conv(in_channels, width, size)
         in_channels = width
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 
@@ -30,13 +37,13 @@ class VGG(Network):
 
     convs: how many convolutions each stage has; widths: their channels (table 1 of the paper).
     kernel: the size of every filter, 3 in the paper. last_kernels: that of the last filter of each
-    stage where it differs.
+    stage where it differs. bottleneck: channels of a 1x1 convolution before each wider input, as GoogLeNet's reductions.
     """
 
     fixed_size = True
 
     def __init__(self, convs=(2, 2, 3, 3, 3), widths=(64, 128, 256, 512, 512), kernel=3,
-                 last_kernels=None, batch_norm=False, hidden=4096, dropout=0.5, image_size=224, classes=1000):  # fmt: skip
+                 last_kernels=None, batch_norm=False, bottleneck=None, hidden=4096, dropout=0.5, image_size=224, classes=1000):  # fmt: skip
         super().__init__()
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)
@@ -44,7 +51,7 @@ class VGG(Network):
         # (N, 64, 112, 112), (N, 128, 56, 56), (N, 256, 28, 28), (N, 512, 14, 14), (N, 512, 7, 7) in
         # the paper's network
         self.features = nn.Sequential(OrderedDict(
-            (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm))
+            (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm, bottleneck))
             for i in range(len(convs))
         ))  # fmt: skip
         side = image_size // 2 ** len(convs)
