@@ -9,7 +9,6 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import lru_cache, partial
@@ -75,9 +74,25 @@ class Record:
         """How many seeds every variant has at least."""
         return min((len(histories) for histories in self.runs.values()), default=0)
 
+    @property
+    def test_images(self) -> int:
+        """The images that each accuracy was measured on."""
+        return EXPERIMENTS[self.name].test_images
+
     def find(self, label: str, seed: int) -> training.History | None:
         """The run of a variant with this seed, if it was recorded."""
         return next((history for history in self.runs.get(label, []) if history.seed == seed), None)
+
+    def difference(self, a: str, b: str) -> "Difference":
+        """How much better a is than b. Its variance: that of the seeds' means, and p (1 - p) / n for each on n test images."""
+        points, variance, seeds = 0.0, 0.0, []
+        for label, sign in ((a, 1), (b, -1)):
+            accuracies = torch.tensor([history.test_accuracy for history in self.runs[label]], dtype=torch.float64)
+            p, count = accuracies.mean().item(), len(accuracies)
+            points += sign * p
+            variance += p * (1 - p) / self.test_images + (accuracies.var().item() / count if count > 1 else 0)
+            seeds.append(count)
+        return Difference(a, b, 100 * points, 100 * variance**0.5, min(seeds))
 
     def table(self):
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
@@ -99,6 +114,29 @@ class Record:
                 "core-minutes": sum(map(core_seconds, histories)) / len(histories) / 60,
             }
         return pd.DataFrame.from_dict(rows, orient="index")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much variant `a` is better than `b`: points of test accuracy, and the standard error of that."""
+
+    a: str
+    b: str
+    points: float
+    error: float
+    seeds: int
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the difference is larger than two standard errors."""
+        return abs(self.points) > 2 * self.error
+
+    def __str__(self):
+        what = f"{self.a} against {self.b}: {self.points:+.1f} points, standard error {self.error:.1f}"
+        one = " (of the test images alone: there is one seed)" if self.seeds == 1 else ""
+        return what + one + ("" if self.measurable else ", so no measurable difference")
+
+    __repr__ = __str__
 
 
 def core_seconds(history: training.History) -> float:
@@ -157,8 +195,8 @@ EXPERIMENTS = {
             "one 7x7": _net("vgg_cifar", convs=(1, 1, 1), kernel=7),
         }),
         Experiment("bottleneck", "How narrow may a 1x1 bottleneck be?", {
-            **{str(width): _net("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128), bottleneck=width) for width in (8, 16, 32, 64)},
-            "none": _net("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128)),
+            str(width or "none"): _net("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128), bottleneck=width)
+            for width in (8, 16, 32, 64, None)
         }),
         Experiment("head", "Global average pooling, global max pooling or a dense layer at the end?", {
             "global average": _net("nin_cifar"),
@@ -256,9 +294,9 @@ def states():
 def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, quiet: bool = False) -> None:
     """Run what is missing of the experiments `wanted`, the first seed of all before the second.
 
-    Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the same
-    command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has already
-    is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in; ValueError for an
+    Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the
+    same command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has
+    already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in; ValueError for an
     unknown name.
     """
     tasks = sorted(((name, *run) for name in wanted for run in missing(name, seeds)), key=lambda task: task[1])
@@ -356,7 +394,8 @@ def write(record: Record) -> None:
     runs = parts.pop("runs")
     lines = [f"  {json.dumps(label)}: [\n" + ",\n".join(f"   {json.dumps(run)}" for run in group) + "\n  ]"
              for label, group in runs.items()]  # fmt: skip
-    text = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}") + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
+    head = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}")
+    text = head + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
     checkpoint.into_place(FOLDER / f"{record.name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
 
 

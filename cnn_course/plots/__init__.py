@@ -22,6 +22,7 @@ from cnn_course.plots.colours import (
 from cnn_course.plots.course import (
     confusion,
     curves,
+    experiment,
     feature_maps,
     filters,
     live,
@@ -33,7 +34,7 @@ from cnn_course.plots.course import (
 
 __all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
            "confusion", "curves",
-           "end_labels", "family", "feature_maps", "filters", "heat", "histogram", "images", "key", "lines", "live",
+           "end_labels", "experiment", "family", "feature_maps", "filters", "heat", "histogram", "images", "key", "lines", "live",
            "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable",
            "receptive_field", "samples", "scatter",
            "short", "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]

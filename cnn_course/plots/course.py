@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, end_labels, key, short, styled, text_width, wrap
 from cnn_course.plots.charts import make_room, tidy, to_array, to_picture
-from cnn_course.plots.colours import ACCENT, FAMILY_COLOURS, GREY, INK, colour, family, tint
+from cnn_course.plots.colours import ACCENT, FAINT, FAMILY_COLOURS, GREY, INK, colour, family, tint
 
 
 def samples(images, n=5, classes=None, title="", note=None, alt=""):
@@ -377,3 +377,62 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
         ends.append((x1, y0, words[name], tuple(shade[:3])))
     end_labels(axes, ends)
     return figure
+
+
+@styled
+def experiment(record, title="", only=(), baseline="", training=False, own=(), limit=None, colours=None, note="", alt="",
+               figsize=None):
+    """A recorded experiment: accuracy of each variant in the end, a small dot a seed, their mean with one standard deviation.
+
+    record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
+    mean a band shows what 10,000 test images cannot tell apart: two standard errors each way; default the best one. training:
+    squares for the accuracy on training images as well. own: histories of the reader, whose name is a label, as hollow dots.
+    limit: (low, high) of the axis.
+    """
+    runs = {label: record.runs[label] for label in only or record.runs}
+    if not runs:
+        raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
+    test = {label: 100 * np.array([h.test_accuracy for h in group]) for label, group in runs.items()}
+    train = {label: 100 * np.array([h.rows[-1]["train_accuracy"] for h in group]) for label, group in runs.items()}
+    mine = {h.name: 100 * h.test_accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
+    baseline = baseline or max(test, key=lambda label: test[label].mean())
+    shade = {label: (colours or {}).get(label) or _family_colour(label, group, i) for i, (label, group) in enumerate(runs.items())}
+    seeds = record_seeds(runs)
+    held_out = _held_out(runs)
+    facts = [note, f"{seeds}." + (" Bars: one standard deviation." if max(map(len, runs.values())) > 1 else ""),
+             "Squares: on augmented training images." if training else "", "Hollow: your own run." if mine else "", _notes(runs)]
+    words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
+    figure = Figure(title or record.question, figsize or (6.8, 1.25 + 0.36 * len(runs)),
+                    alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", " ".join(filter(None, facts)))
+    left = 0.25 + max(text_width(figure, label, 9.5) for label in runs)
+    axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
+    for i, label in enumerate(runs):
+        spread = test[label].std(ddof=1) if len(test[label]) > 1 else 0
+        axes.errorbar(test[label].mean(), i, xerr=spread or None, fmt="o", color=shade[label], markersize=8, linewidth=1.4,
+                      capsize=3, zorder=4)
+        axes.plot(test[label], np.full(len(test[label]), i + 0.22), "o", color=tint(shade[label], 0.6), markersize=3.5, zorder=3)
+        if training:
+            axes.plot(train[label].mean(), i, "s", color="white", markeredgecolor=shade[label], markersize=6.5, zorder=4)
+        if label in mine:
+            axes.plot(mine[label], i, "o", color="white", markeredgecolor=shade[label], markeredgewidth=1.8, markersize=9)
+    middle, images = test[baseline].mean(), record.test_images
+    half = 2 * (middle * (100 - middle) / images) ** 0.5
+    axes.axvspan(middle - half, middle + half, color=FAINT, alpha=0.55, zorder=0)
+    axes.text(middle, -0.62, f"noise of {images:,} test images", fontsize=8.5, color=GREY, ha="center", va="bottom")
+    axes.set_yticks(range(len(runs)), runs)
+    axes.set_ylim(len(runs) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"{held_out} accuracy (%)", labelpad=4)
+    axes.margins(x=0.08)
+    if limit:
+        axes.set_xlim(limit)
+    axes.grid(True)
+    return figure
+
+
+def record_seeds(runs) -> str:
+    """How many seeds the runs have, in words: "3 seeds", "1 to 3 seeds"."""
+    counts = sorted({len(group) for group in runs.values()})
+    if len(counts) > 1:
+        return f"{counts[0]} to {counts[-1]} seeds"
+    return "one seed" if counts == [1] else f"{counts[0]} seeds"
