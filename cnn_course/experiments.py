@@ -296,8 +296,8 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
 
     Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the
     same command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has
-    already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in; ValueError for an
-    unknown name.
+    already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in;
+    ValueError for an unknown name.
     """
     tasks = sorted(((name, *run) for name in wanted for run in missing(name, seeds)), key=lambda task: task[1])
     if not data.load(quiet).is_real:

@@ -396,7 +396,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     train = {label: 100 * np.array([h.rows[-1]["train_accuracy"] for h in group]) for label, group in runs.items()}
     mine = {h.name: 100 * h.test_accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
-    shade = {label: (colours or {}).get(label) or _family_colour(label, group, i) for i, (label, group) in enumerate(runs.items())}
+    shade = {label: _family_colour(label, group, i) for i, (label, group) in enumerate(runs.items())} | (colours or {})
     seeds = record_seeds(runs)
     held_out = _held_out(runs)
     facts = [note, f"{seeds}." + (" Bars: one standard deviation." if max(map(len, runs.values())) > 1 else ""),
