@@ -160,7 +160,8 @@ def _constant(lr):
 
 COURSE = {name: _net(name) for name in models.COURSE}
 ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
-ACTIVATIONS = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+ACTIVATIONS = {"ReLU": (nn.ReLU, (0.003, 0.01, 0.02)), "tanh": (nn.Tanh, (0.003, 0.01, 0.03)),
+               "sigmoid": (nn.Sigmoid, (0.03, 0.1, 0.3))}  # and the learning rates that are tried
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -238,7 +239,7 @@ EXPERIMENTS = {
         }, epochs=20),
         Experiment("activation_rates", "At which learning rate is each activation fastest?", {
             f"{name}, {lr:g}": _net("alexnet_figure1", _constant(lr), activation=activation)
-            for name, activation in ACTIVATIONS.items() for lr in (0.003, 0.01, 0.03, 0.1)
+            for name, (activation, rates) in ACTIVATIONS.items() for lr in rates
         }, epochs=3, seeds=(0,)),
     )
 }  # fmt: skip
@@ -325,15 +326,28 @@ def _results(tasks, jobs) -> Iterator[tuple]:
 
 
 def _run_all(tasks, jobs):
+    """(task, history) as they end. A run that diverges does not stop the others; its error is raised after them."""
+    failed = None
+    for task, result in _side_by_side(tasks, jobs):
+        try:
+            yield task, result()
+        except training.Diverged as error:
+            failed = error
+    if failed:
+        raise failed
+
+
+def _side_by_side(tasks, jobs):
+    """(task, function that gives its history or raises its error), one by one or in `jobs` processes."""
     if jobs == 1:
-        yield from ((task, _run(*task)) for task in tasks)
+        yield from ((task, partial(_run, _find(task[0]), *task[1:])) for task in tasks)
         return
     threads = max(1, torch.get_num_threads() // jobs)
     context = multiprocessing.get_context("spawn")  # a forked process must not use torch's threads
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        running = {pool.submit(_run, *task): task for task in tasks}
+        running = {pool.submit(_run, _find(task[0]), *task[1:]): task for task in tasks}
         try:
-            yield from ((running[run], run.result()) for run in as_completed(running))
+            yield from ((running[run], run.result) for run in as_completed(running))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -344,12 +358,12 @@ def _cifar(train_images, test_images):
     return data.load(quiet=True).subset(train_images, test_images)
 
 
-def _run(name, seed, label):
+def _run(experiment, seed, label):
     """Train one variant with one seed, in this process."""
-    experiment, variant = _find(name), _find(name).variants[label]
+    variant = experiment.variants[label]
     torch.manual_seed(seed)
     net = variant.build()
-    part = data.cache_folder() / "recording" / f"{name}, {label}, {seed}.pt"
+    part = data.cache_folder() / "recording" / f"{experiment.name}, {label}, {seed}.pt"
     part.parent.mkdir(parents=True, exist_ok=True)
     cifar = _cifar(experiment.train_images, experiment.test_images)
     history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)

@@ -123,6 +123,9 @@ class Diverged(RuntimeError):
         super().__init__(message)
         self.history = history
 
+    def __reduce__(self):  # so that it can be sent from one process to another
+        return type(self), (str(self), self.history)
+
 
 def best_device() -> torch.device:
     """CUDA, else Apple's MPS, else the CPU."""
@@ -203,8 +206,9 @@ def _optimizer(net, recipe, batch_size=32):
 def _scheduler(optimizer, recipe, steps):
     lr_scheduler, lr = torch.optim.lr_scheduler, optimizer.param_groups[0]["lr"]
     if recipe.schedule == "one-cycle":
-        return lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.25, anneal_strategy="linear",
-                                       cycle_momentum=False, div_factor=10)  # fmt: skip
+        steps = max(steps, 3)  # torch divides by the steps of each phase: one up and one down at least
+        return lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=max(0.25, 2 / steps),
+                                       anneal_strategy="linear", cycle_momentum=False, div_factor=10)  # fmt: skip
     if recipe.schedule == "steps":
         return lr_scheduler.MultiStepLR(optimizer, [steps // 2, steps * 3 // 4])
     if recipe.schedule == "constant":

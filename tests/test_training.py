@@ -186,6 +186,17 @@ def test_a_batch_too_small_to_share_is_explained(cifar, monkeypatch):
         training.fit(tiny(), cifar, 1, training.Recipe(batch_size=11), quiet=True)
 
 
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_a_run_of_a_few_steps_has_its_schedule(steps):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler, rates = training._scheduler(optimizer, Recipe(), steps), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert 0.01 <= max(rates) <= 0.1 + 1e-9 and (steps < 2 or max(rates) == pytest.approx(0.1))
+
+
 def test_unknown_schedule_lists_the_known(cifar):
     with pytest.raises(ValueError, match='"one-cycle", "steps" or "constant"'):
         training.fit(tiny(), cifar, recipe=training.Recipe(schedule="cosine"), quiet=True)

@@ -1,0 +1,244 @@
+"""Recorded experiments: the record fits its declaration, recording goes on where it stopped, and a run can be made again."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+import striped
+import torch
+
+from cnn_course import anatomy, augment, data, experiments, models, plots, training
+from cnn_course.experiments import EXPERIMENTS, Experiment, Record, Variant
+
+RECORDED = [name for name in experiments.names() if experiments.recorded(name).runs]
+
+
+def lenet(recipe=None):
+    return experiments._net("lenet5", recipe)
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch):
+    """Two small experiments on striped images, which share a variant; a folder of their own; how often a network is trained."""
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    monkeypatch.setattr(models, "RECORDED", tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    same = {"epochs": 2, "train_images": 60, "test_images": 20, "seeds": (0, 1)}
+    small = {
+        "first": Experiment("first", "?", {"plain": lenet(), "flipped": lenet(training.Recipe(augment=(augment.flip,)))}, **same),
+        "second": Experiment("second", "?", {"as before": lenet()}, **same, keep={"as before": (1,)}),
+        "third": Experiment("third", "?", {"as before": lenet(), "longer": lenet(training.Recipe(lr=0.01))}, **same),
+    }
+    monkeypatch.setattr(experiments, "EXPERIMENTS", small)
+    cifar = replace(striped.cifar(60, 20), source="CIFAR-10")
+    monkeypatch.setattr(data, "load", lambda quiet=False: cifar)
+    experiments._cifar.cache_clear()
+    trained, fit = [], training.fit
+    monkeypatch.setattr(training, "fit", lambda *args, **settings: trained.append(settings["name"]) or fit(*args, **settings))
+    yield trained
+    experiments._cifar.cache_clear()
+
+
+# ------------------------------------------------------------------------------- recording
+def test_record_runs_what_is_missing_seed_by_seed(two):
+    experiments.record("first", seeds=(1,), quiet=True)
+    assert two == ["plain", "flipped"] and experiments.missing("first") == [(0, "plain"), (0, "flipped")]
+    experiments.record("first", quiet=True)
+    kept = experiments.recorded("first")
+    assert two == ["plain", "flipped"] * 2 and kept.seeds == 2 and not experiments.missing("first")
+    assert [history.seed for history in kept.runs["plain"]] == [0, 1]
+    experiments.record("first", quiet=True)
+    assert len(two) == 4
+    row = kept.table().loc["plain"]
+    assert row.runs == 2 and row.parameters == 62_006 and row["multiply-adds"] == 651_720
+    assert kept.machines[0]["torch"] == torch.__version__ and kept.command == "python -m cnn_course record first"
+
+
+def test_a_run_of_another_experiment_is_taken_over_and_one_whose_weights_are_wanted_is_not(two):
+    experiments.record("first", quiet=True)
+    experiments.record("third", quiet=True)
+    assert two == ["plain", "flipped"] * 2 + ["longer"] * 2
+    first, third = experiments.recorded("first"), experiments.recorded("third")
+    assert third.find("as before", 1).rows == first.find("plain", 1).rows
+    experiments.record("second", seeds=(0, 1), quiet=True)
+    assert two[6:] == ["as before"] and (experiments.FOLDER / "as before-1.safetensors").exists()
+
+
+def test_two_experiments_at_once_share_a_run(two):
+    experiments.record("first", "third", seeds=(0,), quiet=True)
+    assert sorted(two) == ["flipped", "longer", "plain"] and not experiments.missing("third", (0,))
+
+
+def test_recording_goes_on_in_the_epoch_where_it_was_stopped(two, monkeypatch):
+    evaluate, asked = training.evaluate, []
+
+    def stop(*args):
+        asked.append(1)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return evaluate(*args)
+
+    monkeypatch.setattr(training, "evaluate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.record("third", seeds=(0,), quiet=True)
+    assert not experiments.recorded("third").runs
+    experiments.record("third", seeds=(0,), quiet=True)
+    assert len(asked) == 2 + 1 + 2  # the first epoch of the first run was kept
+    experiments.record("first", seeds=(0,), quiet=True)  # takes that run over
+    torch.manual_seed(0)
+    straight = training.fit(models.build("lenet5"), experiments._cifar(60, 20), 2, seed=0, quiet=True, name="x")
+    assert experiments.recorded("first").find("plain", 0).rows[1]["train_loss"] == round(straight.rows[1]["train_loss"], 5)
+
+
+def test_processes_side_by_side_share_the_threads(tmp_path, monkeypatch):
+    if not data.load(quiet=True).is_real:
+        pytest.skip("needs the real CIFAR-10, which the processes load")
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    small = Experiment("small", "?", {"a": lenet(), "b": lenet(training.Recipe(lr=1e9))}, 1, 64, 10, seeds=(0, 1))
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {"small": small})
+    with pytest.raises(training.Diverged, match="learning rate"):
+        experiments.record("small", jobs=2, quiet=True)
+    kept = experiments.recorded("small")
+    assert kept.seeds == 2 and list(kept.runs) == ["a"]
+    assert {history.threads for history in kept.runs["a"]} == {max(1, torch.get_num_threads() // 2)}
+
+
+def test_nothing_is_recorded_on_the_stand_in(two, monkeypatch):
+    monkeypatch.setattr(data, "load", lambda quiet=False: striped.cifar(60, 20))
+    with pytest.raises(data.DataError, match="python -m cnn_course data"):
+        experiments.record("first", quiet=True)
+    with pytest.raises(ValueError, match="the experiments are: first, second, third"):
+        experiments.record("fourth", quiet=True)
+
+
+def test_a_record_is_a_line_a_run_and_reads_as_it_was_written(two):
+    experiments.record("first", quiet=True)
+    kept = experiments.recorded("first")
+    text = (experiments.FOLDER / "first.json").read_text()
+    assert sum(line.startswith('   {"name"') for line in text.splitlines()) == 4
+    experiments.write(kept)
+    assert (experiments.FOLDER / "first.json").read_text() == text and json.loads(text)["name"] == "first"
+
+
+def test_states_say_what_is_there_and_what_it_will_cost(two):
+    experiments.record("first", seeds=(0,), quiet=True)
+    states = experiments.states()
+    assert states.loc["first", ["recorded", "missing"]].tolist() == [2, 2]
+    assert states.loc["first", "to go"] == pytest.approx(states.loc["first", "core-hours"])
+    assert states.loc["third", "missing"] == 4 and states["to go"].isna().tolist() == [False, True, True]
+
+
+# ------------------------------------------------------------------------------- reading
+def record(**accuracies):
+    runs = {label: [training.History(label, "CIFAR-10", seed, 1000, 50_000, rows=[
+        {"epoch": 1, "train_loss": 1.0, "train_accuracy": a + 0.05, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}])
+        for seed, a in enumerate(group)] for label, group in accuracies.items()}  # fmt: skip
+    return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
+
+
+def test_difference_is_in_points_with_the_error_of_seeds_and_images():
+    found = record(a=(0.90, 0.92), b=(0.80, 0.80)).difference("a", "b")
+    variance = 0.91 * 0.09 / 10_000 + 0.0002 / 2 + 0.8 * 0.2 / 10_000
+    assert found.points == pytest.approx(11) and found.error == pytest.approx(100 * variance**0.5) and found.measurable
+    assert str(found) == "a against b: +11.0 points, standard error 1.1"
+    same = record(a=(0.900,), b=(0.902,)).difference("a", "b")
+    assert not same.measurable and "no measurable difference" in str(same) and "one seed" in str(same)
+
+
+def test_core_seconds_forgive_an_interrupted_epoch():
+    history = training.History("x", "CIFAR-10", 0, 1, 1, threads=2, rows=[{"seconds": s} for s in (10, 900, 11)])
+    assert experiments.core_seconds(history) == 11 * 3 * 2
+
+
+def test_the_figure_says_every_mean_and_shows_every_seed():
+    figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
+    assert figure.alt == "Test accuracy in percent (2 seeds): a 91.0, b 80.5"
+    axes = figure.axes[0]
+    drawn = {round(float(x), 6) for line in axes.lines for x in line.get_xdata()}
+    assert {90, 92, 80, 81, 91, 80.5, 96, 85.5} <= drawn
+    one = plots.experiment(record(a=(0.9,), b=(0.8, 0.8)), only=["b", "a"])
+    assert "1 to 2 seeds" in one.alt and one.alt.index("b 80") < one.alt.index("a 90")
+    with pytest.raises(ValueError, match="python -m cnn_course record norm"):
+        plots.experiment(record())
+
+
+def test_the_band_is_two_standard_errors_of_the_test_images():
+    figure = plots.experiment(record(a=(0.9,), b=(0.8,)))
+    band = figure.axes[0].patches[0]
+    low, high = band.get_x(), band.get_x() + band.get_width()
+    assert (low, high) == (pytest.approx(90 - 0.6), pytest.approx(90 + 0.6))
+
+
+# ------------------------------------------------------------------------------- what is kept
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_record_was_made_as_declared(name):
+    experiment, kept = EXPERIMENTS[name], experiments.recorded(name)
+    assert kept.question == experiment.question and kept.command == f"python -m cnn_course record {name}" and kept.machines
+    assert set(kept.runs) == set(kept.variants) <= set(experiment.variants)
+    for label, group in kept.runs.items():
+        cost = anatomy.cost(experiment.variants[label].build())
+        assert kept.variants[label] == {"settings": experiment.settings(label), "parameters": cost.parameters,
+                                        "multiply_adds": cost.macs}  # fmt: skip
+        for history in group:
+            assert len(history.rows) == experiment.epochs and history.parameters == cost.parameters
+            assert (history.train_images, history.source, history.split) == (experiment.train_images, "CIFAR-10", "test")
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_variant_can_be_trained(name):
+    for label, variant in EXPERIMENTS[name].variants.items():
+        net = variant.build().train()
+        assert re.search(r"build\('\w+'", str(variant)), label
+        out = net(torch.zeros(2, 3, 32, 32))
+        assert (out[0] if isinstance(out, tuple) else out).shape == (2, 10), label
+
+
+def test_equal_parameters_where_the_question_says_so():
+    adding, appending = (anatomy.cost(v.build()).parameters for v in EXPERIMENTS["combine"].variants.values())
+    assert adding == pytest.approx(appending, rel=0.01)
+
+
+def test_one_lesson_run_again_begins_as_the_recorded_one():
+    cifar = data.load(quiet=True)
+    if not cifar.is_real:
+        pytest.skip("needs the real CIFAR-10")
+    torch.manual_seed(0)
+    history = training.fit(models.build("lenet5"), cifar.subset(5_000, 1_000), 2, seed=0, quiet=True)
+    again, kept = history.rows[0], experiments.recorded("lesson").find("lenet5", 0).rows[0]
+    assert again["train_loss"] == pytest.approx(kept["train_loss"], abs=0.03)
+    assert again["test_accuracy"] == pytest.approx(kept["test_accuracy"], abs=0.04)
+
+
+# ------------------------------------------------------------------------------- weights
+def test_weights_are_kept_in_half_precision_and_come_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "RECORDED", tmp_path)
+    net = models.build("lenet5")
+    models.save_weights(net, "lenet5", 3)
+    assert models.weights() == {"lenet5": [3]} and (tmp_path / "lenet5-3.safetensors").stat().st_size < 2.2 * 62_006
+    again = models.build("lenet5", pretrained=True, seed=3)
+    assert not again.training
+    for before, after in zip(net.parameters(), again.parameters(), strict=True):
+        assert after.dtype == torch.float32 and torch.allclose(before, after, rtol=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match="resnet20.*seed 0.*lenet5 3"):
+        models.build("resnet20", pretrained=True)
+    with pytest.raises(ValueError, match="do not fit other settings"):
+        models.build("lenet5", pretrained=True, seed=3, classes=7)
+
+
+@pytest.mark.parametrize(("name", "seed"), [(name, seed) for name, seeds in models.weights().items() for seed in seeds])
+def test_a_pretrained_network_reaches_its_recorded_accuracy(name, seed):
+    cifar = data.load(quiet=True)
+    if not cifar.is_real:
+        pytest.skip("needs the real CIFAR-10")
+    found = training.evaluate(models.build(name, pretrained=True, seed=seed), cifar.test).accuracy
+    assert found == pytest.approx(experiments.recorded("comparison").find(name, seed).test_accuracy, abs=0.002)
+
+
+def test_all_weights_together_stay_below_15_megabytes():
+    assert sum(path.stat().st_size for path in models.RECORDED.glob("*.safetensors")) < 15e6
+
+
+def test_variants_name_their_settings():
+    assert str(Variant(EXPERIMENTS["norm"].variants["none"].build)).startswith("build('alexnet_cifar' norm=None), lr=None")
