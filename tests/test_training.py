@@ -189,7 +189,7 @@ def test_a_batch_too_small_to_share_is_explained(cifar, monkeypatch):
 @pytest.mark.parametrize("steps", range(1, 8))
 def test_a_run_of_a_few_steps_has_its_schedule(steps):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    scheduler, rates = training._scheduler(optimizer, Recipe(), steps), []
+    scheduler, rates = training._scheduler(optimizer, training.Recipe(), steps), []
     for _ in range(steps):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
