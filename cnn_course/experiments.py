@@ -9,7 +9,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
@@ -97,20 +97,21 @@ class Record:
     def table(self):
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
 
-        A core-minute is a minute of one processor core: minutes of training times threads.
+        The training accuracy is that of images as they are, without augmentation. A core-minute is a minute of one processor
+        core: minutes of training times threads.
         """
         import pandas as pd
 
         rows = {}
         for label, histories in self.runs.items():
-            last = pd.DataFrame([history.rows[-1] for history in histories])
+            tested = pd.Series([history.test_accuracy for history in histories])
             rows[label] = {
                 "runs": len(histories),
                 "parameters": histories[0].parameters,
                 "multiply-adds": self.variants.get(label, {}).get("multiply_adds", float("nan")),
-                "training accuracy": last.train_accuracy.mean(),
-                "test accuracy": last.test_accuracy.mean(),
-                "deviation": last.test_accuracy.std(),  # nan for a single run
+                "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
+                "test accuracy": tested.mean(),
+                "deviation": tested.std(),  # nan for a single run
                 "core-minutes": sum(map(core_seconds, histories)) / len(histories) / 60,
             }
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -369,6 +370,7 @@ def _run(experiment, seed, label):
     history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)
     if len(history.rows) < experiment.epochs:
         raise KeyboardInterrupt
+    history.learned = training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy
     if seed in experiment.keep.get(label, ()):
         models.save_weights(net, label, seed)
     part.unlink()
@@ -392,7 +394,7 @@ def _keep(name, label, history):
     experiment, kept = _find(name), recorded(name)
     cost = anatomy.cost(experiment.variants[label].build())
     kept.variants[label] = {"settings": experiment.settings(label), "parameters": cost.parameters, "multiply_adds": cost.macs}
-    history = training.History(**{**asdict(history), "name": label, "rows": [_rounded(row) for row in history.rows]})
+    history = replace(history, name=label, learned=round(history.learned, 5), rows=[_rounded(row) for row in history.rows])
     kept.runs[label] = sorted([*kept.runs.get(label, []), history], key=lambda run: run.seed)
     for part in ("variants", "runs"):  # in the order of the declaration
         setattr(kept, part, {label: getattr(kept, part)[label] for label in experiment.variants if label in getattr(kept, part)})

@@ -63,8 +63,9 @@ def in_words(value):
 class History:
     """What one training did: a row an epoch, and how it was made. Accuracies are shares from 0 to 1, losses in nats.
 
-    threads: the processor threads that computed it. split: what "test_loss" and "test_accuracy" in the rows were measured on,
-    "test" or "validation" images.
+    threads: the processor threads that computed it. learned: share of training images right in the end as they are, without
+    augmentation, where somebody measured it (recorded experiments do). split: what "test_loss" and "test_accuracy" in the rows
+    were measured on, "test" or "validation" images.
     """
 
     name: str
@@ -76,6 +77,7 @@ class History:
     precision: str = "float32"
     threads: int = 1
     split: str = "test"
+    learned: float | None = None
     rows: list[dict] = field(default_factory=list)
 
     @property

@@ -51,7 +51,7 @@ def test_record_runs_what_is_missing_seed_by_seed(two):
     experiments.record("first", quiet=True)
     assert len(two) == 4
     row = kept.table().loc["plain"]
-    assert row.runs == 2 and row.parameters == 62_006 and row["multiply-adds"] == 651_720
+    assert row.runs == 2 and 0 <= row["training accuracy"] <= 1 and row.parameters == 62_006 and row["multiply-adds"] == 651_720
     assert kept.machines[0]["torch"] == torch.__version__ and kept.command == "python -m cnn_course record first"
 
 
@@ -84,7 +84,7 @@ def test_recording_goes_on_in_the_epoch_where_it_was_stopped(two, monkeypatch):
         experiments.record("third", seeds=(0,), quiet=True)
     assert not experiments.recorded("third").runs
     experiments.record("third", seeds=(0,), quiet=True)
-    assert len(asked) == 2 + 1 + 2  # the first epoch of the first run was kept
+    assert len(asked) == 2 + 2 + 3  # the first epoch of the first run was kept; and each run is asked what it has learned
     experiments.record("first", seeds=(0,), quiet=True)  # takes that run over
     torch.manual_seed(0)
     straight = training.fit(models.build("lenet5"), experiments._cifar(60, 20), 2, seed=0, quiet=True, name="x")
@@ -132,8 +132,8 @@ def test_states_say_what_is_there_and_what_it_will_cost(two):
 
 # ------------------------------------------------------------------------------- reading
 def record(**accuracies):
-    runs = {label: [training.History(label, "CIFAR-10", seed, 1000, 50_000, rows=[
-        {"epoch": 1, "train_loss": 1.0, "train_accuracy": a + 0.05, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}])
+    runs = {label: [training.History(label, "CIFAR-10", seed, 1000, 50_000, learned=a + 0.05, rows=[
+        {"epoch": 1, "train_loss": 1.0, "train_accuracy": a, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}])
         for seed, a in enumerate(group)] for label, group in accuracies.items()}  # fmt: skip
     return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
 

@@ -67,15 +67,17 @@ def _family_colour(name, group, index):
 
 
 @styled
-def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, note="",
+def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", note="",
            alt="", figsize=None):
     """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in a band of all of them.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
     panel each, of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a
-    logarithmic axis.
+    logarithmic axis. x: "epoch", or "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by side.
     """
     runs = _runs(histories)
+    if x not in ("epoch", "images"):
+        raise ValueError(f'x is {x!r}; expected "epoch" or "images"')
     known = {"loss": ("loss (nats)", lambda v: v), "accuracy": ("accuracy (%)", lambda v: 100 * v),
              "error": ("error (%)", lambda v: 100 - 100 * v)}
     metrics = (metrics,) if isinstance(metrics, str) else metrics
@@ -104,7 +106,7 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
                 epochs = [row["epoch"] for row in min((h.rows for h in group), key=len)]
                 ys = np.array([[scale(row[f"{split}_{column}"]) for row in h.rows[: len(epochs)]]
                                for h in group])
-                drawn[split, name] = np.array(epochs, dtype=float), ys
+                drawn[split, name] = np.array(epochs, dtype=float) * (group[0].train_images if x == "images" else 1), ys
         logarithmic = "y" if log and metric != "accuracy" else ""
         base = dict(zip(runs, _shades(runs, colours or {}), strict=True))
         for (split, name), (xs, ys) in drawn.items():
@@ -117,12 +119,15 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
             if len(ys) > 1 and testing:
                 axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0,
                                   zorder=1)
-        axes.set(xlabel="epoch", ylabel=label)
+        axes.set(xlabel="images seen (log scale)" if x == "images" else x, ylabel=label)
         if logarithmic:
             axes.set_yscale("log")
-        if axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
+        if x == "images":
+            axes.set_xscale("log")
+            logarithmic += "x"
+        elif axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
             axes.set_xlim(0.5, 1.5)
-        tidy(axes, logarithmic, whole=True)
+        tidy(axes, logarithmic, whole=x == "epoch")
         make_room(axes, 0.65)
         if len(runs) > 1 and axes is panels[-1]:
             tested = [(name, *drawn["test", name]) for name in runs]
@@ -386,21 +391,22 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
 
     record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
     mean a band shows what 10,000 test images cannot tell apart: two standard errors each way; default the best one. training:
-    squares for the accuracy on training images as well. own: histories of the reader, whose name is a label, as hollow dots.
-    limit: (low, high) of the axis.
+    squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose name is a
+    label, as hollow dots. limit: (low, high) of the axis.
     """
     runs = {label: record.runs[label] for label in only or record.runs}
     if not runs:
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
     test = {label: 100 * np.array([h.test_accuracy for h in group]) for label, group in runs.items()}
-    train = {label: 100 * np.array([h.rows[-1]["train_accuracy"] for h in group]) for label, group in runs.items()}
+    train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
     mine = {h.name: 100 * h.test_accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
     shade = {label: _family_colour(label, group, i) for i, (label, group) in enumerate(runs.items())} | (colours or {})
     seeds = record_seeds(runs)
     held_out = _held_out(runs)
-    facts = [note, f"{seeds}." + (" Bars: one standard deviation." if max(map(len, runs.values())) > 1 else ""),
-             "Squares: on augmented training images." if training else "", "Hollow: your own run." if mine else "", _notes(runs)]
+    several = max(map(len, runs.values())) > 1
+    facts = [note, f"{seeds}." + (" Bars: one standard deviation." if several else ""),
+             "Squares: training images, not augmented." if training else "", "Hollow: your own run." if mine else "", _notes(runs)]
     words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
     figure = Figure(title or record.question, figsize or (6.8, 1.25 + 0.36 * len(runs)),
                     alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", " ".join(filter(None, facts)))
