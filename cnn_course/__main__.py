@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "seaborn", "pandas", "tqdm", "pytest", "nbval")
+PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "seaborn", "pandas", "tqdm", "safetensors", "pytest", "nbval")
 
 
 class _Parser(argparse.ArgumentParser):

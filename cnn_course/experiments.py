@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import multiprocessing
 import platform
 import subprocess
@@ -144,6 +145,20 @@ def core_seconds(history: training.History) -> float:
     """The seconds of training times the threads; epochs are taken at their median, so that an interruption does not count."""
     seconds = torch.tensor([row["seconds"] for row in history.rows])
     return seconds.median().item() * len(seconds) * history.threads
+
+
+def epochs_to(history: training.History, accuracy: float) -> float:
+    """The epochs until this share of the training images was right, on a straight line between epochs; nan if it never was.
+
+    The accuracy of an epoch is the mean while it ran, so it stands at the epoch's middle; a guess is right once in ten.
+    """
+    time, right = 0.0, 0.1
+    for row in history.rows:
+        middle, now = row["epoch"] - 0.5, row["train_accuracy"]
+        if now >= accuracy:
+            return time + (middle - time) * max(0.0, accuracy - right) / (now - right)
+        time, right = middle, now
+    return math.nan
 
 
 def _net(name, recipe=None, **settings):

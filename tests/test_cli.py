@@ -9,7 +9,7 @@ from collections import namedtuple
 import pytest
 
 from cnn_course import __main__ as cli
-from cnn_course import data, standin, training
+from cnn_course import data, experiments, standin, training
 
 SETTING = os.environ.get("CNN_COURSE_DATA", "")
 
@@ -99,6 +99,19 @@ def test_train_again_resumes(capsys, tmp_path):
     said = capsys.readouterr().out
     assert "run.pt holds 2 of 2 epochs" in said and "2 x 75 images" in said and "validation accuracy" in said
     assert "steps" in fails(capsys, *arguments[:2], "--epochs", "3", "--validation", "25", "--save", "run.pt")
+
+
+def test_record_lists_what_is_there_and_what_is_missing(capsys):
+    assert cli.main(["record", "--list"]) == 0
+    said = capsys.readouterr().out
+    for name in experiments.names():
+        assert f"\n{name} " in said
+    assert "missing" in said and "to go" in said
+
+
+def test_record_without_the_data_or_with_a_wrong_name_is_one_line(capsys):
+    assert "the experiments are: lesson, comparison" in fails(capsys, "record", "lessons")
+    assert "python -m cnn_course data" in fails(capsys, "record", "pooling", "--seeds", "99")
 
 
 def test_data_without_a_network_says_what_to_do(capsys):

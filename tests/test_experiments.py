@@ -152,6 +152,14 @@ def test_core_seconds_forgive_an_interrupted_epoch():
     assert experiments.core_seconds(history) == 11 * 3 * 2
 
 
+@pytest.mark.parametrize(("accuracies", "epochs"), [((0.2, 0.4), 0.25), ((0.1, 0.2), 1), ((0.05, 0.14), torch.nan),
+                                                    ((0.9,), 0.03125)])  # fmt: skip
+def test_epochs_to_an_accuracy_are_read_off_between_the_middles_of_epochs(accuracies, epochs):
+    rows = [{"epoch": i, "train_accuracy": a} for i, a in enumerate(accuracies, start=1)]
+    history = training.History("x", "CIFAR-10", 0, 1, 1, rows=rows)
+    assert experiments.epochs_to(history, 0.15) == pytest.approx(epochs, nan_ok=True)
+
+
 def test_the_figure_says_every_mean_and_shows_every_seed():
     figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
     assert figure.alt == "Test accuracy in percent (2 seeds): a 91.0, b 80.5"

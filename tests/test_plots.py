@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex, to_rgb
 from torch import nn
 
 from cnn_course import data, diagrams, models, plots
+from cnn_course.experiments import Record
 from cnn_course.plots.canvas import spread
 from cnn_course.training import Evaluation, History
 
@@ -72,6 +73,8 @@ FIGURES = {
     "samples": lambda: plots.samples(data.Split(SMALL, LABELS), 3),
     "one curve": lambda: plots.curves(history("resnet20", epochs=1, source="stand-in")),
     "curves": lambda: plots.curves(RUNS, LONG, ("loss", "accuracy", "error"), log=True),
+    "curves over images": lambda: plots.curves(RUNS, LONG, "accuracy", train=False, x="images", level=(50, "half")),
+    "an experiment": lambda: plots.experiment(Record("norm", "?", "", runs=RUNS), LONG, training=True, own=history("resnet20")),
     "parameters": lambda: plots.parameters_against_accuracy(RUNS, own=history("resnet20", epochs=2)),
     "seconds": lambda: plots.parameters_against_accuracy(RUNS, x="seconds", log=""),
     "confusion": lambda: plots.confusion(Evaluation(1.0, 0.5, LABELS.roll(1)), LABELS),
@@ -218,6 +221,15 @@ def test_bars_are_as_long_as_their_values():
                           limit=(90, 93)).axes[0].patches  # a bar that does not start at 0 would lie
 
 
+def test_curves_of_training_only_over_images():
+    run = history("resnet20")
+    figure = plots.curves(run, metrics="error", train="only", x="images", level=(25, "25 %"))
+    line, level = figure.axes[0].lines
+    assert line.get_xdata() == pytest.approx([row["epoch"] * run.train_images for row in run.rows])
+    assert line.get_ydata() == pytest.approx([100 - 100 * row["train_accuracy"] for row in run.rows])
+    assert level.get_ydata() == [25, 25] and figure.axes[0].get_ylabel() == "training error (%)"
+
+
 def test_curves_draw_what_was_measured():
     run = history("resnet20")
     axes = plots.curves(run, metrics="error").axes[0]
@@ -286,6 +298,7 @@ class Branching(nn.Module):
     (lambda: plots.images([np.zeros((2, 4, 4, 3))]), r"\(2, 4, 4, 3\)"),
     (lambda: plots.curves(history("resnet20", epochs=0)), "train first"),
     (lambda: plots.curves(history("resnet20"), metrics="loss_rate"), "loss_rate"),
+    (lambda: plots.curves(history("resnet20"), x="time"), '"epoch" or "images"'),
     (lambda: plots.parameters_against_accuracy(RUNS, x="width"), "width"),
     (lambda: plots.parameters_against_accuracy(RUNS, x={"resnet20": 1}), "lenet5"),
     (lambda: plots.confusion(torch.zeros(3, dtype=int), torch.zeros(4, dtype=int)),

@@ -67,13 +67,15 @@ def _family_colour(name, group, index):
 
 
 @styled
-def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", note="",
-           alt="", figsize=None):
+def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", level=None,
+           note="", alt="", figsize=None):
     """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in a band of all of them.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
     panel each, of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a
-    logarithmic axis. x: "epoch", or "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by side.
+    logarithmic axis. train: False leaves the training out, "only" shows nothing else. level: (value, words) of a horizontal
+    line in every panel. x: "epoch", or "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by
+    side.
     """
     runs = _runs(histories)
     if x not in ("epoch", "images"):
@@ -93,7 +95,8 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
     wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
     figure = Figure(title, figsize or (wide, 3.5),
                     alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})", note)
-    if train:
+    splits = {True: ("train", "test"), False: ("test",), "only": ("train",)}[train]
+    if len(splits) > 1:
         key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
     right = 0.25 + max(text_width(figure, name, 9.5) for name in runs) if len(runs) > 1 else 0.2
     panels = figure.panels(1, len(metrics), left=0.65, right=right, gaps=(0.7, 0))
@@ -101,16 +104,17 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
         label, scale = known[metric]
         column = "accuracy" if metric == "error" else metric
         drawn = {}
-        for split in ("train", "test") if train else ("test",):
+        for split in splits:
             for name, group in runs.items():
                 epochs = [row["epoch"] for row in min((h.rows for h in group), key=len)]
                 ys = np.array([[scale(row[f"{split}_{column}"]) for row in h.rows[: len(epochs)]]
                                for h in group])
-                drawn[split, name] = np.array(epochs, dtype=float) * (group[0].train_images if x == "images" else 1), ys
+                unit = group[0].train_images if x == "images" else 1
+                drawn[split, name] = np.array(epochs, dtype=float) * unit, ys
         logarithmic = "y" if log and metric != "accuracy" else ""
         base = dict(zip(runs, _shades(runs, colours or {}), strict=True))
         for (split, name), (xs, ys) in drawn.items():
-            testing = split == "test"
+            testing = split == splits[-1]
             shade = base[name] if testing else tint(base[name], 0.65)
             axes.plot(xs, ys.mean(axis=0), color=shade, linestyle="-" if testing else (0, (3, 2)),
                       linewidth=1.9 if testing else 1.4,
@@ -119,7 +123,12 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
             if len(ys) > 1 and testing:
                 axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0,
                                   zorder=1)
-        axes.set(xlabel="images seen (log scale)" if x == "images" else x, ylabel=label)
+        axes.set(xlabel="images seen (log scale)" if x == "images" else x,
+                 ylabel=f"training {label}" if train == "only" else label)
+        if level:
+            axes.axhline(level[0], color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+            place = {"xycoords": ("axes fraction", "data"), "va": "bottom"}
+            axes.annotate(level[1], (0.01, level[0]), fontsize=9, color=GREY, **place)
         if logarithmic:
             axes.set_yscale("log")
         if x == "images":
@@ -130,7 +139,7 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
         tidy(axes, logarithmic, whole=x == "epoch")
         make_room(axes, 0.65)
         if len(runs) > 1 and axes is panels[-1]:
-            tested = [(name, *drawn["test", name]) for name in runs]
+            tested = [(name, *drawn[splits[-1], name]) for name in runs]
             end_labels(axes, [(xs[-1], ys.mean(axis=0)[-1], name, base[name]) for name, xs, ys in tested])
     return figure
 
@@ -406,7 +415,8 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
     facts = [note, f"{seeds}." + (" Bars: one standard deviation." if several else ""),
-             "Squares: training images, not augmented." if training else "", "Hollow: your own run." if mine else "", _notes(runs)]
+             "Squares: training images, not augmented." if training else "", "Hollow: your own run." if mine else "",
+             _notes(runs)]
     words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
     figure = Figure(title or record.question, figsize or (6.8, 1.25 + 0.36 * len(runs)),
                     alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", " ".join(filter(None, facts)))
