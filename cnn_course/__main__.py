@@ -140,14 +140,14 @@ def bench(options):
 
 def record(options):
     """Run what is missing of the experiments named, and print their tables; without a name, list all."""
-    from cnn_course import experiments
+    from cnn_course import experiments, recording
 
     if options.list or not options.names:
         print(experiments.states().round(2).to_string())
         return
-    experiments.record(*options.names, seeds=options.seeds, jobs=options.jobs)
+    recording.record(*options.names, seeds=options.seeds, jobs=options.jobs)
     for name in options.names:
-        print(f"\n{experiments.EXPERIMENTS[name].question}\n{experiments.recorded(name).table().round(4).to_string()}")
+        print(f"\n{experiments.find(name).question}\n{experiments.recorded(name).table().round(4).to_string()}")
 
 
 def doctor(options):

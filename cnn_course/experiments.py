@@ -1,25 +1,18 @@
 """The recorded experiments: one question each, what is varied, everything else fixed, several seeds; and their results.
 
-`python -m cnn_course record NAME` runs what is missing of an experiment and keeps it in cnn_course/recorded/NAME.json.
+The results lie in cnn_course/recorded/NAME.json; `recording` makes them.
 """
 
 import json
 import math
-import multiprocessing
-import platform
-import subprocess
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date
-from functools import lru_cache, partial
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from cnn_course import anatomy, augment, checkpoint, data, models, training
+from cnn_course import augment, models, training
 
 FOLDER = models.RECORDED
 
@@ -271,7 +264,8 @@ def names() -> list[str]:
     return list(EXPERIMENTS)
 
 
-def _find(name):
+def find(name: str) -> Experiment:
+    """The declaration of an experiment. ValueError for an unknown name, with those that exist."""
     if name not in EXPERIMENTS:
         raise ValueError(f"no experiment is called {name!r}; the experiments are: {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
@@ -279,7 +273,7 @@ def _find(name):
 
 def recorded(name: str) -> Record:
     """What has been recorded of an experiment; no runs at all if it has not been run yet. ValueError for an unknown name."""
-    experiment, path = _find(name), FOLDER / f"{name}.json"
+    experiment, path = find(name), FOLDER / f"{name}.json"
     if not path.exists():
         return Record(name, experiment.question, f"python -m cnn_course record {name}")
     kept = json.loads(path.read_text(encoding="utf-8"))
@@ -289,7 +283,7 @@ def recorded(name: str) -> Record:
 
 def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, str]]:
     """(seed, label) of the runs that the experiment still lacks, all variants of a seed before the next seed."""
-    experiment, kept = _find(name), recorded(name)
+    experiment, kept = find(name), recorded(name)
     return [(seed, label) for seed in seeds or experiment.seeds for label in experiment.variants if not kept.find(label, seed)]
 
 
@@ -311,144 +305,3 @@ def states():
         rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(known),
                       "missing": len(lacking), "core-hours": sum(known) / 3600, "to go": open_ / 3600}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, quiet: bool = False) -> None:
-    """Run what is missing of the experiments `wanted`, the first seed of all before the second.
-
-    Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the
-    same command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has
-    already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in;
-    ValueError for an unknown name.
-    """
-    tasks = sorted(((name, *run) for name in wanted for run in missing(name, seeds)), key=lambda task: task[1])
-    if not data.load(quiet).is_real:
-        raise data.DataError("experiments are recorded on the real CIFAR-10; fetch it with: python -m cnn_course data")
-    bar = tqdm(total=len(tasks), desc="record", unit="run", disable=quiet)
-    with bar:
-        for name, seed, label, history in _results(tasks, jobs):
-            _keep(name, label, history)
-            bar.update()
-            bar.write(f"{name}, {label}, seed {seed}: {history.test_accuracy:.2%}") if not quiet else None
-
-
-def _results(tasks, jobs) -> Iterator[tuple]:
-    """(name, seed, label, history) of each task as it ends; a run that stands twice in the list is run once."""
-    todo = {}
-    for name, seed, label in tasks:
-        if history := _known(name, label, seed):
-            yield name, seed, label, history
-        else:
-            todo.setdefault((_find(name).settings(label), seed), []).append((name, seed, label))
-    first = [same[0] for same in todo.values()]
-    for task, history in _run_all(first, jobs):
-        for name, seed, label in todo[_find(task[0]).settings(task[2]), task[1]]:
-            yield name, seed, label, history
-
-
-def _run_all(tasks, jobs):
-    """(task, history) as they end. A run that diverges does not stop the others; its error is raised after them."""
-    failed = None
-    for task, result in _side_by_side(tasks, jobs):
-        try:
-            yield task, result()
-        except training.Diverged as error:
-            failed = error
-    if failed:
-        raise failed
-
-
-def _side_by_side(tasks, jobs):
-    """(task, function that gives its history or raises its error), one by one or in `jobs` processes."""
-    if jobs == 1:
-        yield from ((task, partial(_run, _find(task[0]), *task[1:])) for task in tasks)
-        return
-    threads = max(1, torch.get_num_threads() // jobs)
-    context = multiprocessing.get_context("spawn")  # a forked process must not use torch's threads
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        running = {pool.submit(_run, _find(task[0]), *task[1:]): task for task in tasks}
-        try:
-            yield from ((running[run], run.result) for run in as_completed(running))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-@lru_cache(maxsize=1)
-def _cifar(train_images, test_images):
-    return data.load(quiet=True).subset(train_images, test_images)
-
-
-def _run(experiment, seed, label):
-    """Train one variant with one seed, in this process."""
-    variant = experiment.variants[label]
-    torch.manual_seed(seed)
-    net = variant.build()
-    part = data.cache_folder() / "recording" / f"{experiment.name}, {label}, {seed}.pt"
-    part.parent.mkdir(parents=True, exist_ok=True)
-    cifar = _cifar(experiment.train_images, experiment.test_images)
-    history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)
-    if len(history.rows) < experiment.epochs:
-        raise KeyboardInterrupt
-    history.learned = training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy
-    if seed in experiment.keep.get(label, ()):
-        models.save_weights(net, label, seed)
-    part.unlink()
-    return history
-
-
-def _known(name, label, seed):
-    """The run as any experiment has it that trains the same in the same way; None where none has."""
-    settings = _find(name).settings(label)
-    if seed in _find(name).keep.get(label, ()):
-        return None  # its weights are wanted, and only a run of this experiment keeps them
-    for other in EXPERIMENTS.values():
-        same = [twin for twin in other.variants if other.settings(twin) == settings]
-        if found := next(filter(None, (recorded(other.name).find(twin, seed) for twin in same)), None):
-            return found
-    return None
-
-
-def _keep(name, label, history):
-    """Add a run to the experiment's file. The file is read anew: another process may have added to it."""
-    experiment, kept = _find(name), recorded(name)
-    cost = anatomy.cost(experiment.variants[label].build())
-    kept.variants[label] = {"settings": experiment.settings(label), "parameters": cost.parameters, "multiply_adds": cost.macs}
-    history = replace(history, name=label, learned=round(history.learned, 5), rows=[_rounded(row) for row in history.rows])
-    kept.runs[label] = sorted([*kept.runs.get(label, []), history], key=lambda run: run.seed)
-    for part in ("variants", "runs"):  # in the order of the declaration
-        setattr(kept, part, {label: getattr(kept, part)[label] for label in experiment.variants if label in getattr(kept, part)})
-    if (machine := _machine(history)) not in kept.machines:
-        kept.machines.append(machine)
-    write(kept)
-
-
-def write(record: Record) -> None:
-    """Write a record to its file in one step, a line a run, so that a new run changes only its own lines."""
-    FOLDER.mkdir(exist_ok=True)
-    parts = asdict(record)
-    runs = parts.pop("runs")
-    lines = [f"  {json.dumps(label)}: [\n" + ",\n".join(f"   {json.dumps(run)}" for run in group) + "\n  ]"
-             for label, group in runs.items()]  # fmt: skip
-    head = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}")
-    text = head + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
-    checkpoint.into_place(FOLDER / f"{record.name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
-
-
-def _rounded(row):
-    return {name: round(value, 5) for name, value in row.items()}
-
-
-def _machine(history):
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True).stdout.strip()
-    processor = torch.cuda.get_device_name() if history.device == "cuda" else _processor()
-    return {"torch": torch.__version__, "processor": processor, "precision": history.precision, "threads": history.threads,
-            "commit": commit, "date": date.today().isoformat()}  # fmt: skip
-
-
-def _processor():
-    """The processor's name as Linux gives it; elsewhere what Python knows."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -8,7 +8,7 @@ import pytest
 import striped
 import torch
 
-from cnn_course import anatomy, augment, data, experiments, models, plots, training
+from cnn_course import anatomy, augment, data, experiments, models, plots, recording, training
 from cnn_course.experiments import EXPERIMENTS, Experiment, Record, Variant
 
 RECORDED = [name for name in experiments.names() if experiments.recorded(name).runs]
@@ -33,22 +33,22 @@ def two(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "EXPERIMENTS", small)
     cifar = replace(striped.cifar(60, 20), source="CIFAR-10")
     monkeypatch.setattr(data, "load", lambda quiet=False: cifar)
-    experiments._cifar.cache_clear()
+    recording._cifar.cache_clear()
     trained, fit = [], training.fit
     monkeypatch.setattr(training, "fit", lambda *args, **settings: trained.append(settings["name"]) or fit(*args, **settings))
     yield trained
-    experiments._cifar.cache_clear()
+    recording._cifar.cache_clear()
 
 
 # ------------------------------------------------------------------------------- recording
 def test_record_runs_what_is_missing_seed_by_seed(two):
-    experiments.record("first", seeds=(1,), quiet=True)
+    recording.record("first", seeds=(1,), quiet=True)
     assert two == ["plain", "flipped"] and experiments.missing("first") == [(0, "plain"), (0, "flipped")]
-    experiments.record("first", quiet=True)
+    recording.record("first", quiet=True)
     kept = experiments.recorded("first")
     assert two == ["plain", "flipped"] * 2 and kept.seeds == 2 and not experiments.missing("first")
     assert [history.seed for history in kept.runs["plain"]] == [0, 1]
-    experiments.record("first", quiet=True)
+    recording.record("first", quiet=True)
     assert len(two) == 4
     row = kept.table().loc["plain"]
     assert row.runs == 2 and 0 <= row["training accuracy"] <= 1 and row.parameters == 62_006 and row["multiply-adds"] == 651_720
@@ -56,17 +56,17 @@ def test_record_runs_what_is_missing_seed_by_seed(two):
 
 
 def test_a_run_of_another_experiment_is_taken_over_and_one_whose_weights_are_wanted_is_not(two):
-    experiments.record("first", quiet=True)
-    experiments.record("third", quiet=True)
+    recording.record("first", quiet=True)
+    recording.record("third", quiet=True)
     assert two == ["plain", "flipped"] * 2 + ["longer"] * 2
     first, third = experiments.recorded("first"), experiments.recorded("third")
     assert third.find("as before", 1).rows == first.find("plain", 1).rows
-    experiments.record("second", seeds=(0, 1), quiet=True)
+    recording.record("second", seeds=(0, 1), quiet=True)
     assert two[6:] == ["as before"] and (experiments.FOLDER / "as before-1.safetensors").exists()
 
 
 def test_two_experiments_at_once_share_a_run(two):
-    experiments.record("first", "third", seeds=(0,), quiet=True)
+    recording.record("first", "third", seeds=(0,), quiet=True)
     assert sorted(two) == ["flipped", "longer", "plain"] and not experiments.missing("third", (0,))
 
 
@@ -81,13 +81,13 @@ def test_recording_goes_on_in_the_epoch_where_it_was_stopped(two, monkeypatch):
 
     monkeypatch.setattr(training, "evaluate", stop)
     with pytest.raises(KeyboardInterrupt):
-        experiments.record("third", seeds=(0,), quiet=True)
+        recording.record("third", seeds=(0,), quiet=True)
     assert not experiments.recorded("third").runs
-    experiments.record("third", seeds=(0,), quiet=True)
+    recording.record("third", seeds=(0,), quiet=True)
     assert len(asked) == 2 + 2 + 3  # the first epoch of the first run was kept; and each run is asked what it has learned
-    experiments.record("first", seeds=(0,), quiet=True)  # takes that run over
+    recording.record("first", seeds=(0,), quiet=True)  # takes that run over
     torch.manual_seed(0)
-    straight = training.fit(models.build("lenet5"), experiments._cifar(60, 20), 2, seed=0, quiet=True, name="x")
+    straight = training.fit(models.build("lenet5"), recording._cifar(60, 20), 2, seed=0, quiet=True, name="x")
     assert experiments.recorded("first").find("plain", 0).rows[1]["train_loss"] == round(straight.rows[1]["train_loss"], 5)
 
 
@@ -99,7 +99,7 @@ def test_processes_side_by_side_share_the_threads(tmp_path, monkeypatch):
     small = Experiment("small", "?", {"a": lenet(), "b": lenet(training.Recipe(lr=1e9))}, 1, 64, 10, seeds=(0, 1))
     monkeypatch.setattr(experiments, "EXPERIMENTS", {"small": small})
     with pytest.raises(training.Diverged, match="learning rate"):
-        experiments.record("small", jobs=2, quiet=True)
+        recording.record("small", jobs=2, quiet=True)
     kept = experiments.recorded("small")
     assert kept.seeds == 2 and list(kept.runs) == ["a"]
     assert {history.threads for history in kept.runs["a"]} == {max(1, torch.get_num_threads() // 2)}
@@ -108,22 +108,22 @@ def test_processes_side_by_side_share_the_threads(tmp_path, monkeypatch):
 def test_nothing_is_recorded_on_the_stand_in(two, monkeypatch):
     monkeypatch.setattr(data, "load", lambda quiet=False: striped.cifar(60, 20))
     with pytest.raises(data.DataError, match="python -m cnn_course data"):
-        experiments.record("first", quiet=True)
+        recording.record("first", quiet=True)
     with pytest.raises(ValueError, match="the experiments are: first, second, third"):
-        experiments.record("fourth", quiet=True)
+        recording.record("fourth", quiet=True)
 
 
 def test_a_record_is_a_line_a_run_and_reads_as_it_was_written(two):
-    experiments.record("first", quiet=True)
+    recording.record("first", quiet=True)
     kept = experiments.recorded("first")
     text = (experiments.FOLDER / "first.json").read_text()
     assert sum(line.startswith('   {"name"') for line in text.splitlines()) == 4
-    experiments.write(kept)
+    recording.write(kept)
     assert (experiments.FOLDER / "first.json").read_text() == text and json.loads(text)["name"] == "first"
 
 
 def test_states_say_what_is_there_and_what_it_will_cost(two):
-    experiments.record("first", seeds=(0,), quiet=True)
+    recording.record("first", seeds=(0,), quiet=True)
     states = experiments.states()
     assert states.loc["first", ["recorded", "missing"]].tolist() == [2, 2]
     assert states.loc["first", "to go"] == pytest.approx(states.loc["first", "core-hours"])
