@@ -106,7 +106,7 @@ class Record:
                 "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
-                "core-minutes": sum(map(core_seconds, histories)) / len(histories) / 60,
+                "core-minutes": sum(map(_core_minutes, histories)) / len(histories),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -134,10 +134,8 @@ class Difference:
     __repr__ = __str__
 
 
-def core_seconds(history: training.History) -> float:
-    """The seconds of training times the threads; epochs are taken at their median, so that an interruption does not count."""
-    seconds = torch.tensor([row["seconds"] for row in history.rows])
-    return seconds.median().item() * len(seconds) * history.threads
+def _core_minutes(history):
+    return history.core_seconds * len(history.rows) / 60
 
 
 def epochs_to(history: training.History, accuracy: float) -> float:
@@ -242,6 +240,10 @@ EXPERIMENTS = {
                                                         augment.pca_colour)),
             "and cutout": _net("alexnet_cifar", _images(augment.crop, augment.flip, partial(augment.cutout, size=8))),
         }, epochs=12),
+        Experiment("recipe", "What does the recipe do, with one and the same network?", {
+            "the course": ALEXNET,
+            "AlexNet 2012": _net("alexnet_cifar", training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")),
+        }, epochs=12),
         Experiment("overfitting", "What does overfitting look like?", {
             "nothing against it": _net("alexnet_cifar", training.Recipe(lr=0.05, augment=(), weight_decay=0.0,
                                                                          label_smoothing=0.0, schedule="constant")),
@@ -297,11 +299,11 @@ def states():
     rows = {}
     for name, experiment in EXPERIMENTS.items():
         kept = recorded(name)
-        spent = {label: [core_seconds(history) for history in runs] for label, runs in kept.runs.items()}
-        known = [seconds for runs in spent.values() for seconds in runs]
+        spent = {label: [_core_minutes(history) for history in runs] for label, runs in kept.runs.items()}
+        known = [minutes for runs in spent.values() for minutes in runs]
         lacking = missing(name)
         usual = sum(known) / len(known) if known else float("nan")
         open_ = sum(sum(spent[label]) / len(spent[label]) if spent.get(label) else usual for _, label in lacking)
         rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(known),
-                      "missing": len(lacking), "core-hours": sum(known) / 3600, "to go": open_ / 3600}  # fmt: skip
+                      "missing": len(lacking), "core-hours": sum(known) / 60, "to go": open_ / 60}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")

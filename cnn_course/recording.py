@@ -107,7 +107,7 @@ def _run(experiment, seed, label):
 
 
 def _known(name, seed, label):
-    """The history and machines of a run that trained the same in the same way for another experiment; None where there is none."""
+    """The history and machines of a run that another experiment has of the same training; None where there is none."""
     settings = experiments.find(name).settings(label)
     if seed in experiments.find(name).keep.get(label, ()):
         return None  # its weights are wanted, and only a run of this experiment keeps them

@@ -8,6 +8,7 @@ memory that was given back is kept for the next batch.
 import ctypes
 import json
 import math
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -89,6 +90,15 @@ class History:
     def test_accuracy(self) -> float:
         """Share of test images right after the last finished epoch; nan before the first."""
         return self.rows[-1]["test_accuracy"] if self.rows else math.nan
+
+    @property
+    def core_seconds(self) -> float:
+        """What an epoch took: on a CPU seconds times threads, the same whether one core or two; elsewhere the device's seconds.
+
+        The median of the epochs, so that one slow epoch does not count. nan before the first.
+        """
+        seconds = [row["seconds"] for row in self.rows]
+        return statistics.median(seconds) * (self.threads if self.device == "cpu" else 1) if seconds else math.nan
 
     @property
     def note(self) -> str:

@@ -180,12 +180,12 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     """Test accuracy against size: recorded runs filled, own runs hollow.
 
     record: a recorded experiment, name -> histories (one a seed), or a list of histories. own: histories of
-    the reader. x: "parameters", "macs", "seconds" (an epoch), or name -> number with `xlabel`.
+    the reader. x: "parameters", "macs", "seconds" (of one core, an epoch), or name -> number with `xlabel`.
     """
     runs = _runs(record)
     mine = _runs(list(own) if isinstance(own, (list, tuple)) else own) if own else {}
     axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)",
-            "seconds": "seconds an epoch of training"}
+            "seconds": "core-seconds an epoch of training"}
     if isinstance(x, str) and x not in axis:
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
     dots, bars_, shades = {}, {}, {}
@@ -216,7 +216,7 @@ def _size(name, group, x):
     if x == "parameters":
         return group[0].parameters
     if x == "seconds":
-        return float(np.mean([row["seconds"] for h in group for row in h.rows]))
+        return float(np.mean([h.core_seconds for h in group]))
     if x == "macs":
         return _macs(group[0].name)
     if name not in x:

@@ -24,8 +24,8 @@ AXES = {
     ),
     "seconds": (
         "training time",
-        "seconds for 50,000 training images",
-        "{} seconds for 50,000 training images",
+        "core-seconds for 50,000 training images",
+        "{} core-seconds for 50,000 training images",
     ),
 }
 TEST_IMAGES = 10_000  # of CIFAR-10
@@ -85,7 +85,7 @@ def _cost(name):
 def _model(label, histories, own, test_images):
     first = histories[0]
     cost = _cost(first.name)
-    per_image = mean(sum(row["seconds"] for row in h.rows) / (len(h.rows) * h.train_images) for h in histories)
+    per_image = mean(history.core_seconds / history.train_images for history in histories)
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,
