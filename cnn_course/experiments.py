@@ -165,6 +165,8 @@ def _constant(lr):
     return training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
 
 
+# Section 5 of the AlexNet paper; the batch of 128 is what `fit` picks for so many images.
+RECIPE_2012 = training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")
 COURSE = {name: _net(name) for name in models.COURSE}
 ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
 ACTIVATIONS = {"ReLU": (nn.ReLU, (0.003, 0.01, 0.02)), "tanh": (nn.Tanh, (0.003, 0.01, 0.03)),
@@ -242,7 +244,7 @@ EXPERIMENTS = {
         }, epochs=12),
         Experiment("recipe", "What does the recipe do, with one and the same network?", {
             "the course": ALEXNET,
-            "AlexNet 2012": _net("alexnet_cifar", training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")),
+            "AlexNet 2012": _net("alexnet_cifar", RECIPE_2012),
         }, epochs=12),
         Experiment("overfitting", "What does overfitting look like?", {
             "nothing against it": _net("alexnet_cifar", training.Recipe(lr=0.05, augment=(), weight_decay=0.0,
