@@ -19,10 +19,16 @@ FOLDER = models.RECORDED
 
 @dataclass(frozen=True)
 class Variant:
-    """One answer that is tried: `build` makes the network, `recipe` trains it."""
+    """One answer that is tried: the network that `models.build` makes of a name and settings, and the recipe that trains it."""
 
-    build: Callable[[], models.Network]
+    network: str
+    settings: dict = field(default_factory=dict)
     recipe: training.Recipe = training.Recipe()
+
+    @property
+    def build(self) -> Callable[[], models.Network]:
+        """Makes the network, with new weights."""
+        return partial(models.build, self.network, **self.settings)
 
     def __str__(self):
         return f"{training.in_words(self.build)}, {self.recipe}"
@@ -53,7 +59,7 @@ class Experiment:
 class Record:
     """The results of an experiment: for each variant its histories, one a seed, and how they were made.
 
-    machines: what computed them. variants: label -> its settings, parameters and multiply-adds.
+    machines: what computed them. variants: label -> its network, settings, parameters and multiply-adds.
     """
 
     name: str
@@ -153,7 +159,7 @@ def epochs_to(history: training.History, accuracy: float) -> float:
 
 
 def _net(name, recipe=None, **settings):
-    return Variant(partial(models.build, name, **settings), recipe or training.Recipe())
+    return Variant(name, settings, recipe or training.Recipe())
 
 
 def _images(*transforms):

@@ -124,7 +124,8 @@ def _keep(name, label, history, machines):
     """Add a run to the experiment's file. The file is read anew: another process may have added to it."""
     experiment, kept = experiments.find(name), experiments.recorded(name)
     cost = anatomy.cost(experiment.variants[label].build())
-    kept.variants[label] = {"settings": experiment.settings(label), "parameters": cost.parameters, "multiply_adds": cost.macs}
+    kept.variants[label] = {"network": experiment.variants[label].network, "settings": experiment.settings(label),
+                            "parameters": cost.parameters, "multiply_adds": cost.macs}  # fmt: skip
     learned = None if history.learned is None else round(history.learned, 5)
     history = replace(history, name=label, learned=learned, rows=[_rounded(row) for row in history.rows])
     others = [run for run in kept.runs.get(label, []) if run.seed != history.seed]

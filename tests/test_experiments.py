@@ -186,9 +186,10 @@ def test_the_record_was_made_as_declared(name):
     assert kept.question == experiment.question and kept.command == f"python -m cnn_course record {name}" and kept.machines
     assert set(kept.runs) == set(kept.variants) <= set(experiment.variants)
     for label, group in kept.runs.items():
-        cost = anatomy.cost(experiment.variants[label].build())
-        assert kept.variants[label] == {"settings": experiment.settings(label), "parameters": cost.parameters,
-                                        "multiply_adds": cost.macs}  # fmt: skip
+        variant = experiment.variants[label]
+        cost = anatomy.cost(variant.build())
+        assert kept.variants[label] == {"network": variant.network, "settings": experiment.settings(label),
+                                        "parameters": cost.parameters, "multiply_adds": cost.macs}  # fmt: skip
         for history in group:
             assert len(history.rows) == experiment.epochs and history.parameters == cost.parameters
             assert (history.train_images, history.source, history.split) == (experiment.train_images, "CIFAR-10", "test")
@@ -249,4 +250,4 @@ def test_all_weights_together_stay_below_15_megabytes():
 
 
 def test_variants_name_their_settings():
-    assert str(Variant(EXPERIMENTS["norm"].variants["none"].build)).startswith("build('alexnet_cifar' norm=None), lr=None")
+    assert str(Variant("alexnet_cifar", {"norm": None})).startswith("build('alexnet_cifar' norm=None), lr=None")

@@ -401,7 +401,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
     mean a band shows what 10,000 test images cannot tell apart: two standard errors each way; default the best one. training:
     squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose name is a
-    label, as hollow dots. limit: (low, high) of the axis.
+    label, as hollow dots. limit: (low, high) of the axis. colours: label -> colour; by default that of the network's family.
     """
     runs = {label: record.runs[label] for label in only or record.runs}
     if not runs:
@@ -410,11 +410,13 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
     mine = {h.name: 100 * h.test_accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
-    shade = {label: _family_colour(label, group, i) for i, (label, group) in enumerate(runs.items())} | (colours or {})
+    networks = {label: record.variants.get(label, {}).get("network", label) for label in runs}
+    shade = {label: colour(name, i) for i, (label, name) in enumerate(networks.items())} | (colours or {})
     seeds = record_seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
-    facts = [note, f"{seeds}." + (" Bars: one standard deviation." if several else ""),
+    bars = " Small dots: one a seed; bars: one standard deviation." if several else ""
+    facts = [note, f"{seeds[0].upper()}{seeds[1:]}.{bars}",
              "Squares: training images, not augmented." if training else "", "Hollow: your own run." if mine else "",
              _notes(runs)]
     words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
@@ -434,7 +436,6 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     middle, images = test[baseline].mean(), record.test_images
     half = 2 * (middle * (100 - middle) / images) ** 0.5
     axes.axvspan(middle - half, middle + half, color=FAINT, alpha=0.55, zorder=0)
-    axes.text(middle, -0.62, f"noise of {images:,} test images", fontsize=8.5, color=GREY, ha="center", va="bottom")
     axes.set_yticks(range(len(runs)), runs)
     axes.set_ylim(len(runs) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -443,6 +444,9 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     if limit:
         axes.set_xlim(limit)
     axes.grid(True)
+    right = middle > sum(axes.get_xlim()) / 2  # the words begin or end at the band, and stay inside
+    axes.text(middle + half if right else middle - half, -0.62, f"noise of {images:,} test images", fontsize=8.5, color=GREY,
+              ha="right" if right else "left", va="bottom")
     return figure
 
 
