@@ -415,10 +415,9 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     seeds = record_seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
-    bars = " Small dots: one a seed; bars: one standard deviation." if several else ""
-    facts = [note, f"{seeds[0].upper()}{seeds[1:]}.{bars}",
-             "Squares: training images, not augmented." if training else "", "Hollow: your own run." if mine else "",
-             _notes(runs)]
+    facts = [note, f"{seeds[0].upper()}{seeds[1:]}.", "Small dots: one a seed; bars: one standard deviation." if several else "",
+             f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
+             "Hollow: your own run." if mine else "", _notes(runs)]
     words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
     figure = Figure(title or record.question, figsize or (6.8, 1.25 + 0.36 * len(runs)),
                     alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", " ".join(filter(None, facts)))
@@ -428,26 +427,33 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
         spread = test[label].std(ddof=1) if len(test[label]) > 1 else 0
         axes.errorbar(test[label].mean(), i, xerr=spread or None, fmt="o", color=shade[label], markersize=8, linewidth=1.4,
                       capsize=3, zorder=4)
-        axes.plot(test[label], np.full(len(test[label]), i + 0.22), "o", color=tint(shade[label], 0.6), markersize=3.5, zorder=3)
+        if len(test[label]) > 1:
+            axes.plot(test[label], np.full(len(test[label]), i + 0.22), "o", color=tint(shade[label], 0.6), markersize=3.5)
         if training:
             axes.plot(train[label].mean(), i, "s", color="white", markeredgecolor=shade[label], markersize=6.5, zorder=4)
         if label in mine:
             axes.plot(mine[label], i, "o", color="white", markeredgecolor=shade[label], markeredgewidth=1.8, markersize=9)
-    middle, images = test[baseline].mean(), record.test_images
-    half = 2 * (middle * (100 - middle) / images) ** 0.5
-    axes.axvspan(middle - half, middle + half, color=FAINT, alpha=0.55, zorder=0)
     axes.set_yticks(range(len(runs)), runs)
     axes.set_ylim(len(runs) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"{held_out} accuracy (%)", labelpad=4)
+    axes.set_xlabel("accuracy (%)" if training else f"{held_out} accuracy (%)", labelpad=4)
     axes.margins(x=0.08)
     if limit:
         axes.set_xlim(limit)
     axes.grid(True)
-    right = middle > sum(axes.get_xlim()) / 2  # the words begin or end at the band, and stay inside
-    axes.text(middle + half if right else middle - half, -0.62, f"noise of {images:,} test images", fontsize=8.5, color=GREY,
-              ha="right" if right else "left", va="bottom")
+    _noise(axes, test[baseline].mean(), record.test_images)
     return figure
+
+
+def _noise(axes, percent, images):
+    """A band of two standard errors to each side of an accuracy, with words above that begin or end at it."""
+    half = 2 * (percent * (100 - percent) / images) ** 0.5
+    right = percent > sum(axes.get_xlim()) / 2
+    limits = axes.get_xlim()
+    axes.axvspan(percent - half, percent + half, color=FAINT, alpha=0.55, zorder=0)
+    axes.set_xlim(min(limits[0], percent - half), max(limits[1], percent + half))
+    axes.text(percent + half if right else percent - half, axes.get_ylim()[1], f"noise of {images:,} test images", fontsize=8.5,
+              color=GREY, ha="right" if right else "left", va="bottom")
 
 
 def record_seeds(runs) -> str:
