@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cnn_course import experiments
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = ["01_ilsvrc", "02_alexnet", "03_vgg_receptive_field", "04_conv1x1", "05_inception", "06_resnet", "07_densenet",
@@ -23,6 +25,20 @@ def code(path):
 
 def text(cell):
     return "".join("".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", "")) for o in cell["outputs"])
+
+
+def prose_and_code():
+    return "\n".join("".join(cell["source"]) for path in NOTEBOOKS for cell in cells(path))
+
+
+@pytest.mark.parametrize("name", [name for name in experiments.names() if experiments.recorded(name).runs])
+def test_every_recorded_experiment_is_drawn_with_its_command(name):
+    assert f'experiments.recorded("{name}")' in prose_and_code() and f"python -m cnn_course record {name}" in prose_and_code()
+
+
+def test_commands_that_record_name_experiments():
+    named = re.findall(r"python -m cnn_course record (\w+)", prose_and_code())
+    assert len(named) > 5 and set(named) <= set(experiments.names())
 
 
 def test_the_eight_notebooks_are_there():
