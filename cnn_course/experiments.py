@@ -187,8 +187,9 @@ EXPERIMENTS = {
                    epochs=24, seeds=(0, 1, 2, 3, 4),
                    keep={name: (0,) for name in models.COURSE} | {"alexnet_cifar": (0, 1, 2, 3, 4)}),
         Experiment("first_kernel", "How large should the first kernel be, and what does its stride do?", {
-            **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (3, 7, 11)},
+            "3x3": _net("alexnet_cifar", first_kernel=3, first_padding=1),
             "5x5": ALEXNET,
+            **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (7, 11)},
             **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
         }),
         Experiment("norm", "Does local response normalisation help, and does batch norm?", {
