@@ -234,7 +234,9 @@ def _recorded(axes, r):
     if None in r.accuracies:
         mean = np.mean(r.accuracies[None])
         axes.axhline(mean, color=GREY, linestyle="--")
-        axes.text(max(known, default=1), mean, "no bottleneck", color="0.35", fontsize=10, ha="right", va="bottom")
+        axes.text(max(known, default=1), mean, "no bottleneck", color="0.35", fontsize=10, ha="right", va="bottom",
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    axes.margins(y=0.12)
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
     axes.set_xlabel("width (channels)")
 
