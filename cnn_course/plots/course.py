@@ -451,7 +451,7 @@ def _noise(axes, percent, images):
     right = percent > sum(axes.get_xlim()) / 2
     limits = axes.get_xlim()
     axes.axvspan(percent - half, percent + half, color=FAINT, alpha=0.55, zorder=0)
-    axes.set_xlim(min(limits[0], percent - half), max(limits[1], percent + half))
+    axes.set_xlim(min(limits[0], percent - 1.3 * half), max(limits[1], percent + 1.3 * half))
     axes.text(percent + half if right else percent - half, axes.get_ylim()[1], f"noise of {images:,} test images", fontsize=8.5,
               color=GREY, ha="right" if right else "left", va="bottom")
 
