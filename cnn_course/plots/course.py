@@ -394,14 +394,14 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
 
 
 @styled
-def experiment(record, title="", only=(), baseline="", training=False, own=(), limit=None, colours=None, note="", alt="",
+def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="",
                figsize=None):
     """A recorded experiment: accuracy of each variant in the end, a small dot a seed, their mean with one standard deviation.
 
     record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
     mean a band shows what 10,000 test images cannot tell apart: two standard errors each way; default the best one. training:
     squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose name is a
-    label, as hollow dots. limit: (low, high) of the axis. colours: label -> colour; by default that of the network's family.
+    label, as hollow dots. colours: label -> colour; by default that of the network's family.
     """
     runs = {label: record.runs[label] for label in only or record.runs}
     if not runs:
@@ -412,7 +412,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     baseline = baseline or max(test, key=lambda label: test[label].mean())
     networks = {label: record.variants.get(label, {}).get("network", label) for label in runs}
     shade = {label: colour(name, i) for i, (label, name) in enumerate(networks.items())} | (colours or {})
-    seeds = record_seeds(runs)
+    seeds = _seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
     facts = [note, f"{seeds[0].upper()}{seeds[1:]}.", "Small dots: one a seed; bars: one standard deviation." if several else "",
@@ -438,8 +438,6 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("accuracy (%)" if training else f"{held_out} accuracy (%)", labelpad=4)
     axes.margins(x=0.08)
-    if limit:
-        axes.set_xlim(limit)
     axes.grid(True)
     _noise(axes, test[baseline].mean(), record.test_images)
     return figure
@@ -448,15 +446,15 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), l
 def _noise(axes, percent, images):
     """A band of two standard errors to each side of an accuracy, with words above that begin or end at it."""
     half = 2 * (percent * (100 - percent) / images) ** 0.5
-    right = percent > sum(axes.get_xlim()) / 2
     limits = axes.get_xlim()
+    right = percent > sum(limits) / 2
     axes.axvspan(percent - half, percent + half, color=FAINT, alpha=0.55, zorder=0)
     axes.set_xlim(min(limits[0], percent - 1.3 * half), max(limits[1], percent + 1.3 * half))
     axes.text(percent + half if right else percent - half, axes.get_ylim()[1], f"noise of {images:,} test images", fontsize=8.5,
               color=GREY, ha="right" if right else "left", va="bottom")
 
 
-def record_seeds(runs) -> str:
+def _seeds(runs) -> str:
     """How many seeds the runs have, in words: "3 seeds", "1 to 3 seeds"."""
     counts = sorted({len(group) for group in runs.values()})
     if len(counts) > 1:

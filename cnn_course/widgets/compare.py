@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 from matplotlib.ticker import MaxNLocator
 
-from cnn_course import anatomy, experiments, models, plots
+from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
 from cnn_course.training import History
 from cnn_course.widgets.boxes import quick_figure
@@ -28,7 +28,6 @@ AXES = {
         "{} core-seconds for 50,000 training images",
     ),
 }
-TEST_IMAGES = 10_000  # of CIFAR-10
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,11 @@ def gather(record=None, own=None):
     ValueError: there is no run at all.
     """
     own = [own] if isinstance(own, History) else list(own or ())
-    experiment = experiments.EXPERIMENTS.get(record.name) if record else None
     found = {}
     for label, histories in (record.runs if record else {}).items():
         done = [history for history in histories if history.rows]
         if done:
-            found[label] = _model(label, done, False, experiment.test_images if experiment else TEST_IMAGES)
+            found[label] = _model(label, done, False, record.test_images)
     for history in own:
         if not history.rows:
             continue
