@@ -235,6 +235,8 @@ def test_recorded_accuracies_stand_beside_the_counts():
     explorer = widgets.bottleneck(record)
     assert explorer.result.accuracies == known and explorer.picture != widgets.bottleneck().picture
     assert explorer.sentence == widgets.bottleneck().sentence
+    explorer.controls["channels"].value = 256
+    assert not explorer.result.accuracies  # nothing is recorded of 256 channels
 
 
 # ------------------------------------------------------------------------------- explorers

@@ -257,7 +257,8 @@ def accuracies_by_width(record):
 def bottleneck(record=None):
     """Explorer: what a 1x1 bottleneck saves, by its width.
 
-    record: the experiments.Record of the bottleneck widths; its accuracies are drawn beside the counts.
+    record: the experiments.Record of the bottleneck widths; its accuracies are drawn beside the counts
+    of the same bottleneck, 1x1 then 3x3 over 128 channels.
     """
     accuracies, note = None, ""
     if record is not None:
@@ -269,9 +270,15 @@ def bottleneck(record=None):
         "size": steps("Map side (pixels)", [7, 8, 14, 16, 28, 32, 56], 32),
         "shape": choice("Layers", list(SHAPES)),
     }
+
+    def compute(channels, shape, **settings):
+        as_recorded = (channels, shape) == (128, SHAPES[0])  # the recorded networks have no other bottleneck
+        known = accuracies if as_recorded else None
+        return compute_bottleneck(channels=channels, shape=shape, accuracies=known, note=note, **settings)
+
     return Explorer(
         controls,
-        lambda **settings: compute_bottleneck(accuracies=accuracies, note=note, **settings),
+        compute,
         draw_bottleneck,
         describe_bottleneck,
     )
