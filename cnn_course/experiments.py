@@ -283,11 +283,17 @@ def find(name: str) -> Experiment:
 
 
 def recorded(name: str) -> Record:
-    """What has been recorded of an experiment; no runs at all if it has not been run yet. ValueError for an unknown name."""
+    """What has been recorded of an experiment; no runs at all if it has not been run yet.
+
+    ValueError for an unknown name or a damaged file.
+    """
     experiment, path = find(name), FOLDER / f"{name}.json"
     if not path.exists():
         return Record(name, experiment.question, f"python -m cnn_course record {name}")
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path.name}") from None
     kept["runs"] = {label: [training.History(**run) for run in runs] for label, runs in kept["runs"].items()}
     return Record(**kept)
 

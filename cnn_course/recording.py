@@ -9,13 +9,14 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from cnn_course import anatomy, checkpoint, data, experiments, models, training
@@ -27,8 +28,30 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
     Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the
     same command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has
     already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in;
-    ValueError for an unknown name.
+    ValueError for an unknown name; RuntimeError where another process is recording one of them.
     """
+    with ExitStack() as held:
+        for name in dict.fromkeys(wanted):
+            held.enter_context(_alone(name))
+        _record(wanted, seeds, jobs, quiet)
+
+
+def _alone(name):
+    """A context that holds the lock of an experiment; the system frees it when this process ends, however it ends."""
+    try:
+        return FileLock(_folder() / f"{experiments.find(name).name}.lock").acquire(timeout=0)
+    except Timeout:
+        raise RuntimeError(f"another process is recording {name}: let it finish, or record another experiment") from None
+
+
+def _folder():
+    """Where unfinished runs and locks live."""
+    folder = data.cache_folder() / "recording"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _record(wanted, seeds, jobs, quiet):
     tasks = sorted(((name, *run) for name in wanted for run in experiments.missing(name, seeds)), key=lambda task: task[1])
     if not data.load(quiet).is_real:
         raise data.DataError("experiments are recorded on the real CIFAR-10; fetch it with: python -m cnn_course data")
@@ -93,8 +116,7 @@ def _run(experiment, seed, label):
     variant = experiment.variants[label]
     torch.manual_seed(seed)
     net = variant.build()
-    part = data.cache_folder() / "recording" / f"{experiment.name}, {label}, {seed}.pt"
-    part.parent.mkdir(parents=True, exist_ok=True)
+    part = _folder() / f"{experiment.name}, {label}, {seed}.pt"
     cifar = _cifar(experiment.train_images, experiment.test_images)
     history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)
     if len(history.rows) < experiment.epochs:

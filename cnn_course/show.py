@@ -80,7 +80,7 @@ def table(frame, caption=None, mark=None, formats=None, rows=10):
     for place, column in enumerate(frame.columns):
         write = formats.get(column, _cell)
         write = write.format if isinstance(write, str) else write
-        columns.append([str(column), *(write(value) for value in frame.iloc[:, place])])
+        columns.append([str(column), *("–" if _empty(value) else write(value) for value in frame.iloc[:, place])])
     right = [False, *(frame.iloc[:, i].map(_numeric).all() for i in range(len(frame.columns)))]
     return Shown("text/html", _html(columns, right, marked, caption), _text(columns, right, marked, caption))
 
@@ -101,9 +101,11 @@ def _numeric(value):
     return value is None or (hasattr(value, "__float__") and not isinstance(value, (str, bool)))
 
 
+def _empty(value):
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _cell(value):
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
     if hasattr(value, "__index__") and not isinstance(value, bool):
         return f"{value.__index__():,}"
     if isinstance(value, float):

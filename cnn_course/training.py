@@ -193,6 +193,13 @@ def reuse_memory() -> None:
             mallopt(-2, 64 << 20)  # M_TOP_PAD: and grow in large pieces
 
 
+def return_memory() -> None:
+    """Give the system what `reuse_memory` kept, between trainings: else a notebook grows each time its cells are run again."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def _has_batch_norm(net):
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
 
@@ -319,6 +326,8 @@ def fit(
                     on_epoch(history)
     except KeyboardInterrupt:
         print(f"Interrupted; the {len(history.rows)} finished epochs are kept.")
+    finally:
+        return_memory()
     if not quiet and history.rows:
         seconds = sum(row["seconds"] for row in history.rows)
         print(

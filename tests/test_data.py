@@ -6,11 +6,14 @@ import io
 import pickle
 import shutil
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from urllib.parse import quote, unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -64,27 +67,39 @@ def small(monkeypatch, tmp_path):
 
 @pytest.fixture
 def server(small):
-    """Mirrors good and bad: server("half") is the address of the one that sends half of the archive."""
+    """Mirrors good and bad: server.address("half") is the address of the one that sends half of the archive.
+
+    asked: (mirror, first byte) of every download, probes left out.
+    """
     asked, over = [], threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            kind, probe = self.path.split("/")[1], "Range" in self.headers
+            kind, wanted = unquote(urlsplit(self.path).path).split("/")[1], self.headers.get("Range", "")
+            probe = wanted == "bytes=0-65535"
+            begin = 0 if probe or not wanted or kind == "refuses ranges" else int(wanted.removeprefix("bytes=").rstrip("-"))
             if not probe:
-                asked.append(kind)
-            body = {"wrong": small.bytes[:-9] + b"different", "page": b"<html>Please log in"}.get(
-                kind, small.bytes
-            )
-            self.send_response(404 if kind == "gone" else 200)
-            self.send_header("Content-Length", str(len(body)))
+                asked.append((kind, begin))
+            if kind == "hangs" and not probe:
+                over.wait(5)
+            body = {"wrong": small.bytes[:-9] + b"different", "page": b"<html>Please log in"}.get(kind, small.bytes)
+            code = {"gone": 404, "redirects": 302}.get(kind, 206 if begin else 200)
+            self.send_response(416 if begin >= len(body) else code)
+            self.send_header("Location", f"/good/{data.ARCHIVE}")
+            if begin:
+                self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
+                body = body[begin:]
+            lie = {"claims more": 1000, "claims less": -1000}.get(kind, 0)
+            self.send_header("Content-Length", str(len(body) + lie))
             self.end_headers()
-            if kind == "half" or (kind == "stalls" and not probe):
+            if kind == "half" or (kind in ("stalls", "hangs") and not probe):
                 self.wfile.write(body[: len(body) // 2])
+                self.wfile.flush()
                 over.wait(0 if kind == "half" else 5)
-            elif kind == "trickles" and not probe:
+            elif kind in ("trickles", "takes its time") and not probe:
                 for start in range(0, len(body), len(body) // 20):
                     self.wfile.write(body[start : start + len(body) // 20])
-                    over.wait(0.02)
+                    over.wait(0.02 if kind == "trickles" else 0.1)
             else:
                 self.wfile.write(body)
 
@@ -95,15 +110,23 @@ def server(small):
     httpd.handle_error = lambda *_: None  # a client that hangs up is expected here
     threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{httpd.server_port}"
-    yield SimpleNamespace(asked=asked, address=lambda kind: f"{address}/{kind}/{data.ARCHIVE}")
+    yield SimpleNamespace(asked=asked, address=lambda kind: f"{address}/{quote(kind)}/{data.ARCHIVE}", proxy=address)
     over.set()
     httpd.shutdown()
     httpd.server_close()
 
 
+@pytest.fixture
+def in_turn(monkeypatch):
+    """Mirrors are tried in the order that is given, and little patience is had with them."""
+    monkeypatch.setattr(data, "_probe", lambda mirrors: (list(mirrors), []))
+    monkeypatch.setattr(data, "STALL_SECONDS", 0.15)
+    monkeypatch.setattr(data, "SLOW", 10_000_000)
+
+
 def cached():
-    """What lies in the cache, by name."""
-    return sorted(path.name for path in data.cache_folder().glob("*"))
+    """What lies in the cache, by name, but for the lock."""
+    return sorted(path.name for path in data.cache_folder().glob("*") if path.name != ".lock")
 
 
 # Finding
@@ -197,7 +220,7 @@ def test_a_download_lands_in_the_cache_and_is_found_there(server, monkeypatch, c
     assert data.load().is_real and "downloaded" in capsys.readouterr().out
     data._load.cache_clear()
     assert data.load().is_real and "found in your cache" in capsys.readouterr().out
-    assert server.asked == ["good"] and cached() == [data.FOLDER]
+    assert server.asked == [("good", 0)] and cached() == [data.FOLDER]
 
 
 def test_a_damaged_cache_is_downloaded_again(small, server, monkeypatch):
@@ -206,29 +229,109 @@ def test_a_damaged_cache_is_downloaded_again(small, server, monkeypatch):
     assert data.load(quiet=True).is_real and cached() == [data.FOLDER]
 
 
-@pytest.mark.parametrize("kind", ["wrong", "half", "page", "gone", "dead", "stalls", "trickles"])
-def test_a_bad_mirror_gives_way_to_a_good_one(server, monkeypatch, kind):
-    monkeypatch.setattr(data, "STALL_SECONDS", 0.15)
-    monkeypatch.setattr(data, "SLOW", 10_000_000)
-    bad = "http://127.0.0.1:1/" if kind == "dead" else server.address(kind)
-    good = server.address("good")
-    monkeypatch.setattr(data, "_probe", lambda mirrors: (list(mirrors), []))  # in this order
-    assert len(data.read(data.download(mirrors=(bad, good), quiet=True)).train) == 100
-    assert server.asked[-1] == "good" and cached() == [data.FOLDER]
+def read_downloaded(server, *kinds):
+    """Download from mirrors of these kinds in turn: how many training images there are then."""
+    addresses = ["http://127.0.0.1:1/" if kind == "dead" else server.address(kind) for kind in kinds]
+    return len(data.read(data.download(mirrors=tuple(addresses), quiet=True)).train)
 
 
-@pytest.mark.parametrize("kind", ["wrong", "half", "page", "gone", "dead"])
+BAD = ["wrong", "half", "page", "gone", "dead", "claims more", "claims less", "stalls", "trickles", "hangs"]
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("good", ["good", "redirects", "refuses ranges"])
+def test_a_bad_mirror_gives_way_to_a_good_one(server, in_turn, kind, good):
+    assert read_downloaded(server, kind, good) == 100
+    assert cached() == [data.FOLDER]
+
+
+def test_the_next_mirror_goes_on_where_the_first_one_stopped(small, server, in_turn):
+    assert read_downloaded(server, "half", "good") == 100
+    assert server.asked == [("half", 0), ("good", len(small.bytes) // 2)]
+
+
+def test_the_next_call_goes_on_where_the_last_one_stopped(small, server, in_turn):
+    half = len(small.bytes) // 2
+    with pytest.raises(data.NoMirror, match=f"{half:,} bytes are kept; the next try goes on from there"):
+        read_downloaded(server, "half")
+    assert cached() == [data.PART] and read_downloaded(server, "good") == 100
+    assert server.asked == [("half", 0), ("good", half)] and cached() == [data.FOLDER]
+
+
+@pytest.mark.parametrize("rest", [b"of another file", b"x" * 10_000_000])
+def test_a_part_of_something_else_is_thrown_away(server, in_turn, rest):
+    data.cache_folder().mkdir(parents=True)
+    (data.cache_folder() / data.PART).write_bytes(rest)
+    assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
+
+
+@pytest.mark.parametrize("kind", ["wrong", "page", "gone", "dead", "claims less"])
 def test_bad_mirrors_alone_leave_nothing_behind(server, kind):
-    bad = "http://127.0.0.1:1/" if kind == "dead" else server.address(kind)
     with pytest.raises(data.NoMirror, match="127.0.0.1"):
-        data.download(mirrors=(bad, bad), quiet=True)
+        read_downloaded(server, kind, kind)
     assert cached() == []
 
 
-def test_a_slow_mirror_is_better_than_none(server, monkeypatch):
-    monkeypatch.setattr(data, "STALL_SECONDS", 0.15)
-    monkeypatch.setattr(data, "SLOW", 10_000_000)
-    assert data.download(mirrors=(server.address("trickles"),), quiet=True).name == data.FOLDER
+def test_a_slow_mirror_is_better_than_none(server, in_turn):
+    assert read_downloaded(server, "trickles") == 100
+
+
+def downloading(server, kind, unpack_seconds=0):
+    """A process of its own that downloads from a mirror of this kind; it is told the md5 sums of the small data set.
+
+    unpack_seconds: what it rests after each file that it unpacks.
+    """
+    known = {name: getattr(CIFAR10, name) for name in ("train_list", "test_list", "meta", "tgz_md5")}
+    code = f"""
+import time
+from torchvision.datasets import CIFAR10
+from cnn_course import data
+for name, value in {known!r}.items():
+    setattr(CIFAR10, name, value)
+data.ROOM = 0
+copy = data.shutil.copyfileobj
+data.shutil.copyfileobj = lambda *files: (copy(*files), time.sleep({unpack_seconds}))
+data.download(mirrors=({server.address(kind)!r},), quiet=True)
+"""
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def test_two_processes_at_once_download_once(server):
+    """The second waits for the first, and finds what it has fetched."""
+    started = [downloading(server, "takes its time") for _ in range(2)]
+    assert [process.wait() for process in started] == [0, 0] and len(server.asked) == 1
+    assert data.load(quiet=True).is_real and cached() == [data.FOLDER]
+
+
+def test_a_killed_download_is_taken_up_again(small, server, in_turn):
+    part = data.cache_folder() / data.PART
+    killed = downloading(server, "takes its time")
+    while not (part.exists() and part.stat().st_size):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert data.PART in cached() and any(name.startswith("partial-") for name in cached())
+    assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
+    assert server.asked[-1][0] == "good" and server.asked[-1][1] > 0
+
+
+def test_a_killed_unpacking_leaves_no_half_of_the_data_set(small, server, in_turn):
+    killed = downloading(server, "good", unpack_seconds=0.5)
+    while not list(data.cache_folder().glob("partial-*/*/data_batch_2")):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert data.FOLDER not in cached()
+    assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
+
+
+def test_a_proxy_is_asked(server, monkeypatch):
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", server.proxy)
+    place = data.download(mirrors=(f"http://nobody.invalid/good/{data.ARCHIVE}",), quiet=True)
+    assert len(data.read(place).train) == 100
 
 
 def test_the_probe_drops_what_cannot_be_the_archive(server):
@@ -272,12 +375,12 @@ def test_a_disk_that_fills_up_while_downloading(server, monkeypatch):
     assert cached() == []
 
 
-def test_what_a_killed_download_left_is_cleared_away(small):
-    for name, age in (("partial-old", 7200), ("partial-new", 0)):
-        (data.cache_folder() / name).mkdir(parents=True)
-        data.os.utime(data.cache_folder() / name, (time.time() - age,) * 2)
-    data.install(small.archive)
-    assert cached() == [data.FOLDER, "partial-new"]
+def test_a_cache_that_cannot_be_written(small, server, monkeypatch, tmp_path):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(data.DataError, match="cannot write in .*XDG_CACHE_HOME"):
+        data.download(mirrors=(server.address("good"),), quiet=True)
+    monkeypatch.setenv("CNN_COURSE_DATA", str(small.folder))
+    assert data.load(quiet=True).is_real  # a read-only folder of the class needs no cache
 
 
 # The images

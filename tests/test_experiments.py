@@ -113,6 +113,15 @@ def test_nothing_is_recorded_on_the_stand_in(two, monkeypatch):
         recording.record("fourth", quiet=True)
 
 
+def test_an_experiment_is_recorded_by_one_process_at_a_time(two):
+    with recording._alone("first"):
+        with pytest.raises(RuntimeError, match="another process is recording first"):
+            recording.record("third", "first", quiet=True)
+        recording.record("third", seeds=(0,), quiet=True)  # what was locked before the refusal is free again
+    recording.record("first", seeds=(0,), quiet=True)
+    assert not experiments.missing("first", (0,))
+
+
 def test_a_record_is_a_line_a_run_and_reads_as_it_was_written(two):
     recording.record("first", quiet=True)
     kept = experiments.recorded("first")
@@ -172,11 +181,11 @@ def test_the_figure_says_every_mean_and_shows_every_seed():
         plots.experiment(record())
 
 
-def test_the_band_is_two_standard_errors_of_the_test_images():
+def test_the_band_is_two_standard_errors_of_a_difference():
     figure = plots.experiment(record(a=(0.9,), b=(0.8,)))
-    band = figure.axes[0].patches[0]
-    low, high = band.get_x(), band.get_x() + band.get_width()
-    assert (low, high) == (pytest.approx(90 - 0.6), pytest.approx(90 + 0.6))
+    axes = figure.axes[0]
+    band = axes.transData.inverted().transform_bbox(axes.patches[0].get_window_extent())
+    assert (band.x0, band.x1) == (pytest.approx(90 - 0.6 * 2**0.5), pytest.approx(90 + 0.6 * 2**0.5))
 
 
 # ------------------------------------------------------------------------------- what is kept
@@ -232,6 +241,8 @@ def test_weights_are_kept_in_half_precision_and_come_back(tmp_path, monkeypatch)
         assert after.dtype == torch.float32 and torch.allclose(before, after, rtol=1e-3, atol=1e-6)
     with pytest.raises(ValueError, match="resnet20.*seed 0.*lenet5 3"):
         models.build("resnet20", pretrained=True)
+    with pytest.raises(ValueError, match="meta device has no memory"):
+        models.build("lenet5", "meta", pretrained=True, seed=3)
     with pytest.raises(ValueError, match="do not fit other settings"):
         models.build("lenet5", pretrained=True, seed=3, classes=7)
 

@@ -1,8 +1,10 @@
 """Every figure with realistic data: nothing cut off, no words over words, the numbers that were put in."""
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 
 import matplotlib
 import numpy as np
@@ -319,3 +321,13 @@ def test_bad_input_is_named(call, message):
 def test_tint():
     assert plots.tint("black", 0.5) == (0.5, 0.5, 0.5) and np.allclose(plots.tint("#0173b2", 1),
                                                                        to_rgb("#0173b2"))
+
+
+def test_a_figure_that_was_shown_keeps_no_pixels_and_can_be_changed_and_shown_again():
+    figure = plots.lines({"a": {1: 2, 3: 4}}, "A line")
+    renderer = weakref.ref(figure.canvas.get_renderer())
+    first = figure._repr_mimebundle_()
+    gc.collect()
+    assert renderer() is None  # IPython keeps every figure that a cell shows, and a renderer holds a megabyte
+    figure.axes[0].set_xlabel("another name")
+    assert figure._repr_mimebundle_() != first

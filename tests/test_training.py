@@ -28,7 +28,7 @@ def tiny(classes=10):
 
 def test_fit_learns_and_tells(cifar, capsys):
     history = training.fit(tiny(), cifar, epochs=2, recipe=FAST, name="tiny")
-    assert history.test_accuracy > 0.8
+    assert history.test_accuracy > 0.7
     assert [row["epoch"] for row in history.rows] == [1, 2]
     assert history.rows[-1]["train_loss"] < history.rows[0]["train_loss"]
     assert list(history.table().columns) == ["train_loss", "train_accuracy", "seconds", "test_loss", "test_accuracy"]

@@ -1,10 +1,6 @@
 """Explorers of notebooks 01 to 04: pure functions against torch itself, sentences, pictures, speed."""
 
-import base64
-import gc
-import time
 from functools import partial
-from statistics import median
 
 import ipywidgets
 import pytest
@@ -13,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cnn_course import anatomy, augment, data, experiments, models, plots, training, widgets
+from cnn_course import anatomy, augment, data, experiments, models, training, widgets
 from cnn_course.widgets import conv1x1
 from cnn_course.widgets.alexnet import (
     FUNCTIONS,
@@ -29,7 +25,6 @@ from cnn_course.widgets.augmentation import TRANSFORMS, pipeline
 from cnn_course.widgets.augmentation import compute as compute_augmentation
 from cnn_course.widgets.convolution import KERNELS, make_kernel
 from cnn_course.widgets.convolution import compute as compute_convolution
-from cnn_course.widgets.explorer import Explorer, slider
 from cnn_course.widgets.receptive_field import OWN, effective_field, inner_side, layers
 from cnn_course.widgets.receptive_field import compute as compute_field
 
@@ -239,143 +234,7 @@ def test_recorded_accuracies_stand_beside_the_counts():
     assert not explorer.result.accuracies  # nothing is recorded of 256 channels
 
 
-# ------------------------------------------------------------------------------- explorers
-def noise(seed, source="CIFAR-10"):
-    images = torch.randint(256, (8, 3, 32, 32), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
-    split = data.Split(images, torch.arange(8))
-    return data.Cifar10(split, split, source=source)
-
-
-MAKERS = {
-    "convolution": widgets.convolution,
-    "first_filter": lambda: widgets.first_filter(noise(0)),
-    "activation": widgets.activation,
-    "groups": widgets.groups,
-    "augmentation": lambda: widgets.augmentation(noise(0)),
-    "receptive_field": widgets.receptive_field,
-    "one_by_one": widgets.one_by_one,
-    "bottleneck": widgets.bottleneck,
-}
-# Moves that need a partner: a text that only counts for own numbers, groups that must divide.
-PARTNERS = {
-    ("convolution", "numbers"): {"kernel": 3, "kind": "own numbers"},
-    ("receptive_field", "kernel"): {"name": OWN},
-    ("receptive_field", "channels"): {"stride": 1, "pooling": 0},
-    ("groups", "groups"): {"in_channels": 96, "out_channels": 96},
-}
-IMPOSSIBLE = {
-    "convolution": {"size": 4, "kernel": 7},
-    "groups": {"groups": 3},
-    "bottleneck": {"width": 256},
-}
-
-
-def another_value(control):
-    """A value near the present one."""
-    if isinstance(control, ipywidgets.Checkbox):
-        return not control.value
-    if isinstance(control, ipywidgets.Text):
-        return control.value.replace("4", "5")
-    if hasattr(control, "options"):
-        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
-        place = values.index(control.value)
-        return values[place + 1 if place + 1 < len(values) else place - 1]
-    return control.value + control.step if control.value + control.step <= control.max else control.value - control.step
-
-
-def cost(function, *arguments):
-    """Seconds of this process's own work, so that a busy machine does not count."""
-    start = time.process_time()
-    function(*arguments)
-    return time.process_time() - start
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_every_control_answers_quickly_and_reset_restores(name):
-    explorer = MAKERS[name]()
-    first, seconds = (explorer.sentence, explorer.picture), []
-    assert explorer.sentence.endswith(".") and explorer.picture.startswith(b"\x89PNG")
-    for setting, control in explorer.controls.items():
-        if (name, setting) in PARTNERS:
-            explorer.set(**PARTNERS[name, setting])
-        before, value = (explorer.sentence, explorer.picture), another_value(control)
-        seconds.append(cost(setattr, control, "value", value))
-        assert explorer.settings[setting] == value and not explorer.problem
-        assert (explorer.sentence, explorer.picture) != before, f"{setting} changes nothing"
-    seconds.append(cost(explorer.reset))
-    assert (explorer.sentence, explorer.picture) == first
-    assert median(seconds) <= 0.15, f"redraws take {median(seconds):.3f} s"
-
-
-@pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_the_impossible_is_explained_and_the_picture_stays(name):
-    explorer = MAKERS[name]()
-    first = (explorer.sentence, explorer.picture)
-    explorer.set(**IMPOSSIBLE[name])
-    assert explorer.problem and explorer.problem[-20:] in explorer._words.value
-    assert (explorer.sentence, explorer.picture) == first
-    explorer.reset()
-    assert not explorer.problem and explorer.sentence[:20] in explorer._words.value
-    with pytest.raises(ValueError, match="no setting colour"):
-        explorer.set(colour=1)
-
-
-@pytest.mark.parametrize("make", [widgets.first_filter, widgets.augmentation])
-def test_the_stored_text_is_the_same_for_all_images_and_the_stand_in_says_so(make):
-    real, stand_in = make(noise(0)), make(noise(1, "stand-in"))
-    (one, metadata), (two, _) = real._repr_mimebundle_(), stand_in._repr_mimebundle_()
-    assert one["text/plain"] == two["text/plain"] == real.sentence == metadata["image/png"]["alt"]
-    assert base64.b64decode(one["image/png"]) == real.picture
-    assert "application/vnd.jupyter.widget-view+json" in one
-    assert stand_in.result.note and not real.result.note
-    real.set(**{next(iter(real.controls)): another_value(next(iter(real.controls.values())))})
-    assert real._repr_mimebundle_()[0]["text/plain"] == one["text/plain"]  # the default, whatever is on show
-
-
-def test_an_explorer_in_few_lines():
-    def compute(x, y):
-        if x + y > 5:
-            raise ValueError(f"<{x + y}> is too much")
-        return x + y
-
-    def draw(total):
-        figure = plots.Figure(figsize=(1, 1))
-        figure.text(0, 0, total)
-        return figure
-
-    def adjust(controls, result):
-        controls["y"].max = 4 - controls["x"].value if result is not None else 9
-
-    sliders = {"x": slider("x", 1, 0, 9), "y": slider("y", 2, 0, 9)}
-    explorer = Explorer(sliders, compute, draw, "The sum is {}.".format, adjust=adjust)
-    assert explorer.sentence == "The sum is 3." and sliders["y"].max == 3
-    sliders["x"].value = 2
-    assert explorer.sentence == "The sum is 4."
-    sliders["x"].value = 9
-    assert explorer.problem == "<11> is too much" and "&lt;11&gt;" in explorer._words.value
-    assert explorer.sentence == "The sum is 4."
-    explorer.set(x=0, y=4)
-    assert explorer.settings == {"x": 0, "y": 4} and explorer.result == 4
-    explorer.reset()
-    assert explorer.settings == explorer.defaults == {"x": 1, "y": 2}
-    with pytest.raises(ValueError, match="default settings"):
-        Explorer({"x": slider("x", 9, 0, 9), "y": slider("y", 9, 0, 9)}, compute, draw, str)
-
-
-def test_redraws_leak_no_figures():
-    explorer = widgets.groups()
-
-    def alive():
-        gc.collect()
-        return sum(type(thing) is plots.Figure for thing in gc.get_objects())
-
-    explorer.set(groups=4)
-    before = alive()
-    for groups in (8, 2, 1):
-        explorer.set(groups=groups)
-    assert alive() <= before
-
-
+# --------------------------------------------------------------------------------- their own parts
 def test_play_steps_through_the_outputs():
     explorer = widgets.convolution()
     play = next(w for w in explorer.children[0].children if isinstance(w, ipywidgets.Play))

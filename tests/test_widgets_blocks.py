@@ -1,9 +1,6 @@
 """Block explorers: arithmetic against the real modules, sentences, pictures, speed."""
 
-import json
-import time
 from importlib import import_module
-from statistics import median
 
 import pytest
 import torch
@@ -215,6 +212,23 @@ def test_compare_default_sentence_does_not_depend_on_the_readers_run(results):
     assert list(own.controls)[2:] == ["your vgg_cifar", "your vgg_cifar (2)"]
 
 
+def test_a_click_on_a_point_shows_its_curves(results):
+    explorer = compare.compare(results)
+    spots = {button.tooltip.removeprefix("curves of "): button for button in explorer._spots.values()}
+    assert set(spots) == set(explorer.controls["curves"].options)
+    for label in spots:
+        spots[label].click()
+        assert explorer.result.chosen.label == label and explorer.sentence.startswith(label)
+    figure = explorer._draw(explorer.result)
+    axes = figure.axes[0]
+    for model in explorer.result.shown:  # the spot lies on the dot
+        x, y = figure.spots[model.label]
+        inverse = (figure.transFigure - axes.transData).transform((x, 1 - y))
+        assert inverse == pytest.approx((model.costs["parameters"], 100 * model.accuracy))
+    explorer.set(**{label: False})
+    assert spots[label].layout.display == "none" and label not in explorer._draw(explorer.result).spots
+
+
 def test_compare_says_when_images_are_not_cifar10():
     found = compare.gather(None, history("resnet20", (0.9,), source="stand-in"))
     assert "not CIFAR-10" in compare.comparison(found).note
@@ -232,7 +246,7 @@ def test_compare_refuses_in_words(results):
         compare.comparison(found, curves="lenet6")
 
 
-# ---------------------------------------------------------------- all of them
+# ---------------------------------------------------------------- refusals
 @pytest.mark.parametrize(
     "function, settings, words",
     [
@@ -256,59 +270,6 @@ def test_compare_refuses_in_words(results):
 def test_impossible_settings_are_explained(function, settings, words):
     with pytest.raises(ValueError, match=words):
         function(**settings)
-
-
-MAKERS = {
-    "inception": inception.inception_block, "residual": residual.residual_block, "dense": dense.dense_block,
-    "gradients": gradients.gradients, "compare": compare.compare,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def explorer(request, results):
-    return MAKERS[request.param](*((results, history("lenet5", (0.4, 0.6))) if request.param == "compare" else ()))
-
-
-def others(control):
-    """Other values of a control than the present one."""
-    if hasattr(control, "options"):
-        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
-        return [value for value in values if value != control.value]
-    if isinstance(control.value, bool):
-        return [not control.value]
-    return [control.min, control.max]
-
-
-def test_every_control_changes_what_is_on_show_at_once(explorer):
-    """Time: that of the thread, the median over all moves; best of three rounds, for busy machines."""
-    best = 1.0
-    for _ in range(3):
-        gradients.gradient_norms.cache_clear()
-        explorer.reset()
-        first, times = (explorer.sentence, explorer.picture), []
-        for name, control in explorer.controls.items():
-            for value in others(control)[-2:]:
-                start = time.thread_time()
-                control.value = value
-                times.append(time.thread_time() - start)
-                assert explorer.problem == ""
-                assert explorer.picture != first[1] or (name, value) == (
-                    "shortcut",
-                    "B",
-                )  # at stride 1 the same as A
-            explorer.reset()
-            assert explorer.settings == explorer.defaults
-            assert (explorer.sentence, explorer.picture) == first
-        best = min(best, median(times))
-        if best <= 0.15:
-            break
-    assert best <= 0.15
-
-
-def test_without_widgets_the_default_sentence_and_picture_stand_in(explorer):
-    bundle, metadata = explorer._repr_mimebundle_()
-    assert bundle["text/plain"] == metadata["image/png"]["alt"] and bundle["image/png"]
-    json.dumps(bundle)
 
 
 def test_choosing_a_googlenet_block_sets_its_widths_with_one_redraw():

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from cnn_course import checkpoint
@@ -55,8 +56,8 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
 
     device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
     pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`.
-    Raises ValueError for an unknown name (with the nearest one) and where no weights are kept, TypeError for a setting that the
-    network does not have.
+    Raises ValueError for an unknown name (with the nearest one) and where no undamaged weights are kept, TypeError for a setting
+    that the network does not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
     with torch.device(device) if device is not None else nullcontext():
@@ -84,11 +85,15 @@ def _weights_file(name, seed):
 
 def _load_weights(net, seed):
     path = _weights_file(net.name, seed)
+    if next(net.parameters()).is_meta:
+        raise ValueError(f"{net.name!r} on the meta device has no memory for weights; build it without device='meta'")
     if not path.exists():
         known = "; ".join(f"{name} {', '.join(map(str, seeds))}" for name, seeds in weights().items()) or "none"
         raise ValueError(f"no weights are kept of {net.name!r} with seed {seed}; networks and their seeds: {known}")
     try:
         net.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path.name}") from None
     except RuntimeError as error:
         raise ValueError(f"the kept weights of {net.name!r} do not fit other settings than its own: {error}") from None
     return net.eval()

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure as BaseFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import Formatter, NullFormatter
 
 from cnn_course.plots.colours import FAINT, GREY, INK, readable
@@ -110,11 +111,18 @@ class Figure(BaseFigure):
                                                            dpi=(self.dpi, self.dpi))
         return memory.getvalue()
 
+    def _let_go(self):
+        """Drop the pixels, a megabyte or two, that canvas and texts hold: IPython keeps every figure that a cell shows."""
+        FigureCanvasAgg(self)
+        for text in self.findobj(Text):
+            text._renderer = None  # it asks for a new one when it is drawn again
+
     def __repr__(self):
         return self.alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         picture = base64.b64encode(self.png()).decode()
+        self._let_go()
         return {"image/png": picture, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
 

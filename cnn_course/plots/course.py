@@ -124,7 +124,7 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
                 axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0,
                                   zorder=1)
         axes.set(xlabel="images seen (log scale)" if x == "images" else x,
-                 ylabel=f"training {label}" if train == "only" else label)
+                 ylabel={True: "", False: f"{_held_out(runs)} ", "only": "training "}[train] + label)
         if level:
             axes.axhline(level[0], color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
             place = {"xycoords": ("axes fraction", "data"), "va": "bottom"}
@@ -248,7 +248,7 @@ def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     mistakes = np.where(np.eye(len(classes), dtype=bool), np.nan, share)
     title = title or "Where the mistakes are: the class of an image, and what the network says"
-    size = (7.0, 5.6 + 0.16 * bool(note))
+    size = (7.0, 5.2 + 0.16 * bool(note))
     figure = charts.heat(mistakes, list(classes), list(classes), title, "% of the images of a class",
                          "predicted class", "true class", note=note, figsize=size,
                   alt=alt or f"Confusion matrix: {title}", text=lambda v: f"{v:.0f}" if v >= 0.5 else "")
@@ -285,10 +285,11 @@ def filters(weight, n=64, title="", columns=None, note="", alt=""):
                   frames=[GREY] * len(shown), frame_width=0.5, note=note, alt=alt)
 
 
-def feature_maps(activations, n=8, title="", note="", alt=""):
+def feature_maps(activations, n=8, title="", size=None, note="", alt=""):
     """What channels answer to an image, bright where much, each map on its own scale.
 
     activations: (C, H, W) or (1, C, H, W), or layer -> such a tensor, one row a layer. n: how many channels.
+    size: side of a map in inches.
     """
     named = activations if isinstance(activations, Mapping) else {"": activations}
     rows, grid = [], []
@@ -303,7 +304,7 @@ def feature_maps(activations, n=8, title="", note="", alt=""):
         grid += chosen + [None] * (n - len(chosen) if len(named) > 1 else 0)
     title = title or f"The first {n} channels" + (" of each layer" if len(named) > 1 else "")
     return charts.images(grid, None, title, n if len(named) > 1 else min(n, 8), rows if any(rows) else None,
-                         shades="viridis", note=note, alt=alt)
+                         size, shades="viridis", note=note, alt=alt)
 
 
 def parameters_by_layer(net, by=None, shares=True, title="", note="", alt=""):
@@ -399,9 +400,9 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     """A recorded experiment: accuracy of each variant in the end, a small dot a seed, their mean with one standard deviation.
 
     record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
-    mean a band shows what 10,000 test images cannot tell apart: two standard errors each way; default the best one. training:
-    squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose name is a
-    label, as hollow dots. colours: label -> colour; by default that of the network's family.
+    mean a band shows what 10,000 test images cannot tell apart: two standard errors of a difference each way; default the best
+    one. training: squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose
+    name is a label, as hollow dots. colours: label -> colour; by default that of the network's family.
     """
     runs = {label: record.runs[label] for label in only or record.runs}
     if not runs:
@@ -444,8 +445,8 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
 
 
 def _noise(axes, percent, images):
-    """A band of two standard errors to each side of an accuracy, with words above that begin or end at it."""
-    half = 2 * (percent * (100 - percent) / images) ** 0.5
+    """A band around an accuracy, two standard errors of the difference of two such results to each side; words above it."""
+    half = 2 * (2 * percent * (100 - percent) / images) ** 0.5
     limits = axes.get_xlim()
     right = percent > sum(limits) / 2
     axes.axvspan(percent - half, percent + half, color=FAINT, alpha=0.55, zorder=0)

@@ -195,7 +195,10 @@ def _colour(model):
 
 
 def draw(result):
-    """Left: cost against test accuracy. Right: the curves of one model. Returns a plots.Figure."""
+    """Left: cost against test accuracy. Right: the curves of one model.
+
+    Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
+    """
     r = result
     seeds = min((len(model.histories) for model in r.shown if not model.own), default=0)
     notes = []
@@ -212,6 +215,9 @@ def draw(result):
     left, right = figure.panels(columns=2, widths=(1.45, 1), gaps=(0.75, 0.6), bottom=0.48, top=0.25)
     _draw_points(left, r)
     _draw_curves(right, r.chosen)
+    places = left.transData + figure.transFigure.inverted()
+    points = {model.label: places.transform((model.costs[r.x], 100 * model.accuracy)) for model in r.shown}
+    figure.spots = {label: (x, 1 - y) for label, (x, y) in points.items()}
     return figure
 
 
@@ -232,7 +238,7 @@ def _draw_points(ax, r):
         x,
         [b - h for b, h in zip(y, half, strict=True)],
         [b + h for b, h in zip(y, half, strict=True)],
-        colours,
+        list(colours),  # matplotlib 3.8 takes a tuple of two for a colour and its alpha
         linewidth=1.6,
     )
     for own, marker in ((False, "o"), (True, "D")):
@@ -321,11 +327,12 @@ def _draw_curves(ax, model):
 
 
 def compare(record=None, own=None):
-    """Explorer: choose models and a cost; see it against accuracy, and the curves of one model.
+    """Explorer: choose models and a cost; see it against accuracy, and the curves of one model, chosen by a click on its point.
 
     record: an experiments.Record, as experiments.recorded("comparison"); own: a History or a list of them.
     """
     found = gather(record, own)
+    only_own = all(model.own for model in found.values())  # else they are not ticked: a short run would flatten the rest
 
     def compute(x, curves, **ticked):
         return comparison(found, x, curves, [label for label, on in ticked.items() if on])
@@ -333,6 +340,6 @@ def compare(record=None, own=None):
     controls = {
         "x": choice("cost", [(name, key) for key, (name, _, _) in AXES.items()], tip="the horizontal axis"),
         "curves": choice("curves of", list(found), best(found), tip="the model drawn at the right"),
-        **{label: switch(label, True, tip=f"show {label}") for label in found},
+        **{label: switch(label, only_own or not model.own, tip=f"show {label}") for label, model in found.items()},
     }
-    return Explorer(controls, compute, draw, describe)
+    return Explorer(controls, compute, draw, describe, picks="curves")

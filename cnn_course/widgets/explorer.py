@@ -25,34 +25,36 @@ def slider(label, value, low, high, step=1, tip=""):
     """A slider from `low` to `high`; whole numbers unless one of the four is a float. Arrow keys move it."""
     whole = all(isinstance(number, int) for number in (value, low, high, step))
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    return _dress(kind(value=value, min=low, max=high, step=step, description=label, tooltip=tip or label))
+    return _dress(kind(value=value, min=low, max=high, step=step, description=label), tip)
 
 
 def steps(label, options, value, tip=""):
     """A slider over a list of values, such as 8, 16, 32."""
-    return _dress(ipywidgets.SelectionSlider(options=options, value=value, description=label, tooltip=tip or label))
+    return _dress(ipywidgets.SelectionSlider(options=options, value=value, description=label), tip)
 
 
 def choice(label, options, value=None, tip=""):
     """A drop-down list. `options`: values, or pairs (text shown, value)."""
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
     value = first if value is None else value
-    return _dress(ipywidgets.Dropdown(options=options, value=value, description=label, tooltip=tip or label))
+    return _dress(ipywidgets.Dropdown(options=options, value=value, description=label), tip)
 
 
 def switch(label, value=False, tip=""):
     """A tick box."""
-    box = ipywidgets.Checkbox(value=value, description=label, indent=False, tooltip=tip or label)
+    box = ipywidgets.Checkbox(value=value, description=label, indent=False)
+    box.tooltip = tip or label
     box.layout.width, box.layout.margin = "auto", "2px 24px 2px 8px"
     return box
 
 
 def text(label, value="", tip=""):
     """A line to type in; the picture follows every key."""
-    return _dress(ipywidgets.Text(value=value, description=label, tooltip=tip or label))
+    return _dress(ipywidgets.Text(value=value, description=label), tip)
 
 
-def _dress(control):
+def _dress(control, tip):
+    control.tooltip = tip or control.description  # ipywidgets 7, which Colab has, takes no such argument
     control.style.description_width = LABEL
     control.layout.width = WIDTH
     return control
@@ -80,6 +82,8 @@ class Explorer(ipywidgets.VBox):
     extras: widgets shown after the controls that are no settings (a Play button, say).
     adjust(controls, result): called after each compute, with None for a refusal; it may change limits or
     hide controls.
+    picks: the name of a control that is also set by a click on the picture. `draw` says where: figure.spots is
+    value -> (x, y), shares of the picture's width and height from its upper left corner.
 
     Settings that `compute` refuses with a ValueError show its words as the sentence; the picture stays as
     it was. `settings`, `result`, `sentence` and `picture` (PNG bytes) hold what is on show. `set(kernel=5)`
@@ -87,7 +91,7 @@ class Explorer(ipywidgets.VBox):
     nbconvert), the picture and the sentence of the default settings stand in.
     """
 
-    def __init__(self, controls, compute, draw, describe, *, extras=(), adjust=None):
+    def __init__(self, controls, compute, draw, describe, *, extras=(), adjust=None, picks=None):
         self.controls = dict(controls)
         self._compute, self._draw, self._describe, self._adjust = compute, draw, describe, adjust
         self.defaults = self.settings
@@ -101,6 +105,7 @@ class Explorer(ipywidgets.VBox):
             layout=ipywidgets.Layout(width="90px"),
         )
         self._reset.on_click(lambda _: self.reset())
+        self._spots = {value: self._spot(picks, value) for value in self.controls[picks].options} if picks else {}
         bench = ipywidgets.Box(
             [*self.controls.values(), *extras, self._reset],
             layout=ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center"),
@@ -111,7 +116,21 @@ class Explorer(ipywidgets.VBox):
         self._first = (self.sentence, self.picture)
         for control in self.controls.values():
             control.observe(self._moved, names="value")
-        super().__init__([bench, self._words, self._image])
+        super().__init__([bench, self._words, self._over_picture() if picks else self._image])
+
+    def _spot(self, name, value):
+        """An invisible button that will lie over the picture."""
+        layout = ipywidgets.Layout(width="24px", height="24px", padding="0", grid_area="1 / 1")
+        words = f"{self.controls[name].description} {value}"
+        button = ipywidgets.Button(tooltip=words, style={"button_color": "transparent"}, layout=layout)
+        button.on_click(lambda _: self.set(**{name: value}))
+        return button
+
+    def _over_picture(self):
+        """Picture and spots in one cell of a grid, so that the spots stay in place when the picture shrinks."""
+        self._image.layout.grid_area = "1 / 1"
+        layout = ipywidgets.Layout(grid_template_columns=f"minmax(0, {self._image.width}px)", overflow="hidden")
+        return ipywidgets.GridBox([self._image, *self._spots.values()], layout=layout)
 
     @property
     def settings(self):
@@ -162,6 +181,11 @@ class Explorer(ipywidgets.VBox):
         width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
         self._image.value = figure.png(COMPRESSION)
         self._image.width, self._image.height = str(width), str(height)
+        for value, button in self._spots.items():
+            x, y = figure.spots.get(value, (None, None))
+            button.layout.display = None if x is not None else "none"
+            if x is not None:  # both percentages are of the grid's width
+                button.layout.margin = f"calc({100 * y * height / width:.2f}% - 12px) 0 0 calc({100 * x:.2f}% - 12px)"
 
     def _tune(self, result):
         if self._adjust is not None:
@@ -179,9 +203,10 @@ class Explorer(ipywidgets.VBox):
     def _say(self, sentence, style):
         self._words.value = f'<div style="font-size: 15px; line-height: 1.4; {style}">{html.escape(sentence)}</div>'
 
-    def _repr_mimebundle_(self, **kwargs):
+    _ipython_display_ = None  # ipywidgets 7 would show itself that way, without the picture that stands in
+
+    def _repr_mimebundle_(self, **_):
         sentence, picture = self._first
-        bundle = super()._repr_mimebundle_(**kwargs)
-        bundle["text/plain"] = sentence
-        bundle["image/png"] = base64.b64encode(picture).decode()
-        return bundle, {"image/png": {"alt": sentence}}
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}  # the protocol of ipywidgets 7 and 8
+        bundle = {"text/plain": sentence, "image/png": base64.b64encode(picture).decode()}
+        return {**bundle, "application/vnd.jupyter.widget-view+json": view}, {"image/png": {"alt": sentence}}

@@ -1,0 +1,111 @@
+"""A real JupyterLab in a real browser. Where there is none the tests are skipped and say why.
+
+With the environment variable CNN_COURSE_TESTS=all they fail instead.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "screenshots"  # kept after a run to be looked at; git ignores it
+TOKEN = "course"
+SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"},  # all cells are on the page, not only those on screen
+            "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}}  # fmt: skip
+
+
+def unavailable(reason):
+    if os.environ.get("CNN_COURSE_TESTS") == "all":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a window."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        unavailable("no playwright; install it with: pip install playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not found:
+        unavailable("no chromium; on Debian and Ubuntu: apt install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+class Lab:
+    """A JupyterLab: its address, and what the kernels that it runs take of the memory."""
+
+    def __init__(self, address, process):
+        self.address, self.process = address, process
+
+    def url(self, path):
+        return f"{self.address}/{path}?token={TOKEN}"
+
+    def kernels(self):
+        """The processes of the kernels, by number."""
+        status = {int(path.parent.name): path for path in Path("/proc").glob("[0-9]*/status")}
+        fields = {number: self._fields(path) for number, path in status.items()}
+        return [number for number, field in fields.items() if field.get("PPid") == str(self.process.pid)]
+
+    def peak_memory(self):
+        """GB that each kernel has had at most; nothing on a system without /proc."""
+        return [int(self._fields(Path(f"/proc/{number}/status"))["VmHWM"].split()[0]) / 1e6 for number in self.kernels()]
+
+    def end_kernels(self):
+        for kernel in json.loads(urllib.request.urlopen(self.url("api/kernels")).read()):
+            urllib.request.urlopen(urllib.request.Request(self.url(f"api/kernels/{kernel['id']}"), method="DELETE")).close()
+
+    @staticmethod
+    def _fields(path):
+        with contextlib.suppress(OSError):  # it has ended
+            return dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+        return {}
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    """A JupyterLab that serves copies of all notebooks."""
+    folder = tmp_path_factory.mktemp("lab")
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, folder)
+    for name, value in SETTINGS.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={address.rpartition(':')[2]}",
+               "--ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]  # fmt: skip
+    with (folder / "lab.log").open("w") as log:
+        environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            wait_for(f"{address}/api?token={TOKEN}", server, folder / "lab.log")
+            yield Lab(address, server)
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def wait_for(address, server, log):
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            return urllib.request.urlopen(address, timeout=1).read()
+        except OSError:
+            time.sleep(0.3)
+    raise RuntimeError(f"JupyterLab did not start; it said: {log.read_text()[-2000:]}")
