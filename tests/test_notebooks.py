@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
 from cnn_course import experiments
 
@@ -60,6 +62,28 @@ def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(
     assert {name: text.replace("https://example.org/me/course", kept) for name, text in after.items()} == before
     wrong = subprocess.run([*stamp, "me/course"], capture_output=True, text=True)
     assert wrong.returncode == 1 and "'me/course' is no address" in wrong.stderr
+
+
+MEMORY = """print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])"""
+SET_UP = """import torch
+from cnn_course import data, models, plots, training, widgets
+cifar = data.load(quiet=True).subset(640, 100)"""
+AGAIN = (
+    """history = training.fit(models.build("alexnet_cifar"), cifar, epochs=1, quiet=True)
+plots.curves(history)""",
+    "widgets.convolution()",
+    "plots.feature_maps(torch.rand(8, 64, 64))",
+)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here to read a kernel's memory from")
+def test_a_kernel_whose_cells_are_run_again_ten_times_does_not_grow():
+    """IPython keeps what a cell shows, and a figure is half a megabyte; nothing else may stay."""
+    rounds = [(*AGAIN, MEMORY)] * 13
+    notebook = new_notebook(cells=[new_code_cell(source) for source in (SET_UP, *sum(rounds, ()))])
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    kilobytes = [int(cell.outputs[0].text) for cell in notebook.cells if cell.source == MEMORY]
+    assert kilobytes[12] - kilobytes[2] < 40_000, kilobytes
 
 
 def test_the_eight_notebooks_are_there():
