@@ -323,6 +323,8 @@ def fit(
                     run.save(Path(save))
                 bar.set_postfix_str(f"{history.split} accuracy {result.accuracy:.1%}")
                 if on_epoch:
+                    if not bar.disable:
+                        bar.display("")  # behind a figure that on_epoch may show, this half of the bar would stay
                     on_epoch(history)
     except KeyboardInterrupt:
         print(f"Interrupted; the {len(history.rows)} finished epochs are kept.")

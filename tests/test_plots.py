@@ -318,6 +318,19 @@ def test_bad_input_is_named(call, message):
         call()
 
 
+def test_a_short_logarithmic_axis_has_numbers_too():
+    axes = plots.scatter({"a": (229_866, 1), "b": (291_610, 2)}, "Close", log="x").axes[0]
+    low, high = axes.get_xlim()
+    assert len([t for t in axes.xaxis.get_ticklabels() if t.get_text()]) >= 3 and low < 229_866 and high > 291_610
+
+
+def test_notes_say_where_there_is_only_one_run():
+    some = {"resnet20": RUNS["resnet20"], "lenet5": RUNS["lenet5"][:1]}
+    words = [text.get_text() for figure in (plots.curves(some), plots.parameters_against_accuracy(some)) for text in figure.texts]
+    assert "A band spans 3 seeds (without one: a single run), and the line is their mean." in words
+    assert "Bars: one standard deviation over 3 seeds (without one: a single run)." in words
+
+
 def test_tint():
     assert plots.tint("black", 0.5) == (0.5, 0.5, 0.5) and np.allclose(plots.tint("#0173b2", 1),
                                                                        to_rgb("#0173b2"))

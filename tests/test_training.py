@@ -57,6 +57,13 @@ def test_quiet_prints_nothing(cifar, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_figure_between_two_epochs_leaves_no_half_of_the_bar_behind(cifar, capsys):
+    training.fit(tiny(), cifar, epochs=2, on_epoch=lambda history: print("\rFIGURE"))
+    parts = capsys.readouterr().out.split("\rFIGURE\n")
+    assert len(parts) == 3 and "50%" in parts[0]
+    assert [part.rpartition("\r")[2].strip() for part in parts[:2]] == ["", ""]
+
+
 def test_interrupt_keeps_the_finished_epochs(cifar, capsys):
     def stop(history):
         if len(history.rows) == 2:

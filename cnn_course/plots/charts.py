@@ -337,14 +337,17 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
 
 
 def log_ticks(axes, which):
-    """Ticks at 1, 2, 5 times powers of ten: an axis of less than a decade has some too."""
+    """Ticks at 1, 2, 5 times powers of ten; where an axis is too short for three of them, at round numbers."""
     axis = getattr(axes, f"{which}axis")
     low, high = axis.get_view_interval()
     decades = math.log10(high / low)
     steps, every = (1, 2, 5) if decades < 2.5 else (1,), max(1, round(decades / 5))
     ticks = [s * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, every)
              for s in steps]
-    axis.set_ticks([t for t in ticks if low <= t <= high])
+    inside = [t for t in ticks if low <= t <= high]
+    if len(inside) < 3:
+        inside = [t for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= t <= high]
+    axis.set_ticks(inside)
     axis.set_ticks([], minor=True)
     axes.set(**{f"{which}lim": (low, high)})
     short_numbers(axis)

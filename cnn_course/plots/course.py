@@ -86,9 +86,8 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
     wrong = [m for m in metrics if m not in known]
     if wrong:
         raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(known)}")
-    seeds = {name: len(group) for name, group in runs.items()}
-    several = max(seeds.values()) > 1
-    facts = [f"Mean of {max(seeds.values())} seeds; the band goes from lowest to highest."] if several else []
+    over = _several(runs)
+    facts = [f"A band spans {over}, and the line is their mean."] if over else []
     note = "; ".join(filter(None, (note, _notes(runs)))) + ("\n" if facts and (note or _notes(runs))
                                                             else "") + "".join(facts)
     title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
@@ -199,9 +198,7 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     for name, group in mine.items():
         hollow[f"your {name}"] = _size(name, group, x), 100 * group[-1].test_accuracy
         shades[f"your {name}"] = _family_colour(name, group, len(shades))
-    seeds = sorted({len(group) for group in runs.values() if len(group) > 1})
-    over = " or ".join(map(str, seeds))
-    facts = [note, f"Bars: one standard deviation over {over} seeds." if seeds else "",
+    facts = [note, f"Bars: one standard deviation over {_several(runs)}." if bars_ else "",
              "Hollow: your own runs." if mine else "", _notes({**runs, **mine})]
     xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
     held_out = _held_out({**runs, **mine})
@@ -453,6 +450,13 @@ def _noise(axes, percent, images):
     axes.set_xlim(min(limits[0], percent - 1.3 * half), max(limits[1], percent + 1.3 * half))
     axes.text(percent + half if right else percent - half, axes.get_ylim()[1], f"noise of {images:,} test images", fontsize=8.5,
               color=GREY, ha="right" if right else "left", va="bottom")
+
+
+def _several(runs) -> str:
+    """The seeds of the variants that have more than one, in words, and whether others have one; nothing if all have one."""
+    counts = sorted({len(group) for group in runs.values()} - {1})
+    alone = " (without one: a single run)" if any(len(group) == 1 for group in runs.values()) else ""
+    return f"{' or '.join(map(str, counts))} seeds{alone}" if counts else ""
 
 
 def _seeds(runs) -> str:
