@@ -202,6 +202,12 @@ def play(shown, source):
         shown.box.get_by_role("button", name="Reset").click()
         shown.twin.reset()
         shown.wait(f"{source}, reset")
+    for button in list(shown.twin._spots.values())[:1]:  # later points may lie under one another
+        before = shown.sentence
+        shown.box.locator(f'button[title="{button.tooltip}"]').click()
+        button.click()
+        shown.wait(f"{source}, a point clicked")
+        assert shown.sentence != before
 
 
 def photograph(page, name):
