@@ -337,7 +337,7 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
 
 
 def log_ticks(axes, which):
-    """Ticks at 1, 2, 5 times powers of ten; where an axis is too short for three of them, at round numbers."""
+    """Ticks at 1, 2, 5 times powers of ten; where an axis of less than a decade has not three of them, at round numbers."""
     axis = getattr(axes, f"{which}axis")
     low, high = axis.get_view_interval()
     decades = math.log10(high / low)
@@ -345,7 +345,7 @@ def log_ticks(axes, which):
     ticks = [s * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, every)
              for s in steps]
     inside = [t for t in ticks if low <= t <= high]
-    if len(inside) < 3:
+    if len(inside) < 3 and decades < 1:
         inside = [t for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= t <= high]
     axis.set_ticks(inside)
     axis.set_ticks([], minor=True)
