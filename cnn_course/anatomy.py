@@ -50,12 +50,12 @@ def pool(kernel: int, stride: int | None = None, padding: int = 0) -> Layer:
     layer = Layer(kernel, kernel if stride is None else stride, padding)
     if padding > kernel // 2:
         raise ValueError(f"padding is {padding}, but pooling with a kernel of {kernel} takes at most "
-                         f"{kernel // 2}: no window may lie in the padding alone")  # fmt: skip
+                         f"{kernel // 2}: no window may lie in the padding alone")
     return layer
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1,
-                ceil_mode: bool = False) -> int:  # fmt: skip
+                ceil_mode: bool = False) -> int:
     """The side of the output for an input of side `size`: floor((size + 2p - d(k-1) - 1) / s) + 1.
 
     With `ceil_mode` (pooling only) a last window may reach over the far edge, if it starts before that edge.
@@ -69,7 +69,7 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilat
     if result < 1:
         raise ValueError(f"a window of {layer.window} (kernel {kernel}, dilation {dilation}) does not fit "
                          f"into {size} pixels with padding {padding}: use a smaller kernel, more padding "
-                         "or a larger input")  # fmt: skip
+                         "or a larger input")
     return result
 
 
@@ -125,7 +125,7 @@ def receptive_fields(layers, input_size: int | None = None):
     layers, rows, size = list(layers), [], input_size
     for layer, seen in zip(layers, _windows(layers)[1:], strict=True):
         rows.append({"kernel": layer.kernel, "stride": layer.stride, "receptive_field": seen.size,
-                     "jump": seen.jump})  # fmt: skip
+                     "jump": seen.jump})
         if size is not None:
             size = output_size(size, layer.kernel, layer.stride, layer.padding, layer.dilation)
             rows[-1]["output_size"] = size
@@ -169,7 +169,7 @@ def parameters(net) -> int:
 
 # ---------------------------------------------------------------------------- any torch network
 COLUMNS = ["kind", "input", "output", "kernel", "stride", "parameters", "macs", "activation_bytes",
-           "receptive_field", "jump"]  # fmt: skip
+           "receptive_field", "jump"]
 
 
 def trace(net, input_shape: tuple[int, ...] | None = None):
@@ -181,7 +181,7 @@ def trace(net, input_shape: tuple[int, ...] | None = None):
     macs: those of convolutions, linear layers and matrix products.
     activation_bytes: 4 for each output value.
     receptive_field, jump: in input pixels; None where an output depends on the whole input, or where no
-    single size describes all outputs. Batch normalisation counts as a fixed scale and shift.
+    single size describes all outputs. Batch normalization counts as a fixed scale and shift.
     Where height and width differ, kernel, stride, receptive_field and jump are (H, W).
 
     The net may be on any device, "meta" included. It runs in its present mode, training or evaluation, and is

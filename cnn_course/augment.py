@@ -136,7 +136,7 @@ def pca_colour(
 def cutout(images: Tensor, size: int = 16, generator: Generator = None) -> Tensor:
     """Cover a square of `size` pixels a side, anywhere, also half outside (DeVries and Taylor 2017).
 
-    The square takes CIFAR-10's mean colour, which is 0 once normalised, as in the paper.
+    The square takes CIFAR-10's mean colour, which is 0 once normalized, as in the paper.
     """
     _check(images, colour=True)
     if not isinstance(size, int) or size < 1:

@@ -38,7 +38,7 @@ def tutorial_loader(cifar: data.Cifar10) -> DataLoader:
         transforms.RandomHorizontalFlip(),
         transforms.ToTensor(),
         transforms.Normalize(data.MEAN, data.STD),
-    ])  # fmt: skip
+    ])
     return DataLoader(TutorialImages(cifar, transform), batch_size=BATCH_SIZE, shuffle=True, num_workers=2)
 
 
@@ -65,7 +65,7 @@ def tutorial(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds:
 
 
 def plain(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds: float,
-          layout: torch.memory_format = torch.contiguous_format, dtype: torch.dtype = torch.float32) -> float:  # fmt: skip
+          layout: torch.memory_format = torch.contiguous_format, dtype: torch.dtype = torch.float32) -> float:
     """Images a second of the same loop with whole batches augmented at once, in a memory layout and a dtype."""
     net.to(device, memory_format=layout).train()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
@@ -142,7 +142,7 @@ def fit(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds: floa
 
 
 def batches_a_second(cifar: data.Cifar10, device: torch.device, seconds: float = 1) -> float:
-    """Images a second that `data.batches` shuffles, crops, mirrors and normalises, with nothing trained on them."""
+    """Images a second that `data.batches` shuffles, crops, mirrors and normalizes, with nothing trained on them."""
     generator = torch.Generator(device).manual_seed(0)
 
     def prepare():
@@ -214,7 +214,7 @@ def table(names: tuple[str, ...] = models.COURSE, repeats: int = 3, seconds: flo
         models.family(name)  # an unknown name is told before anything runs
     jobs = [(name, kind) for _ in range(repeats) for name in names for kind in ("tutorial", "fit", "bare")]
     found = [{"model": name, "kind": kind, **_elsewhere(name, kind, seconds)}
-             for name, kind in tqdm(jobs, unit="measurement", disable=quiet, leave=False)]  # fmt: skip
+             for name, kind in tqdm(jobs, unit="measurement", disable=quiet, leave=False)]
     medians = pd.DataFrame(found).groupby(["model", "kind"], sort=False).median().unstack("kind")
     return pd.DataFrame({
         "tutorial (images/s)": medians["speed", "tutorial"],
@@ -227,7 +227,7 @@ def table(names: tuple[str, ...] = models.COURSE, repeats: int = 3, seconds: flo
         "test of 10,000 (s)": medians["test", "fit"],
         "fit (MB)": medians["memory", "fit"],
         "tutorial (MB)": medians["memory", "tutorial"],
-    }).loc[list(names)]  # fmt: skip
+    }).loc[list(names)]
 
 
 def _elsewhere(name, kind, seconds):

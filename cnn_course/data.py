@@ -1,8 +1,7 @@
 """CIFAR-10: found, or downloaded and verified, or replaced by a stand-in drawn by code. `load()` says which.
 
 CIFAR-10 is 60,000 colour photographs of 32x32 pixels in ten classes (Krizhevsky 2009, "Learning multiple
-layers of features from tiny images", chapter 3). They stay uint8 in memory, 184 MB, and become floats a batch
-at a time.
+layers of features from tiny images", chapter 3). They stay uint8 in memory, 184 MB, and become floats a batch at a time.
 """
 
 import contextlib
@@ -411,7 +410,7 @@ def _fetch_rest(url, path, patient, quiet):
             have = 0  # this server sends all or nothing
         length = int(reply.headers.get("Content-Length") or 0)
         bar = tqdm(total=have + length if length else None, initial=have, desc="CIFAR-10", unit="B", unit_scale=True,
-                   disable=quiet, leave=False)  # fmt: skip
+                   disable=quiet, leave=False)
         with bar, open(path, "ab" if have else "wb") as file:
             since, got, all_ = time.monotonic(), 0, 0
             while chunk := reply.read1(1 << 18):
@@ -504,7 +503,7 @@ def batches(
     device: torch.device | str | None = None,
     shuffle: bool = True,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield x, normalised float32 (B, 3, 32, 32) in channels_last, and y, int64 (B,); the last is the rest.
+    """Yield x, normalized float32 (B, 3, 32, 32) in channels_last, and y, int64 (B,); the last is the rest.
 
     `augment` is a pipeline of transforms from cnn_course.augment, applied to the uint8 batch on the device,
     which is the split's unless another is named.

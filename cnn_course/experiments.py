@@ -98,7 +98,7 @@ class Record:
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
 
         The training accuracy is that of images as they are, without augmentation. A core-minute is a minute of one processor
-        core: minutes of training times threads.
+        core: minutes of training times threads. It is the fastest run's: some machines were slower, some had other work to do.
         """
         import pandas as pd
 
@@ -112,7 +112,7 @@ class Record:
                 "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
-                "core-minutes": sum(map(_core_minutes, histories)) / len(histories),
+                "core-minutes": min(map(_core_minutes, histories)),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -167,7 +167,7 @@ def _images(*transforms):
 
 
 def _constant(lr):
-    """Section 3.1 of the AlexNet paper: no regularisation; the rate does not change, so that epochs can be compared."""
+    """Section 3.1 of the AlexNet paper: no regularization; the rate does not change, so that epochs can be compared."""
     return training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
 
 
@@ -192,7 +192,7 @@ EXPERIMENTS = {
             **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (7, 11)},
             **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
         }),
-        Experiment("norm", "Does local response normalisation help, and does batch norm?", {
+        Experiment("norm", "Does local response normalization help, and does batch norm?", {
             "none": _net("alexnet_cifar", norm=None),
             "local response norm": _net("alexnet_cifar", norm="lrn"),
             "batch norm": ALEXNET,
@@ -261,13 +261,13 @@ EXPERIMENTS = {
             f"{name}, {lr:g}": _net("alexnet_figure1", _constant(lr), activation=activation)
             for name, (activation, rates) in ACTIVATIONS.items() for lr in rates
         }, epochs=3, seeds=(0,)),
-        Experiment("activation", "How many epochs does each activation take to 25 % training error?", {
+        Experiment("activation", "How many epochs does each activation take to 25% training error?", {
             "ReLU": _net("alexnet_figure1", _constant(0.01)),  # the best rates of activation_rates
             "tanh": _net("alexnet_figure1", _constant(0.01), activation=nn.Tanh),
             "sigmoid": _net("alexnet_figure1", _constant(0.03), activation=nn.Sigmoid),
         }, epochs=12),
     )
-}  # fmt: skip
+}
 
 
 def names() -> list[str]:
@@ -307,18 +307,16 @@ def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, 
 def states():
     """One row an experiment: variants, epochs, runs wanted and recorded, core-hours spent and still to spend.
 
-    What a missing run costs is taken from the recorded runs of its variant, else from those of the experiment's others.
+    What a missing run costs is what the fastest recorded run of its variant took, else the mean of the other variants.
     """
     import pandas as pd
 
     rows = {}
     for name, experiment in EXPERIMENTS.items():
-        kept = recorded(name)
-        spent = {label: [_core_minutes(history) for history in runs] for label, runs in kept.runs.items()}
-        known = [minutes for runs in spent.values() for minutes in runs]
-        lacking = missing(name)
-        usual = sum(known) / len(known) if known else float("nan")
-        open_ = sum(sum(spent[label]) / len(spent[label]) if spent.get(label) else usual for _, label in lacking)
-        rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(known),
-                      "missing": len(lacking), "core-hours": sum(known) / 60, "to go": open_ / 60}  # fmt: skip
+        kept, lacking = recorded(name), missing(name)
+        spent = [_core_minutes(history) for runs in kept.runs.values() for history in runs]
+        cost = kept.table()["core-minutes"] if spent else pd.Series(dtype=float)
+        open_ = sum(cost.get(label, cost.mean()) for _, label in lacking)
+        rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(spent),
+                      "missing": len(lacking), "core-hours": sum(spent) / 60, "to go": open_ / 60}
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -152,7 +152,7 @@ class _Run:
 ARGUMENTS = {"conv": ("weight", "bias", "stride", "padding", "dilation", "groups"),
              "maxpool": ("kernel_size", "stride", "padding", "dilation"),
              "avgpool": ("kernel_size", "stride", "padding"),
-             "pad": ("pad",), "slice": ("index",)}  # fmt: skip
+             "pad": ("pad",), "slice": ("index",)}
 # Here an output value depends on more than the inputs at its own place.
 MIXING = ("groupnorm", "instancenorm", "layernorm", "convtranspose", "matmul", "bmm", "flip", "roll")
 

@@ -147,7 +147,7 @@ def _keep(name, label, history, machines):
     experiment, kept = experiments.find(name), experiments.recorded(name)
     cost = anatomy.cost(experiment.variants[label].build())
     kept.variants[label] = {"network": experiment.variants[label].network, "settings": experiment.settings(label),
-                            "parameters": cost.parameters, "multiply_adds": cost.macs}  # fmt: skip
+                            "parameters": cost.parameters, "multiply_adds": cost.macs}
     learned = None if history.learned is None else round(history.learned, 5)
     history = replace(history, name=label, learned=learned, rows=[_rounded(row) for row in history.rows])
     others = [run for run in kept.runs.get(label, []) if run.seed != history.seed]
@@ -164,7 +164,7 @@ def write(record: experiments.Record) -> None:
     parts = asdict(record)
     runs = parts.pop("runs")
     lines = [f"  {json.dumps(label)}: [\n" + ",\n".join(f"   {json.dumps(run)}" for run in group) + "\n  ]"
-             for label, group in runs.items()]  # fmt: skip
+             for label, group in runs.items()]
     head = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}")
     text = head + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
     checkpoint.into_place(experiments.FOLDER / f"{record.name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
@@ -177,7 +177,7 @@ def _rounded(row):
 def _machine(history):
     processor = torch.cuda.get_device_name() if history.device == "cuda" else _processor()
     return {"torch": torch.__version__, "processor": processor, "precision": history.precision, "threads": history.threads,
-            "commit": _commit(), "date": date.today().isoformat()}  # fmt: skip
+            "commit": _commit(), "date": date.today().isoformat()}
 
 
 def _commit():

@@ -24,8 +24,7 @@ class Shown:
 def source(thing, docstring=True):
     """The source of a class, function, method or module, highlighted; of an object, that of its class.
 
-    docstring=False leaves the docstring of the thing itself out. Raises ValueError for what was not written
-    in Python.
+    docstring=False leaves the docstring of the thing itself out. Raises ValueError for what was not written in Python.
     """
     while isinstance(thing, functools.partial):
         thing = thing.func
@@ -62,8 +61,7 @@ def table(frame, caption=None, mark=None, formats=None, rows=10):
     """A DataFrame (or Series) as a table: thousands separators, numbers right, the row that matters marked.
 
     mark: a label of the index, a list of labels, or a boolean Series. formats: column -> format such as
-    "{:.1%}" or a function. Raises ValueError for more than `rows` rows, and for a mark or a column that is
-    not there.
+    "{:.1%}" or a function. Raises ValueError for more than `rows` rows, and for a mark or a column that is not there.
     """
     frame = frame.to_frame() if not hasattr(frame, "columns") else frame
     if len(frame) > rows:

@@ -173,15 +173,15 @@ def lesson(cifar: data.Cifar10) -> tuple[data.Cifar10, int]:
 def default_batch_size(device: torch.device, images: int) -> int:
     """The images of a step where the recipe leaves it open, for a run that sees so many `images` in all.
 
-    128 in earnest. 32 for a lesson on a CPU: few images need many steps (ResNet-20 on 5,000 images twice: 46.0 % against
-    42.1 % with 64), even if a step of 128 trains a tenth to a fifth more images a second.
+    128 in earnest. 32 for a lesson on a CPU: few images need many steps (ResNet-20 on 5,000 images twice: 46.0% against
+    42.1% with 64), even if a step of 128 trains a tenth to a fifth more images a second.
     """
     return 32 if device.type == "cpu" and images < 100_000 else 128
 
 
 @lru_cache(maxsize=1)
 def reuse_memory() -> None:
-    """Ask the C library on Linux to keep memory that torch gave back. Measured at batch 128: 10 to 20 % more images a second.
+    """Ask the C library on Linux to keep memory that torch gave back. Measured at batch 128: 10 to 20% more images a second.
 
     By default it returns the activations of every step to the system, and the next step waits for fresh, zeroed pages.
     """
@@ -208,7 +208,7 @@ def default_lr(net: nn.Module, batch_size: int) -> float:
     """The peak learning rate where the recipe leaves it open: 0.05 with batch norm, 0.02 without.
 
     With batch norm it grows in proportion to batches above 32 images (Goyal 2017, arXiv 1706.02677, section 2.1). ResNet-20 after
-    four epochs, one seed: 82.1 % with 32 images and 0.05; with 128 images 80.8 at 0.1, 82.2 at 0.2, 83.1 at 0.4.
+    four epochs, one seed: 82.1% with 32 images and 0.05; with 128 images 80.8 at 0.1, 82.2 at 0.2, 83.1 at 0.4.
     """
     return 0.05 * max(1, batch_size / 32) if _has_batch_norm(net) else 0.02
 
@@ -227,7 +227,7 @@ def _scheduler(optimizer, recipe, steps):
     if recipe.schedule == "one-cycle":
         steps = max(steps, 3)  # torch divides by the steps of each phase: one up and one down at least
         return lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=max(0.25, 2 / steps),
-                                       anneal_strategy="linear", cycle_momentum=False, div_factor=10)  # fmt: skip
+                                       anneal_strategy="linear", cycle_momentum=False, div_factor=10)
     if recipe.schedule == "steps":
         return lr_scheduler.MultiStepLR(optimizer, [steps // 2, steps * 3 // 4])
     if recipe.schedule == "constant":
@@ -316,7 +316,7 @@ def fit(
                     raise Diverged(
                         f"the loss of {history.name} is {row['train_loss']} in epoch {epoch}; its learning rate goes up to "
                         f"{run.lr:.3g}, try one five times smaller: Recipe(lr={run.lr / 5:.2g})", history
-                    )  # fmt: skip
+                    )
                 result = distributed.from_first(lambda: evaluate(net, cifar.test, device))
                 history.rows.append({"epoch": epoch, **row, "test_loss": result.loss, "test_accuracy": result.accuracy})
                 if save and distributed.rank() == 0:
@@ -396,7 +396,7 @@ class _Run:
         history = self.history
         return {"network": f"{history.name} of {history.parameters:,} parameters", "images": f"{history.train_images:,} "
                 f"of {history.source}, {history.split}", "steps": self.steps, "batch_size": self.batch_size,
-                "seed": history.seed, "recipe": str(self.recipe), "precision": history.precision}  # fmt: skip
+                "seed": history.seed, "recipe": str(self.recipe), "precision": history.precision}
 
     def _parts(self):
         return {"net": self.net, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
@@ -414,7 +414,7 @@ class _Run:
             "settings": self._settings(), "rows": self.history.rows,
             **{name: part.state_dict() for name, part in self._parts().items()},
             "generators": {name: generator.get_state() for name, generator in self._generators().items()},
-        })  # fmt: skip
+        })
 
     def resume(self, path, bar):
         state = checkpoint.read(path, self._settings())

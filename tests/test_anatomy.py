@@ -77,7 +77,7 @@ def test_padding_of_pooling(kernel, padding):
     (lambda: anatomy.linear_macs(0, 5), "in_features is 0"),
     (lambda: anatomy.receptive_field([conv(3), 3]), "layer 2 is 3"),
     (lambda: anatomy.receptive_fields([pool(2)] * 3, input_size=4), "window of 2"),
-])  # fmt: skip
+])
 def test_impossible_settings_are_named(call, names):
     with pytest.raises(ValueError, match=names):
         call()
@@ -145,7 +145,7 @@ def touched(net, windows, channels=3):
     """
     places = {path: [max(0, -((w.lo - 1) // w.jump)) for w in sides] for path, sides in windows.items()}
     size = [max(32, *(w.at(i)[1] + 2 for w, i in side)) for side in
-            zip(*(zip(windows[p], places[p], strict=True) for p in windows), strict=True)]  # fmt: skip
+            zip(*(zip(windows[p], places[p], strict=True) for p in windows), strict=True)]
     image, outputs = torch.ones(1, channels, *size, dtype=torch.double, requires_grad=True), {}
 
     def keep(path):
@@ -213,7 +213,7 @@ class Block(nn.Module):
         super().__init__()
         self.branches = nn.ModuleList(
             nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), nn.Conv2d(1, 1, sides, stride), nn.ReLU())
-            for sides, left, right, top, bottom in branches)  # fmt: skip
+            for sides, left, right, top, bottom in branches)
         self.norm = nn.BatchNorm2d(len(branches))
         self.stride, self.extra = stride, extra
         self.last = nn.Conv2d(len(branches), 1, 1 + extra, padding="same", dilation=2)
@@ -251,7 +251,7 @@ def test_receptive_field_of_models(name):
     used_again = {path[:-2] for path in steps if path.endswith("_1")}
     largest = 64 if name in models.COURSE else 40
     paths = [path for path, module in net.named_modules() if path not in used_again and steps.get(path)
-             and 1 < steps[path][0].size <= largest]  # fmt: skip
+             and 1 < steps[path][0].size <= largest]
     chosen = {path: steps[path] for path in (paths[0], paths[len(paths) // 2], paths[-1])}
     found, wanted = touched(twin(net), chosen, net.input_shape[0])
     assert found == wanted
@@ -291,7 +291,7 @@ def test_cost_and_stages_of_models(name):
     net = models.build(name, device="meta").to("meta").train("aux" in name)
     cost, stages = anatomy.cost(net), anatomy.stages(net)
     of_kind = {kind: sum(anatomy.parameters(m) for m in net.modules() if isinstance(m, kind)) for kind in
-               (nn.Conv2d, nn.Linear)}  # fmt: skip
+               (nn.Conv2d, nn.Linear)}
     assert cost.macs == macs_by_torch(net, net.input_shape)
     assert cost.parameters == anatomy.parameters(net)
     assert (cost.conv_parameters, cost.linear_parameters) == (of_kind[nn.Conv2d], of_kind[nn.Linear])
@@ -372,7 +372,7 @@ class Deciding(nn.Module):
     (lambda: anatomy.stages(nn.Sequential(nn.Conv2d(3, 4, 9)), (3, 5, 5)), "Sequential cannot take 3x5x5: 0 fails"),
     (lambda: anatomy.trace(nn.Sequential(nn.BatchNorm2d(4)), (3, 5, 5)), "3 channels, expected 4"),
     (lambda: anatomy.window(Wrapped(), "fc", (3, 5, 5)), "layer is 'fc', expected one of .*conv, norm, drop"),
-])  # fmt: skip
+])
 def test_errors_name_what_is_wrong(call, names):
     with pytest.raises(ValueError, match=names):
         call()

@@ -16,7 +16,7 @@ LAST = torch.channels_last
 ALL = (
     augment.crop, augment.flip, augment.rotate, augment.shear, augment.brightness, augment.contrast,
     augment.saturation, augment.hue, augment.pca_colour, augment.cutout,
-)  # fmt: skip
+)
 
 
 def seeded(seed=0):
@@ -63,7 +63,7 @@ def test_shape_type_layout_and_seed(transform):
 @given(
     n=st.integers(1, 4), c=st.integers(1, 3), h=st.integers(1, 7), w=st.integers(1, 7),
     padding=st.integers(0, 3), last=st.booleans(), seed=st.integers(0, 99),
-)  # fmt: skip
+)
 @settings(max_examples=80, deadline=None)
 def test_crop_and_flip_against_a_loop(n, c, h, w, padding, last, seed):
     images = noise(n, c, h, w, seed)

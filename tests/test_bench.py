@@ -30,7 +30,7 @@ def test_the_usual_loader_is_the_usual_one(cifar):
     loader = bench.tutorial_loader(cifar)
     images, labels = next(iter(loader))
     assert loader.num_workers == 2 and images.shape == (128, 3, 32, 32) and images.dtype == torch.float32
-    assert images.is_contiguous() and abs(images.mean()) < 1 and labels.unique().numel() > 5  # shuffled and normalised
+    assert images.is_contiguous() and abs(images.mean()) < 1 and labels.unique().numel() > 5  # shuffled and normalized
     steps = [type(step).__name__ for step in loader.dataset.transform.transforms]
     assert steps == ["RandomCrop", "RandomHorizontalFlip", "ToTensor", "Normalize"]
 

@@ -422,7 +422,7 @@ def test_subsets_are_the_first_images():
             cifar.subset(train=n)
 
 
-def test_to_float_normalises_by_channel():
+def test_to_float_normalizes_by_channel():
     images = torch.randint(256, (5, 3, 6, 7), dtype=torch.uint8)
     expected = (images.double() / 255 - torch.tensor(data.MEAN).view(3, 1, 1)) / torch.tensor(data.STD).view(
         3, 1, 1

@@ -92,4 +92,4 @@ if __name__ == "__main__":
     data.load = lambda quiet=False: little_cifar()
     training.precision = in_float32
     sys.exit(cli.main(["train", "resnet20", "--epochs", str(EPOCHS), "--batch-size", str(BATCH_SIZE), "--lr", str(LR),
-                       "--save", "run.pt", "--history", "history.json"]))  # fmt: skip
+                       "--save", "run.pt", "--history", "history.json"]))

@@ -143,7 +143,7 @@ def test_states_say_what_is_there_and_what_it_will_cost(two):
 def record(**accuracies):
     runs = {label: [training.History(label, "CIFAR-10", seed, 1000, 50_000, learned=a + 0.05, rows=[
         {"epoch": 1, "train_loss": 1.0, "train_accuracy": a, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}])
-        for seed, a in enumerate(group)] for label, group in accuracies.items()}  # fmt: skip
+        for seed, a in enumerate(group)] for label, group in accuracies.items()}
     return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
 
 
@@ -161,12 +161,24 @@ def test_core_seconds_forgive_an_interrupted_epoch():
     assert history.core_seconds == 11 * 2 and replace(history, device="cuda").core_seconds == 11
 
 
+def test_a_variant_costs_what_its_fastest_run_took():
+    kept = record(a=(0.90, 0.92))
+    kept.runs["a"][0].rows[0]["seconds"] = 600.0  # a slower machine, or one with other work
+    assert kept.table().loc["a", "core-minutes"] == 1
+
+
 @pytest.mark.parametrize(("accuracies", "epochs"), [((0.2, 0.4), 0.25), ((0.1, 0.2), 1), ((0.05, 0.14), torch.nan),
-                                                    ((0.9,), 0.03125)])  # fmt: skip
+                                                    ((0.9,), 0.03125)])
 def test_epochs_to_an_accuracy_are_read_off_between_the_middles_of_epochs(accuracies, epochs):
     rows = [{"epoch": i, "train_accuracy": a} for i, a in enumerate(accuracies, start=1)]
     history = training.History("x", "CIFAR-10", 0, 1, 1, rows=rows)
     assert experiments.epochs_to(history, 0.15) == pytest.approx(epochs, nan_ok=True)
+
+
+def test_a_long_title_takes_no_room_from_the_rows():
+    figures = [plots.experiment(record(a=(0.90,), b=(0.80,)), "a is better, and again a is better" * times) for times in (1, 5)]
+    rows = [figure.axes[0].get_position().height * figure.get_size_inches()[1] for figure in figures]
+    assert rows[0] == pytest.approx(rows[1]) and figures[0].get_size_inches()[1] < figures[1].get_size_inches()[1]
 
 
 def test_the_figure_says_every_mean_and_shows_every_seed():
@@ -198,7 +210,7 @@ def test_the_record_was_made_as_declared(name):
         variant = experiment.variants[label]
         cost = anatomy.cost(variant.build())
         assert kept.variants[label] == {"network": variant.network, "settings": experiment.settings(label),
-                                        "parameters": cost.parameters, "multiply_adds": cost.macs}  # fmt: skip
+                                        "parameters": cost.parameters, "multiply_adds": cost.macs}
         for history in group:
             assert len(history.rows) == experiment.epochs and history.parameters == cost.parameters
             assert (history.train_images, history.source, history.split) == (experiment.train_images, "CIFAR-10", "test")

@@ -87,7 +87,7 @@ def test_a_killed_recording_leaves_a_whole_record_and_its_lock_free(tmp_path, mo
     {"OMP_NUM_THREADS": "1", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     {"OMP_NUM_THREADS": "4096"},
     {"OMP_NUM_THREADS": "many"},
-], ids=str)  # fmt: skip
+], ids=str)
 def test_training_works_in_strange_surroundings_and_folders(tmp_path, changes):
     folder = tmp_path / "실습 été"
     folder.mkdir()

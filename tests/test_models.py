@@ -17,7 +17,7 @@ COUNTS = {
     "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160, "resnet152": 60_192_808,
     "resnet20": 269_722, "resnet56": 853_018,
     "densenet121": 7_978_856, "densenet161": 28_681_000, "densenet169": 14_149_480, "densenet201": 20_013_928,
-}  # fmt: skip
+}
 TWINS = {name: name for name in set(models.names()) & set(torchvision.models.list_models())}
 TWINS = {name: TWINS[name] for name in sorted(TWINS) if name not in ("alexnet", "googlenet")}  # ours are the papers'
 TWINS |= {"alexnet_torchvision": "alexnet", "googlenet_torchvision": "googlenet"}
@@ -58,7 +58,7 @@ def copy_weights(source, target):
     ("alexnet_torchvision", "alexnet", 224), ("vgg11_bn", "vgg11_bn", 224),
     ("googlenet_torchvision", "googlenet", 224), ("resnet18", "resnet18", 97), ("resnet50", "resnet50", 97),
     ("densenet121", "densenet121", 97),
-])  # fmt: skip
+])
 def test_outputs_are_torchvisions(name, twin, size):
     torch.manual_seed(0)
     settings = {"aux_logits": False, "init_weights": False} if twin == "googlenet" else {}
@@ -109,7 +109,7 @@ def test_unknown_name_suggests_the_nearest():
     (torch.zeros(2, 3, 16, 16), ValueError, "32 or more"),
     (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), TypeError, "to_float"),
     ([1, 2], TypeError, "list"),
-])  # fmt: skip
+])
 def test_wrong_images_are_told_so(images, error, words):
     with pytest.raises(error, match=words):
         models.build("resnet20")(images)
@@ -129,7 +129,7 @@ def test_fixed_size_networks_name_their_size():
     (lambda: models.build("googlenet_cifar", aux=("9z",)), "'9z'"),
     (lambda: models.build("densenet_cifar", compression=0), "compression"),
     (lambda: resnet.ResNet(stem="x"), "stem"),
-])  # fmt: skip
+])
 def test_impossible_settings_are_explained(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -16,7 +16,7 @@ from cnn_course import experiments
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = ["01_ilsvrc", "02_alexnet", "03_vgg_receptive_field", "04_conv1x1", "05_inception", "06_resnet", "07_densenet",
-         "08_comparison"]  # fmt: skip
+         "08_comparison"]
 ABSOLUTE_PATH = re.compile(r"(?<![\w:/.<>~$-])/(?:home|root|work|tmp|usr|Users)/[\w.-]+")
 
 

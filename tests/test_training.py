@@ -23,7 +23,7 @@ def cifar():
 def tiny(classes=10):
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(),
-                         nn.Linear(8 * 8 * 8, classes))  # fmt: skip
+                         nn.Linear(8 * 8 * 8, classes))
 
 
 def test_fit_learns_and_tells(cifar, capsys):
@@ -115,7 +115,7 @@ def test_a_resumed_run_is_the_uncut_one_to_the_bit(cifar, tmp_path, schedule):
     ({"epochs": 3}, "steps 160, but this one has steps 120"),
     ({"seed": 1}, "seed 0, but this one has seed 1"),
     ({"recipe": dataclasses.replace(FAST, lr=0.1)}, "lr=0.05.*lr=0.1"),
-])  # fmt: skip
+])
 def test_a_file_of_another_run_is_refused_and_kept(cifar, tmp_path, change, words):
     path = tmp_path / "run.pt"
     training.fit(tiny(), cifar, 4, FAST, quiet=True, save=path)
@@ -181,7 +181,7 @@ def test_a_loss_that_is_no_number_stops_with_advice(cifar, tmp_path):
     (lambda: tiny(5), 1, "0 to 9.*5 classes.*classes=10"),
     (tiny, 0, "epochs is 0"),
     (lambda: models.build("resnet20", device="meta"), 1, "meta"),
-])  # fmt: skip
+])
 def test_what_does_not_fit_is_explained(cifar, make, epochs, words):
     with pytest.raises(ValueError, match=words):
         training.fit(make(), cifar, epochs=epochs)
@@ -269,7 +269,7 @@ def test_history_survives_json():
 def test_lesson_is_short_on_a_cpu(cifar):
     if training.best_device().type == "cpu":
         big = data.Cifar10(*(data.Split(torch.zeros(n, 3, 32, 32, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64))
-                             for n in (6_000, 2_000)))  # fmt: skip
+                             for n in (6_000, 2_000)))
         small, epochs = training.lesson(big)
         assert len(small.train) * epochs <= 10_000 and len(small.test) == 1_000
 

@@ -38,7 +38,7 @@ def weights(module):
 # ------------------------------------------------------------------------------ convolution
 @settings(max_examples=30, deadline=None)
 @given(st.integers(4, 32), st.integers(1, 11), st.integers(1, 6), st.integers(0, 5), st.integers(1, 4),
-       st.integers(1, 2000), st.sampled_from(KERNELS[:4]))  # fmt: skip
+       st.integers(1, 2000), st.sampled_from(KERNELS[:4]))
 def test_convolution_is_torch_convolution(size, kernel, stride, padding, dilation, position, kind):
     settings = dict(stride=stride, padding=padding, dilation=dilation)
     layer = nn.Conv2d(3, 7, kernel, **settings)
@@ -99,7 +99,7 @@ def test_first_filter_stands_in_the_published_alexnet():
 
 
 @pytest.mark.parametrize("name, start, depth", [("ReLU", "He, 2/n", 20), ("sigmoid", "Glorot, 1/n", 9),
-                                                ("tanh", "AlexNet, 0.01²", 50)])  # fmt: skip
+                                                ("tanh", "AlexNet, 0.01²", 50)])
 def test_gradients_by_layer_are_autograds(name, start, depth):
     numbers, sums = _numbers(), []
     signal = numbers[-2, :32]

@@ -1,7 +1,6 @@
 """The networks of the course, one file a family. `build(name)` makes one, `names()` lists them all.
 
-Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 million parameters for
-32x32 images.
+Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 million parameters for 32x32 images.
 """
 
 import difflib
@@ -26,10 +25,10 @@ from cnn_course.models.vgg import VGG
 
 __all__ = ["COURSE", "FAMILIES", "build", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck", "DenseBlock",
            "DenseLayer", "DenseNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN", "Network", "ResNet", "Transition",
-           "VGG"]  # fmt: skip
+           "VGG"]
 
 FAMILIES = {"LeNet": lenet, "AlexNet": alexnet, "VGG": vgg, "NIN": nin, "GoogLeNet": inception, "ResNet": resnet,
-            "DenseNet": densenet}  # fmt: skip
+            "DenseNet": densenet}
 RECORDED = Path(__file__).parents[1] / "recorded"
 COURSE = ("lenet5", "alexnet_cifar", "vgg_cifar", "nin_cifar", "googlenet_cifar", "resnet20", "densenet_cifar")
 
@@ -40,8 +39,7 @@ def names() -> list[str]:
 
 
 def family(name: str) -> str:
-    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet" or
-    "DenseNet"."""
+    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet" or "DenseNet"."""
     for title, module in FAMILIES.items():
         if name in module.PRESETS:
             return title
@@ -51,7 +49,7 @@ def family(name: str) -> str:
 
 
 def build(name: str, device: str | torch.device | None = None, pretrained: bool = False, seed: int = 0, **settings) -> Network:
-    """A new network, randomly initialised; `settings` replace those of the preset, for example
+    """A new network, randomly initialized; `settings` replace those of the preset, for example
     build("resnet20", shortcut="B").
 
     device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.

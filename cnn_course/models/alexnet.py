@@ -1,27 +1,23 @@
-"""AlexNet (Krizhevsky, Sutskever and Hinton 2012, "ImageNet Classification with Deep
-Convolutional Neural Networks")."""
+"""AlexNet (Krizhevsky, Sutskever and Hinton 2012, "ImageNet Classification with Deep Convolutional Neural Networks")."""
 
 from collections import OrderedDict
 from functools import partial
 
 from torch import nn
 
-from cnn_course.models.network import Network, initialise
+from cnn_course.models.network import Network, initialize
 
 
 def local_response_norm():
-    """Section 3.3 with k=2, n=5, alpha=1e-4, beta=0.75. Torch divides alpha by n, the paper does
-    not: hence 5e-4."""
+    """Section 3.3 with k=2, n=5, alpha=1e-4, beta=0.75. Torch divides alpha by n, the paper does not: hence 5e-4."""
     return nn.LocalResponseNorm(size=5, alpha=5e-4, beta=0.75, k=2.0)
 
 
 class AlexNet(Network):
     """Five convolutions and three dense layers. (N, 3, S, S) -> logits (N, classes).
 
-    channels: output channels of conv1 to conv5. first_kernel, first_stride, first_padding: those of
-    conv1.
-    groups: 2 puts conv2, conv4 and conv5 on two GPUs as in the paper's figure 2, 1 connects
-    everything.
+    channels: output channels of conv1 to conv5. first_kernel, first_stride, first_padding: those of conv1.
+    groups: 2 puts conv2, conv4 and conv5 on two GPUs as in the paper's figure 2, 1 connects everything.
     norm: "lrn" (section 3.3), "batch" (after every convolution) or None.
     pool: kernel and stride of the max pooling; (3, 2) overlaps (section 3.4), (2, 2) does not.
     hidden: width of the two hidden dense layers; dropout acts on the outputs of both (section 4.2).
@@ -31,7 +27,7 @@ class AlexNet(Network):
 
     def __init__(self, channels=(96, 256, 384, 384, 256), first_kernel=11, first_stride=4, first_padding=0,
                  groups=1, norm="lrn", pool=(3, 2), pool_padding=0, hidden=4096, dropout=0.5,
-                 activation=nn.ReLU, image_size=227, classes=1000):  # fmt: skip
+                 activation=nn.ReLU, image_size=227, classes=1000):
         super().__init__()
         if norm not in ("lrn", "batch", None):
             raise ValueError(f'norm is {norm!r}; expected "lrn", "batch" or None')
@@ -72,8 +68,8 @@ class AlexNet(Network):
             fc6=nn.Linear(c5 * side * side, hidden), act6=activation(), drop6=nn.Dropout(dropout),
             fc7=nn.Linear(hidden, hidden), act7=activation(), drop7=nn.Dropout(dropout),
             fc8=nn.Linear(hidden, classes),
-        ))  # fmt: skip
-        initialise(self)
+        ))
+        initialize(self)
 
     def forward(self, images):
         return self.classifier(self.features(images))
@@ -97,7 +93,7 @@ class FigureOne(Network):
             layers[f"pool{index}"] = nn.MaxPool2d(3, stride=2, padding=1)
         self.features = nn.Sequential(layers)                            # (N, 64, 4, 4)
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(64 * 4 * 4, classes))
-        initialise(self)
+        initialize(self)
 
     def forward(self, images):
         return self.classifier(self.features(images))
@@ -106,14 +102,12 @@ class FigureOne(Network):
 PRESETS = {
     "alexnet": AlexNet,
     "alexnet_two_gpus": partial(AlexNet, groups=2),
-    # Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks": what
-    # torchvision calls AlexNet.
+    # Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks": what torchvision calls AlexNet.
     "alexnet_torchvision": partial(AlexNet, channels=(64, 192, 384, 256, 256), first_padding=2, norm=None,
                                    image_size=224),
     "alexnet_figure1": FigureOne,
-    # So small a network learns too little rather than too much: no dropout. Batch norm, so that one
-    # recipe trains all.
+    # So small a network learns too little rather than too much: no dropout. Batch norm, so that one recipe trains all.
     "alexnet_cifar": partial(AlexNet, channels=(32, 48, 64, 64, 48), first_kernel=5, first_stride=1,
                              first_padding=2, norm="batch", pool_padding=1, hidden=128, dropout=0.0,
                              image_size=32, classes=10),
-}  # fmt: skip
+}

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnn_course.models.network import Network, initialise
+from cnn_course.models.network import Network, initialize
 
 
 class DenseLayer(nn.Module):
@@ -29,9 +29,9 @@ class DenseLayer(nn.Module):
         if bottleneck:
             channels = 4 * growth_rate
             layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
-                       nn.Conv2d(in_channels, channels, 1, bias=False)]  # fmt: skip
+                       nn.Conv2d(in_channels, channels, 1, bias=False)]
         layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
-                   nn.Conv2d(channels, in_channels if self.add else growth_rate, 3, padding=1, bias=False)]  # fmt: skip
+                   nn.Conv2d(channels, in_channels if self.add else growth_rate, 3, padding=1, bias=False)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x):
@@ -39,8 +39,7 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.Sequential):
-    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The
-    number grows linearly."""
+    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The number grows linearly."""
 
     def __init__(self, count, in_channels, growth_rate, bottleneck=True, combine="concatenate"):
         super().__init__()
@@ -57,7 +56,7 @@ class Transition(nn.Sequential):
     def __init__(self, in_channels, compression=0.5):
         out_channels = int(in_channels * compression)
         super().__init__(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
-                         nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.AvgPool2d(2))  # fmt: skip
+                         nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.AvgPool2d(2))
         self.out_channels = out_channels
 
 
@@ -66,17 +65,15 @@ class DenseNet(Network):
 
     (N, 3, H, W) -> logits (N, classes).
 
-    blocks: how many layers each dense block has. growth_rate: the maps that each layer adds (k in
-    the paper).
+    blocks: how many layers each dense block has. growth_rate: the maps that each layer adds (k in the paper).
     stem_channels: the maps that enter the first block. compression: 1 keeps all channels in the
     transitions. bottleneck and compression < 1 together make the paper's DenseNet-BC.
     combine="add" gives the residual twin: the same layers, their results added instead of appended.
-    stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks
-    from 16x16 on).
+    stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks from 16x16 on).
     """
 
     def __init__(self, blocks=(6, 12, 24, 16), growth_rate=32, stem_channels=64, bottleneck=True, compression=0.5,
-                 combine="concatenate", stem="imagenet", classes=1000):  # fmt: skip
+                 combine="concatenate", stem="imagenet", classes=1000):
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         if not 0 < compression <= 1:
@@ -89,14 +86,13 @@ class DenseNet(Network):
                 stages[f"transition{i}"], channels = transition, transition.out_channels
             block = DenseBlock(count, channels, growth_rate, bottleneck, combine)
             stages[f"block{i + 1}"], channels = block, block.out_channels
-        # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to
-        # 1024 of 7x7.
+        # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to 1024 of 7x7.
         self.stages = nn.Sequential(stages)
         self.last = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, classes)
-        initialise(self)
+        initialize(self)
 
     @staticmethod
     def _make_stem(stem, channels):
@@ -107,13 +103,13 @@ class DenseNet(Network):
                 nn.Conv2d(3, channels, 3, padding=1, bias=False),
                 nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
                 nn.MaxPool2d(3, stride=2, padding=1),                                       # (N, channels, 16, 16)
-            )  # fmt: skip
+            )
         if stem == "imagenet":
             return nn.Sequential(
                 nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),                 # (N, 64, 112, 112)
                 nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
                 nn.MaxPool2d(3, stride=2, padding=1),                                       # (N, 64, 56, 56)
-            )  # fmt: skip
+            )
         raise ValueError(f'stem is {stem!r}; expected "imagenet", "cifar" or "cifar_pooled"')
 
     def forward(self, images):
@@ -130,7 +126,6 @@ PRESETS = {
     "densenet201": partial(DenseNet, blocks=(6, 12, 48, 32)),
     "densenet40_12": partial(cifar, blocks=(12, 12, 12), growth_rate=12, stem_channels=16, bottleneck=False, compression=1),
     "densenet_bc_100_12": partial(cifar, blocks=(16, 16, 16), growth_rate=12, stem_channels=24),
-    # Concatenation at 32x32 costs more time than arithmetic: the course size pools first, as the
-    # ImageNet networks do.
+    # Concatenation at 32x32 costs more time than arithmetic: the course size pools first, as the ImageNet networks do.
     "densenet_cifar": partial(DenseNet, stem="cifar_pooled", classes=10, blocks=(4, 6, 8), growth_rate=16, stem_channels=16),
 }

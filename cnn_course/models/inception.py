@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnn_course.models.network import Network, initialise
+from cnn_course.models.network import Network, initialize
 
 
 def conv(in_channels, out_channels, kernel, stride=1, padding=0, batch_norm=False):
@@ -30,7 +30,7 @@ class Inception(nn.Module):
     """
 
     def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool, large_kernel=5,
-                 batch_norm=False):  # fmt: skip
+                 batch_norm=False):
         super().__init__()
 
         def conv1x1(width):
@@ -53,8 +53,7 @@ class Inception(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """A small classifier on a middle layer (section 5); used in training only, its loss weighted
-    by 0.3."""
+    """A small classifier on a middle layer (section 5); used in training only, its loss weighted by 0.3."""
 
     def __init__(self, in_channels, classes, width=128, hidden=1024, dropout=0.7, batch_norm=False, adaptive=True):
         super().__init__()
@@ -71,26 +70,23 @@ class AuxiliaryHead(nn.Module):
         return self.fc2(self.dropout(self.relu(self.fc1(x))))
 
 
-# Table 1: (#1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj) of the nine blocks; "pool" halves
-# the map.
+# Table 1: (#1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj) of the nine blocks; "pool" halves the map.
 GOOGLENET_BLOCKS = OrderedDict([
     ("3a", (64, 96, 128, 16, 32, 32)), ("3b", (128, 128, 192, 32, 96, 64)), ("pool3", "pool"),
     ("4a", (192, 96, 208, 16, 48, 64)), ("4b", (160, 112, 224, 24, 64, 64)), ("4c", (128, 128, 256, 24, 64, 64)),
     ("4d", (112, 144, 288, 32, 64, 64)), ("4e", (256, 160, 320, 32, 128, 128)), ("pool4", "pool"),
     ("5a", (256, 160, 320, 32, 128, 128)), ("5b", (384, 192, 384, 48, 128, 128)),
-])  # fmt: skip
-# Multiples of 16 channels: processors multiply 16 numbers at a time, and other widths train up to a
-# third slower.
+])
+# Multiples of 16 channels: processors multiply 16 numbers at a time, and other widths train up to a third slower.
 CIFAR_BLOCKS = OrderedDict([
     ("3a", (16, 16, 32, 16, 16, 16)), ("3b", (32, 32, 48, 16, 16, 16)), ("pool3", "pool"),
     ("4a", (48, 32, 64, 16, 32, 16)), ("4b", (48, 32, 64, 16, 32, 16)), ("4c", (48, 32, 64, 16, 32, 16)), ("pool4", "pool"),
     ("5a", (64, 48, 96, 16, 32, 32)),
-])  # fmt: skip
+])
 
 
 def imagenet_stem(batch_norm):
-    """224x224 images to 192 maps of 28x28; local response normalisation where there is no batch
-    norm."""
+    """224x224 images to 192 maps of 28x28; local response normalization where there is no batch norm."""
     lrn = (lambda: nn.Identity()) if batch_norm else (lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
     return nn.Sequential(OrderedDict(
         conv1=conv(3, 64, 7, stride=2, padding=3, batch_norm=batch_norm),  # (N, 64, 112, 112)
@@ -100,7 +96,7 @@ def imagenet_stem(batch_norm):
         conv2=conv(64, 192, 3, padding=1, batch_norm=batch_norm),          # (N, 192, 56, 56)
         norm2=lrn(),
         pool2=nn.MaxPool2d(3, stride=2, ceil_mode=True),                   # (N, 192, 28, 28)
-    )), 192  # fmt: skip
+    )), 192
 
 
 def cifar_stem(batch_norm, width=32):
@@ -108,7 +104,7 @@ def cifar_stem(batch_norm, width=32):
     return nn.Sequential(OrderedDict(
         conv1=conv(3, width, 3, padding=1, batch_norm=batch_norm),         # (N, 32, 32, 32)
         pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),                   # (N, 32, 16, 16)
-    )), width  # fmt: skip
+    )), width
 
 
 class GoogLeNet(Network):
@@ -122,7 +118,7 @@ class GoogLeNet(Network):
     """
 
     def __init__(self, blocks=GOOGLENET_BLOCKS, aux=(), batch_norm=False, large_kernel=5, dropout=0.4, aux_size=(128, 1024),
-                 image_size=224, classes=1000):  # fmt: skip
+                 image_size=224, classes=1000):
         super().__init__()
         self.input_shape = (3, image_size, image_size)
         unknown = [name for name in aux if name not in blocks]
@@ -146,7 +142,7 @@ class GoogLeNet(Network):
         self.flatten = nn.Flatten()                     # (N, 1024)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, classes)
-        initialise(self)
+        initialize(self)
 
     def forward(self, images):
         x, auxiliary = self.stem(images), []
@@ -165,4 +161,4 @@ PRESETS = {
     "googlenet_torchvision_aux": partial(GoogLeNet, batch_norm=True, large_kernel=3, aux=("4a", "4d")),
     "googlenet_cifar": partial(GoogLeNet, blocks=CIFAR_BLOCKS, batch_norm=True, dropout=0.1, aux_size=(32, 64), image_size=32,
                                classes=10),
-}  # fmt: skip
+}

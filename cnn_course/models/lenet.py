@@ -6,14 +6,13 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnn_course.models.network import Network, initialise
+from cnn_course.models.network import Network, initialize
 
 
 class LeNet5(Network):
     """LeNet-5 as it is built today: full connections, plain pooling, a dense output layer.
 
-    (N, in_channels, 32, 32) -> logits (N, classes). 61,706 parameters with one input channel,
-    62,006 with three.
+    (N, in_channels, 32, 32) -> logits (N, classes). 61,706 parameters with one input channel, 62,006 with three.
     """
 
     fixed_size = True
@@ -26,14 +25,14 @@ class LeNet5(Network):
             pooling(2),                                  # (N, 6, 14, 14)
             nn.Conv2d(6, 16, 5), activation(),           # (N, 16, 10, 10)
             pooling(2),                                  # (N, 16, 5, 5)
-        )  # fmt: skip
+        )
         self.classifier = nn.Sequential(
             nn.Flatten(),                                # (N, 400)
             nn.Linear(400, 120), activation(),
             nn.Linear(120, 84), activation(),
             nn.Linear(84, classes),
-        )  # fmt: skip
-        initialise(self)
+        )
+        initialize(self)
 
     def forward(self, images):
         return self.classifier(self.features(images))
@@ -47,8 +46,7 @@ class ScaledTanh(nn.Module):
 
 
 class Subsampling(nn.Module):
-    """Layers S2 and S4: the mean of 2x2 pixels, times one trainable number a map, plus one
-    trainable bias a map."""
+    """Layers S2 and S4: the mean of 2x2 pixels, times one trainable number a map, plus one trainable bias a map."""
 
     def __init__(self, channels):
         super().__init__()
@@ -81,8 +79,7 @@ class RadialBasisOutput(nn.Module):
     """The output layer of 1998: minus the squared distance to a fixed code of +1 and -1 for each
     class; nothing is learned.
 
-    The paper's codes are 7x12 drawings of the digits; here they are drawn at random, once, with a
-    fixed seed.
+    The paper's codes are 7x12 drawings of the digits; here they are drawn at random, once, with a fixed seed.
     """
 
     def __init__(self, features=84, classes=10):
@@ -95,8 +92,7 @@ class RadialBasisOutput(nn.Module):
 
 
 class LeNet5Of1998(Network):
-    """LeNet-5 as published: partial C3, trainable subsampling, radial basis output. Exactly 60,000
-    trainable parameters.
+    """LeNet-5 as published: partial C3, trainable subsampling, radial basis output. Exactly 60,000 trainable parameters.
 
     (N, 1, 32, 32) -> logits (N, 10).
     """

@@ -1,5 +1,4 @@
-"""What every network of the course has in common: a declared input, a check of what it is fed,
-and an initialisation."""
+"""What every network of the course has in common: a declared input, a check of what it is fed, and an initialization."""
 
 import torch
 from torch import nn
@@ -8,12 +7,11 @@ SMALLEST = 32  # pixels; below this the ImageNet networks have no pixel left at 
 
 
 class Network(nn.Module):
-    """Base of the course's networks: normalised images (N, C, H, W) in, logits (N, classes) out.
+    """Base of the course's networks: normalized images (N, C, H, W) in, logits (N, classes) out.
 
     `input_shape` is the (C, H, W) that the network was designed for. With `fixed_size` (dense
     layers that expect a map of one size) H and W must match it; otherwise any H and W of at least
-    32 will do. Raises ValueError or TypeError, before anything is computed, for images of another
-    shape or dtype.
+    32 will do. Raises ValueError or TypeError, before anything is computed, for images of another shape or dtype.
     """
 
     input_shape: tuple[int, int, int] = (3, 32, 32)
@@ -37,11 +35,11 @@ class Network(nn.Module):
             hint = "; add the batch dimension with images[None]" if len(shape) == 3 else ""
             raise ValueError(f"{title} takes images {wanted}, but got {shape}{hint}")
         if not images.is_floating_point():
-            raise TypeError(f"{title} takes normalised floats, but got {images.dtype}; convert with data.to_float(images)")
+            raise TypeError(f"{title} takes normalized floats, but got {images.dtype}; convert with data.to_float(images)")
 
 
-def initialise(net: nn.Module) -> None:
-    """He initialisation of all convolutions and dense layers, biases zero (He et al. 2015, arXiv
+def initialize(net: nn.Module) -> None:
+    """He initialization of all convolutions and dense layers, biases zero (He et al. 2015, arXiv
     1502.01852, section 2.2)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

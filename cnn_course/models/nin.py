@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import nn
 
-from cnn_course.models.network import Network, initialise
+from cnn_course.models.network import Network, initialize
 
 
 def mlpconv(in_channels, widths, kernel, batch_norm=False):
@@ -38,12 +38,11 @@ class NIN(Network):
     """Three mlpconv blocks and a head without dense layers. (N, 3, 32, 32) -> logits (N, classes).
 
     The paper gives no widths; the defaults are those of the definition that its authors released
-    (966,986 parameters). The last 1x1 convolution makes one map a class; its mean over all pixels
-    is the logit.
+    (966,986 parameters). The last 1x1 convolution makes one map a class; its mean over all pixels is the logit.
     """
 
     def __init__(self, widths=((192, 160, 96), (192, 192, 192), (192, 192)), kernels=(5, 5, 3), pooling="average",
-                 batch_norm=False, dropout=0.5, classes=10):  # fmt: skip
+                 batch_norm=False, dropout=0.5, classes=10):
         super().__init__()
         self.fixed_size = pooling == "dense"
         first, second, third = widths
@@ -55,9 +54,9 @@ class NIN(Network):
             pool2=nn.AvgPool2d(3, stride=2, padding=1),                # (N, 192, 8, 8)
             drop2=nn.Dropout(dropout),
             block3=mlpconv(second[-1], third, kernels[2], batch_norm),  # (N, 192, 8, 8)
-        ))  # fmt: skip
+        ))
         self.head = head(pooling, third[-1], 8, classes)               # (N, 10)
-        initialise(self)
+        initialize(self)
 
     def forward(self, images):
         return self.head(self.features(images))

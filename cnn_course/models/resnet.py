@@ -7,12 +7,11 @@ from functools import partial
 import torch.nn.functional as F
 from torch import nn
 
-from cnn_course.models.network import Network, initialise
+from cnn_course.models.network import Network, initialize
 
 
 class PadShortcut(nn.Module):
-    """Option A (section 3.3): take every `stride`-th pixel and fill the missing channels with
-    zeros. No parameters."""
+    """Option A (section 3.3): take every `stride`-th pixel and fill the missing channels with zeros. No parameters."""
 
     def __init__(self, in_channels, out_channels, stride):
         super().__init__()
@@ -39,8 +38,7 @@ def make_shortcut(option, in_channels, out_channels, stride, preact):
 
 
 class ResidualBlock(nn.Module):
-    """output = last(F(x) + shortcut(x)), where F is the branch that learns the residual (section
-    3.1, equation 1).
+    """output = last(F(x) + shortcut(x)): the branch F learns the residual (section 3.1, equation 1).
 
     The 2015 block ends in a ReLU; the pre-activation block ends in the sum, so that F = 0 gives
     exactly x. With shortcut="none" it is the same layers of a plain network: last(F(x)).
@@ -60,8 +58,7 @@ class ResidualBlock(nn.Module):
 
 
 def conv_layers(convs, preact):
-    """Convolutions in a row: conv-BN-ReLU-...-conv-BN, or in the order of 2016
-    BN-ReLU-conv-...-BN-ReLU-conv."""
+    """Convolutions in a row: conv-BN-ReLU-...-conv-BN, or in the order of 2016 BN-ReLU-conv-...-BN-ReLU-conv."""
     layers = []
     for i, conv in enumerate(convs):
         if preact:
@@ -81,8 +78,7 @@ def conv1x1(in_channels, out_channels, stride=1):
 
 
 class BasicBlock(ResidualBlock):
-    """Two 3x3 convolutions (figure 5, left). (N, in_channels, H, W) -> (N, width, H/stride,
-    W/stride)."""
+    """Two 3x3 convolutions (figure 5, left). (N, in_channels, H, W) -> (N, width, H/stride, W/stride)."""
 
     expansion = 1
 
@@ -95,8 +91,7 @@ class Bottleneck(ResidualBlock):
     """1x1 to `width`, 3x3, 1x1 to 4 x width (figure 5, right).
 
     (N, in_channels, H, W) -> (N, 4 width, H/stride, W/stride).
-    The stride sits in the 3x3, as in torchvision; the paper puts it in the first 1x1. Parameters
-    are the same.
+    The stride sits in the 3x3, as in torchvision; the paper puts it in the first 1x1. Parameters are the same.
     """
 
     expansion = 4
@@ -104,24 +99,21 @@ class Bottleneck(ResidualBlock):
     def __init__(self, in_channels, width, stride=1, shortcut="B", preact=False):
         out_channels = width * self.expansion
         convs = [conv1x1(in_channels, width), conv3x3(width, width, stride),
-                 conv1x1(width, out_channels)]  # fmt: skip
+                 conv1x1(width, out_channels)]
         branch = conv_layers(convs, preact)
         super().__init__(branch, in_channels, out_channels, stride, shortcut, preact)
 
 
 class ResNet(Network):
-    """A stem, stages of residual blocks, global average pooling, one dense layer. (N, 3, H, W) ->
-    logits (N, classes).
+    """A stem, stages of residual blocks, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
 
-    blocks: how many blocks each stage has; widths: their width. Every stage but the first halves
-    the map.
-    shortcut: "A", "B", "C" (section 3.3) or "none" for the plain network. preact: the block order
-    of 2016.
+    blocks: how many blocks each stage has; widths: their width. Every stage but the first halves the map.
+    shortcut: "A", "B", "C" (section 3.3) or "none" for the plain network. preact: the block order of 2016.
     stem: "imagenet" (7x7 stride 2 and pooling) or "cifar" (one 3x3, section 4.2).
     """
 
     def __init__(self, block=BasicBlock, blocks=(2, 2, 2, 2), widths=(64, 128, 256, 512), shortcut="B",
-                 preact=False, stem="imagenet", classes=1000):  # fmt: skip
+                 preact=False, stem="imagenet", classes=1000):
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         self.stem = self._make_stem(stem, widths[0], preact)
@@ -133,15 +125,14 @@ class ResNet(Network):
                 layers.append(block(channels, width, stride, shortcut, preact))
                 channels = width * block.expansion
             stages[f"stage{i + 1}"] = nn.Sequential(*layers)
-        # ImageNet: 56x56, 28x28, 14x14, 7x7. CIFAR-10: (N, 16, 32, 32), (N, 32, 16, 16), (N, 64, 8,
-        # 8).
+        # ImageNet: 56x56, 28x28, 14x14, 7x7. CIFAR-10: (N, 16, 32, 32), (N, 32, 16, 16), (N, 64, 8, 8).
         self.stages = nn.Sequential(stages)
         norm = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.last = norm if preact else nn.Identity()
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, classes)
-        initialise(self)
+        initialize(self)
 
     @staticmethod
     def _make_stem(stem, width, preact):
@@ -159,8 +150,7 @@ class ResNet(Network):
 
 
 def cifar_resnet(depth, shortcut="A", **settings):
-    """The CIFAR-10 networks of section 4.2: 6n + 2 layers, n blocks of two layers in each of
-    three stages."""
+    """The CIFAR-10 networks of section 4.2: 6n + 2 layers, n blocks of two layers in each of three stages."""
     if depth < 8 or depth % 6 != 2:
         raise ValueError(f"depth is {depth}; a CIFAR-10 ResNet has 6n + 2: 8, 14, 20, 32, 44, 56, 110, ...")
     settings = {"widths": (16, 32, 64), "classes": 10, **settings}

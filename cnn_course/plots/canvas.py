@@ -41,8 +41,7 @@ class Figure(BaseFigure):
     """A matplotlib figure on its own canvas; the sentence `alt` stands for it where no picture can be shown.
 
     title: a sentence, wrapped, at the upper left. note: small print at the lower left. figsize: width and
-    height. Lay axes out with `panel` or `panels`, whose margins leave room for both, or with matplotlib's own
-    `add_axes`.
+    height. Lay axes out with `panel` or `panels`, whose margins leave room for both, or with matplotlib's own `add_axes`.
     """
 
     def __init__(self, title="", figsize=(6.4, 3.6), alt="", note="", **settings):
@@ -124,6 +123,12 @@ class Figure(BaseFigure):
         picture = base64.b64encode(self.png()).decode()
         self._let_go()
         return {"image/png": picture, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def around(width, title="", note="") -> float:
+    """The inches of height that title and note take in a figure so wide."""
+    probe = Figure(title, (width, 9), note=note)
+    return probe.head + probe.foot
 
 
 def styled(function):

@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from cnn_course.plots.canvas import (
     DPI,
     Figure,
+    around,
     end_labels,
     key,
     place_labels,
@@ -300,8 +301,7 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
     """Dots with their names beside them.
 
     points: name -> (x, y), or a DataFrame with two columns. own: the same for hollow markers, the reader's
-    own runs. errors: name -> half the height of its error bar, or (half width, half height). log: "x", "y" or
-    "xy".
+    own runs. errors: name -> half the height of its error bar, or (half width, half height). log: "x", "y" or "xy".
     """
     points, own, errors = _pairs(points), _pairs(own or {}), errors or {}
     if not points and not own:
@@ -547,10 +547,7 @@ def images(items, titles=None, title="", columns=None, rows=None, size=None, ove
              for i in range(count)]
     deep = [0.165 * lines + 0.06 if lines else 0 for lines in above]
     wide = max(left + columns * (side + gap) + 0.1 - gap, 3.2 if title else 0)
-    lines = wrap(probe, title, wide - 0.2, 12).count("\n") + 1 if title else 0
-    feet = wrap(probe, note, wide - 0.2, 9).count("\n") + 1 if note else 0
-    tall = 0.2 + (0.13 + 0.215 * lines if title else 0) + (0.04 + 0.16 * feet if note
-                                                           else 0) + count * (side * ratio + gap) + sum(deep)
+    tall = 0.04 + around(wide, title, note) + count * (side * ratio + gap) + sum(deep)
     figure = Figure(title, (wide, tall), alt or f"{len(items)} images: {title}", note)
     sheet = figure.sheet()
     y = tall - figure.head + 0.04

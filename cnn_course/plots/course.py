@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from cnn_course.plots import charts
-from cnn_course.plots.canvas import DPI, Figure, end_labels, key, short, styled, text_width, wrap
+from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
 from cnn_course.plots.charts import make_room, tidy, to_array, to_picture
 from cnn_course.plots.colours import ACCENT, FAINT, FAMILY_COLOURS, GREY, INK, colour, family, tint
 
@@ -204,16 +204,15 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     held_out = _held_out({**runs, **mine})
     title = title or f"{held_out.capitalize()} accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
     return charts.scatter(dots, title, xlabel if "x" in log else xlabel.removesuffix(" (log scale)"),
-                          f"{held_out} accuracy (%)", own=hollow,
-                   errors=bars_, log=log, colours=shades, note=" ".join(filter(None, facts)), alt=alt,
-                   figsize=figsize)
+                          f"{held_out} accuracy (%)", own=hollow, errors=bars_, log=log, colours=shades,
+                          note=" ".join(filter(None, facts)), alt=alt, figsize=figsize)
 
 
 def _size(name, group, x):
     if x == "parameters":
         return group[0].parameters
     if x == "seconds":
-        return float(np.mean([h.core_seconds for h in group]))
+        return min(h.core_seconds for h in group)  # as in `Record.table`: the fastest
     if x == "macs":
         return _macs(group[0].name)
     if name not in x:
@@ -368,9 +367,8 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
              side in boxes.items()}
     probe = Figure()
     right = 0.45 + max(text_width(probe, text, 9.5) for text in words.values())
-    lines = wrap(probe, title, size * wide / tall + right - 0.1, 12).count("\n") + 1 if title else 0
-    height = size + 0.3 + (0.13 + 0.215 * lines if title else 0) + 0.2 * bool(note)
-    figure = Figure(title, (size * wide / tall + right + 0.1, height),
+    width = size * wide / tall + right + 0.1
+    figure = Figure(title, (width, size + 0.14 + around(width, title, note)),
                     alt or f"Windows on an image: {', '.join(boxes)}", note)
     axes = figure.panel(left=0.1, right=right, bottom=0.03, top=0.05)
     axes.imshow(picture, aspect="auto", interpolation="nearest" if tall < size * DPI else "antialiased")
@@ -413,12 +411,14 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     seeds = _seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
-    facts = [note, f"{seeds[0].upper()}{seeds[1:]}.", "Small dots: one a seed; bars: one standard deviation." if several else "",
-             f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
-             "Hollow: your own run." if mine else "", _notes(runs)]
+    facts = " ".join(filter(None, [
+        note, f"{seeds[0].upper()}{seeds[1:]}.", "Small dots: one a seed; bars: one standard deviation." if several else "",
+        f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
+        "Hollow: your own run." if mine else "", _notes(runs)]))
     words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
-    figure = Figure(title or record.question, figsize or (6.8, 1.25 + 0.36 * len(runs)),
-                    alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", " ".join(filter(None, facts)))
+    title, width = title or record.question, 6.8
+    figure = Figure(title, figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
+                    alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", facts)
     left = 0.25 + max(text_width(figure, label, 9.5) for label in runs)
     axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
     for i, label in enumerate(runs):

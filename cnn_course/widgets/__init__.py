@@ -16,4 +16,4 @@ from cnn_course.widgets.receptive_field import receptive_field
 from cnn_course.widgets.residual import residual_block
 
 __all__ = ["Explorer", "activation", "augmentation", "bottleneck", "compare", "convolution", "dense_block", "first_filter",
-           "gradients", "groups", "inception_block", "one_by_one", "receptive_field", "residual_block"]  # fmt: skip
+           "gradients", "groups", "inception_block", "one_by_one", "receptive_field", "residual_block"]

@@ -77,7 +77,7 @@ def compute_first_filter(photograph, small, kernel=11, stride=4, note=""):
     return FirstFilter(
         kernel, stride, (photograph, small), tuple(maps), anatomy.conv_parameters(3, CHANNELS, kernel),
         *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs), note,
-    )  # fmt: skip
+    )
 
 
 def describe_first_filter(result):
@@ -276,7 +276,7 @@ def draw_activation(result):
     for name, power in powers.items():
         chosen = name == r.function
         axes.plot(layers, power, "-", color=ORANGE if chosen else GREY,
-                  linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2)  # fmt: skip
+                  linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2)
     low = min(-2.0, min(power.min() for power in powers.values()))
     high = max(2.0, max(power.max() for power in powers.values()))
     axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
@@ -426,7 +426,7 @@ def _wires(axes, r):
     axes.set_axis_off()
     if r.in_channels > 16 or r.out_channels > 16:
         axes.text(0.5, -0.05, f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters",
-                  ha="center", va="top", fontsize=9, color="0.3", transform=axes.transAxes)  # fmt: skip
+                  ha="center", va="top", fontsize=9, color="0.3", transform=axes.transAxes)
 
 
 def groups():

@@ -84,7 +84,7 @@ def _cost(name):
 def _model(label, histories, own, test_images):
     first = histories[0]
     cost = _cost(first.name)
-    per_image = mean(history.core_seconds / history.train_images for history in histories)
+    per_image = min(history.core_seconds / history.train_images for history in histories)
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,

@@ -235,7 +235,7 @@ def _recorded(axes, r):
         mean = np.mean(r.accuracies[None])
         axes.axhline(mean, color=GREY, linestyle="--")
         axes.text(max(known, default=1), mean, "no bottleneck", color="0.35", fontsize=10, ha="right", va="bottom",
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     axes.margins(y=0.12)
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
     axes.set_xlabel("width (channels)")
@@ -244,8 +244,7 @@ def _recorded(axes, r):
 def accuracies_by_width(record):
     """experiments.Record -> {width, or None for no bottleneck: [test accuracy in %, one a seed]}.
 
-    The width is the number in a variant's label, such as "width 32"; a label without a number is the net
-    without one.
+    The width is the number in a variant's label, such as "width 32"; a label without a number is the net without one.
     """
     found = {}
     for label, histories in record.runs.items():

@@ -91,7 +91,7 @@ def _read_numbers(numbers, kernel):
 def compute(
     image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=1, kind="edge", numbers="", filters=6,
     note="",
-):  # fmt: skip
+):
     """Slide one kernel over `image`, uint8 (3, H, W), shrunk to size x size pixels.
 
     Output size: floor((size + 2p - d(k - 1) - 1) / s) + 1. A position past the last output means the last
@@ -111,7 +111,7 @@ def compute(
     return Convolution(
         size, kernel, stride, padding, dilation, position, filters, picture, weights, output, out_size,
         row, column, max(0, size + padding - reach), anatomy.conv_parameters(3, filters, kernel), note,
-    )  # fmt: skip
+    )
 
 
 def describe(result):

@@ -80,8 +80,7 @@ class Explorer(ipywidgets.VBox):
 
     controls: name of a setting -> ipywidget with a `value`; compute, draw, describe: see the module.
     extras: widgets shown after the controls that are no settings (a Play button, say).
-    adjust(controls, result): called after each compute, with None for a refusal; it may change limits or
-    hide controls.
+    adjust(controls, result): called after each compute, with None for a refusal; it may change limits or hide controls.
     picks: the name of a control that is also set by a click on the picture. `draw` says where: figure.spots is
     value -> (x, y), shares of the picture's width and height from its upper left corner.
 

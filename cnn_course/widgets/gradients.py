@@ -1,7 +1,7 @@
 """Explorer of notebook 06: how large the gradient of each layer is before the first training step.
 
 The network is small so that the answer comes at once: 3x3 convolutions with 8 channels on 8x8 maps, in blocks
-of two. What it shows is a matter of depth, normalisation, shortcut and initialisation, not of width.
+of two. What it shows is a matter of depth, normalization, shortcut and initialization, not of width.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Gradients:
     def name(self):
         kind = "ResNet" if self.skip else "Plain net"
         norm = "with" if self.batch_norm else "without"
-        return f"{kind} of {self.depth} layers {norm} batch norm, {self.init} initialisation"
+        return f"{kind} of {self.depth} layers {norm} batch norm, {self.init} initialization"
 
 
 def weight_std(init, in_channels, out_channels, kernel):
@@ -203,13 +203,13 @@ def draw(result):
 
 
 def gradients():
-    """Explorer: depth, batch norm, skip connection and initialisation against the gradient of each layer."""
+    """Explorer: depth, batch norm, skip connection and initialization against the gradient of each layer."""
     controls = {
         "depth": choice("depth (layers)", [8, 14, 20, 32, 44, 56], 56, tip="weight layers, the dense one included"),
         "batch_norm": switch("batch norm", True, tip="batch norm after each convolution"),
         "skip": switch("skip connection", False, tip="a shortcut around every two layers"),
         "init": choice(
-            "initialisation",
+            "initialization",
             [
                 ("He: sqrt(2 / fan in)", "He"),
                 ("Glorot: sqrt(2 / (fan in + fan out))", "Glorot"),
