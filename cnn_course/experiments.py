@@ -92,7 +92,7 @@ class Record:
             points += sign * p
             variance += p * (1 - p) / self.test_images + (accuracies.var().item() / count if count > 1 else 0)
             seeds.append(count)
-        return Difference(a, b, 100 * points, 100 * variance**0.5, min(seeds))
+        return Difference(a, b, 100 * points, 100 * variance**0.5, tuple(seeds))
 
     def table(self):
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
@@ -119,13 +119,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Difference:
-    """By how much variant `a` is better than `b`: points of test accuracy, and the standard error of that."""
+    """By how much variant `a` is better than `b`: points of test accuracy, the standard error of that, the seeds of each."""
 
     a: str
     b: str
     points: float
     error: float
-    seeds: int
+    seeds: tuple[int, int]
 
     @property
     def measurable(self) -> bool:
@@ -133,8 +133,10 @@ class Difference:
         return abs(self.points) > 2 * self.error
 
     def __str__(self):
-        what = f"{self.a} against {self.b}: {self.points:+.1f} points, standard error {self.error:.1f}"
-        one = " (of the test images alone: there is one seed)" if self.seeds == 1 else ""
+        points = round(self.points, 1) + 0.0  # never -0.0
+        what = f"{self.a} against {self.b}: {points:+.1f} points, standard error {self.error:.1f}"
+        single = [label for label, count in zip((self.a, self.b), self.seeds, strict=True) if count == 1]
+        one = ("", f" (one seed of {single[0]})" if single else "", " (of the test images alone: there is one seed)")[len(single)]
         return what + one + ("" if self.measurable else ", so no measurable difference")
 
     __repr__ = __str__

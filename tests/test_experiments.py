@@ -153,7 +153,9 @@ def test_difference_is_in_points_with_the_error_of_seeds_and_images():
     assert found.points == pytest.approx(11) and found.error == pytest.approx(100 * variance**0.5) and found.measurable
     assert str(found) == "a against b: +11.0 points, standard error 1.1"
     same = record(a=(0.900,), b=(0.902,)).difference("a", "b")
-    assert not same.measurable and "no measurable difference" in str(same) and "one seed" in str(same)
+    assert not same.measurable and "no measurable difference" in str(same) and "there is one seed" in str(same)
+    mixed = record(a=(0.9,), b=(0.9001, 0.9003)).difference("a", "b")
+    assert str(mixed).startswith("a against b: +0.0 points") and "(one seed of a)" in str(mixed)
 
 
 def test_core_seconds_forgive_an_interrupted_epoch():
