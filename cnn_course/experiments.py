@@ -136,7 +136,9 @@ class Difference:
         points = round(self.points, 1) + 0.0  # never -0.0
         what = f"{self.a} against {self.b}: {points:+.1f} points, standard error {self.error:.1f}"
         single = [label for label, count in zip((self.a, self.b), self.seeds, strict=True) if count == 1]
-        one = ("", f" (one seed of {single[0]})" if single else "", " (of the test images alone: there is one seed)")[len(single)]
+        one = f" (one seed of {single[0]})" if single else ""
+        if len(single) == 2:
+            one = " (of the test images alone: there is one seed)"
         return what + one + ("" if self.measurable else ", so no measurable difference")
 
     __repr__ = __str__

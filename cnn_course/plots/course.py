@@ -184,7 +184,7 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     runs = _runs(record)
     mine = _runs(list(own) if isinstance(own, (list, tuple)) else own) if own else {}
     axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)",
-            "seconds": "core-seconds an epoch of training"}
+            "seconds": "core-seconds an epoch of training (log scale)"}
     if isinstance(x, str) and x not in axis:
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
     dots, bars_, shades = {}, {}, {}
