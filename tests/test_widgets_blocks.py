@@ -206,6 +206,12 @@ def test_compare_says_what_is_better_for_less(results):
     assert "resnet20 is better" in compare.describe(compare.comparison(found, curves="other", shown=["resnet20"]))
 
 
+@pytest.mark.parametrize("shown, words", [(["other"], "(one seed)"), (["lenet5", "other"], "where there are several")])
+def test_compare_says_what_its_bars_hold(results, shown, words):
+    figure = compare.draw(compare.comparison(compare.gather(results), shown=shown))
+    assert words in " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
 def test_compare_default_sentence_does_not_depend_on_the_readers_run(results):
     best = compare.compare(results, history("resnet20", (0.99,), parameters=10)).sentence
     assert best == compare.compare(results).sentence

@@ -245,31 +245,27 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
     sizes = [(text_width(figure, text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _,
              _, text, _ in points]
 
-    def overlap(box, others):
-        if not len(others):
-            return 0.0
-        wide = np.clip(np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0]), 0, None)
-        tall = np.clip(np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1]), 0, None)
-        return float((wide * tall).sum())
+    def overlap(tried, others):
+        """Of each box tried (C, 4) the area that others (N, 4) cover: (C,)."""
+        low = np.maximum(tried[:, None, :2], others[:, :2])
+        high = np.minimum(tried[:, None, 2:], others[:, 2:])
+        return np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
 
+    distances = np.repeat([r + 1, *(r + share * dpi for share in (0.1, 0.22, 0.38, 0.58))], len(SIDES))
+    sides, ranks = np.tile(SIDES, (5, 1)), np.tile(np.arange(len(SIDES)), 5)
     boxes = np.full((len(points), 4), -1e9)
     crowd = [sum(np.hypot(*(p - q)) < 1.2 * dpi for q in at) for p in at]
     for turn in range(3):  # later turns see where all others went
         for i in np.argsort(crowd, kind="stable")[:: -1 if turn else 1]:
-            (x, y), (w, h), best = at[i], sizes[i], None
-            others = np.delete(boxes, i, axis=0)
-            for distance in (r + 1, r + 0.1 * dpi, r + 0.22 * dpi, r + 0.38 * dpi, r + 0.58 * dpi):
-                for rank, (ux, uy) in enumerate(SIDES):
-                    cx, cy = x + ux * (distance + w / 2), y + uy * (distance + h / 2)
-                    box = np.array([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
-                    outside = w * h - overlap(box, bounds[None])
-                    cost = overlap(box, others) + overlap(box, solid) + 3 * outside + distance + rank
-                    if best is None or cost < best[0]:
-                        best = cost, box, distance
-            boxes[i] = best[1]
-            if turn == 2 and best[2] > r + 0.12 * dpi:
-                end = np.clip((x, y), best[1][:2] + 2, best[1][2:] - 2)
-                line = axes.transData.inverted().transform([(x, y), end])
+            half, others = np.array(sizes[i]) / 2, np.delete(boxes, i, axis=0)
+            middles = at[i] + sides * (distances[:, None] + half)
+            tried = np.hstack([middles - half, middles + half])
+            outside = 4 * half.prod() - overlap(tried, bounds[None])
+            best = np.argmin(overlap(tried, others) + overlap(tried, solid) + 3 * outside + distances + ranks)
+            boxes[i] = tried[best]
+            if turn == 2 and distances[best] > r + 0.12 * dpi:
+                end = np.clip(at[i], boxes[i, :2] + 2, boxes[i, 2:] - 2)
+                line = axes.transData.inverted().transform([at[i], end])
                 axes.plot(*line.T, color=GREY, linewidth=0.6, zorder=1, scalex=False, scaley=False)
     for box, (_, _, text, shade) in zip(boxes, points, strict=True):
         middle = figure.transFigure.inverted().transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))

@@ -200,11 +200,11 @@ def draw(result):
     Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
     """
     r = result
-    seeds = min((len(model.histories) for model in r.shown if not model.own), default=0)
+    counts = {len(model.histories) for model in r.shown if not model.own}
     notes = []
-    if seeds:
-        count = "of the test images (one seed)" if seeds == 1 else f"of {seeds} seeds and of the test images together"
-        notes.append(f"Bars: one standard deviation {count}.")
+    if counts:
+        seeds = " (one seed)" if counts == {1} else ", and of the seeds where there are several"
+        notes.append(f"Bars: one standard deviation of the test images{seeds}.")
     notes += [f"{model.label}: {_epochs(model)}." for model in r.shown if model.own]
     if r.missing:
         notes.append(f"Not shown, cost not known: {_list(r.missing)}.")
@@ -232,15 +232,10 @@ def _draw_points(ax, r):
     ticks = [tick for tick in MaxNLocator(5).tick_values(0, most).tolist() if tick <= most]
     ax.set_xticks(ticks, [_tick(tick) for tick in ticks])
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    points = [(m.costs[r.x], 100 * m.accuracy, 100 * m.deviation, m.label, _colour(m)) for m in r.shown]
-    x, y, half, _, colours = zip(*points, strict=True)
-    ax.vlines(
-        x,
-        [b - h for b, h in zip(y, half, strict=True)],
-        [b + h for b, h in zip(y, half, strict=True)],
-        list(colours),  # matplotlib 3.8 takes a tuple of two for a colour and its alpha
-        linewidth=1.6,
-    )
+    x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
+    bottoms, tops = ([100 * (m.accuracy + sign * m.deviation) for m in r.shown] for sign in (-1, 1))
+    colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
+    ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
         some = [i for i, model in enumerate(r.shown) if model.own == own]
         if some:
@@ -255,61 +250,8 @@ def _draw_points(ax, r):
                 zorder=3,
                 edgecolors=[INK if chosen else colours[i] for i, chosen in zip(some, picked, strict=True)],
             )
-    _label(ax, points)
-
-
-def _label(ax, points):
-    """Write each label where it covers least. points: (x, y, half bar, text, colour) in data units."""
-    x0, y0, x1, y1 = ax.bbox.extents
-    inch, r = ax.figure.dpi, 0.07 * ax.figure.dpi
-    at = ax.transData.transform([(x, y) for x, y, *_ in points])
-    bars = ax.transData.transform([(x, y + half) for x, y, half, *_ in points])[:, 1] - at[:, 1]
-    solid = [(x - r, y - max(r, bar), x + r, y + max(r, bar)) for (x, y), bar in zip(at.tolist(), bars.tolist(), strict=True)]
-    boxes = {}
-    for i in 2 * sorted(range(len(points)), key=lambda i: -at[i][0]):  # twice: the second time all others are known
-        (x, y), wide, tall = at[i].tolist(), 0.086 * inch * len(points[i][3]), 0.16 * inch
-        taken = solid + [box for other, box in boxes.items() if other != i]
-        best = None
-        for ux, uy in (
-            (1, 0),
-            (-1, 0),
-            (1, 1),
-            (1, -1),
-            (-1, 1),
-            (-1, -1),
-            (0, 1),
-            (0, -1),
-            (1, 2),
-            (1, -2),
-            (-1, 2),
-            (-1, -2),
-        ):
-            cx, cy = (
-                x + ux * (wide / 2 + 1.4 * r),
-                y + uy * (0.13 * inch if ux else 0.12 * inch + max(r, bars[i])),
-            )
-            box = (cx - wide / 2, cy - tall / 2, cx + wide / 2, cy + tall / 2)
-            hidden = sum(
-                (min(box[2], b[2]) - max(box[0], b[0])) * (min(box[3], b[3]) - max(box[1], b[1]))
-                for b in taken
-                if box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3]
-            )
-            outside = max(0, x0 - box[0]) + max(0, box[2] - x1) + max(0, y0 - box[1]) + max(0, box[3] - y1)
-            cost = hidden + 20 * outside + 30 * abs(uy)
-            if best is None or cost < best[0]:
-                best = cost, box
-        boxes[i] = best[1]
-    for i, box in boxes.items():
-        ax.annotate(
-            points[i][3],
-            ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
-            xycoords="figure pixels",
-            ha="center",
-            va="center",
-            fontsize=9.5,
-            annotation_clip=False,
-            color=plots.readable(points[i][4]),
-        )
+    labels = [model.label for model in r.shown]
+    plots.place_labels(ax, list(zip(x, y, labels, colours, strict=True)), keep_clear=zip(x, bottoms, x, tops, strict=True))
 
 
 def _draw_curves(ax, model):
