@@ -225,15 +225,14 @@ def _draw_points(ax, r):
     ax.set(xlabel=AXES[r.x][1], ylabel="test accuracy (%)")
     if not r.shown:
         return
-    low = min(100 * (model.accuracy - model.deviation) for model in r.shown)
-    high = max(100 * (model.accuracy + model.deviation) for model in r.shown)
-    room, most = max(high - low, 1.0), 1.3 * max(model.costs[r.x] for model in r.shown)
+    x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
+    bottoms, tops = ([100 * (m.accuracy + sign * m.deviation) for m in r.shown] for sign in (-1, 1))
+    low, high = min(bottoms), max(tops)
+    room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
     ticks = [tick for tick in MaxNLocator(5).tick_values(0, most).tolist() if tick <= most]
     ax.set_xticks(ticks, [_tick(tick) for tick in ticks])
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
-    bottoms, tops = ([100 * (m.accuracy + sign * m.deviation) for m in r.shown] for sign in (-1, 1))
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
