@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from cnn_course.plots.canvas import Figure, short, styled, text_width, wrap
+from cnn_course.plots.canvas import Figure, around, short, styled, text_width, wrap
 from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, tint
 
 FACES = {"conv": tint(NEUTRAL, 0.42), "1x1": tint(PALETTE[8], 0.75), "pool": "white", "words": "#f3f3f3",
@@ -280,114 +280,151 @@ def _sentence(boxes):
     return "; ".join(parts) + (f"; {', '.join(dict.fromkeys(ends))} at the end" if ends else "")
 
 
-@styled
-def _draw(boxes, skips, down, title, note, alt):
+@dataclass
+class Plan:
+    """Where everything stands, in inches: `along` the way from input to output, and `across` it."""
+
+    down: bool  # the way goes down, else to the right
+    digits: float  # the widest number of channels
+    users: dict[Box, list[Box]]
+    along: dict[Box, float]  # the middle of each box
+    across: dict[Box, float]
+    lanes: dict[int, float]  # the middle of each row
+    bars: dict[Box, tuple[float, float]]  # from where to where across a bar of concatenation reaches
+    length: float
+    breadth: float
+
+    def extent(self, box):
+        """How long a box is on the way, and how wide across it."""
+        return box.size[::-1] if self.down else box.size
+
+
+def _plan(boxes, skips, down):
+    """The Plan of boxes that have their rows, with shortcuts from `_lay_out`; gives each box its size."""
     probe = Figure()
-    bars = {box for box in boxes if box.kind == "concat"}
-    for box in boxes:
-        wide = max(text_width(probe, line, SIZE) for line in box.lines) + 0.2
-        tall = 0.165 * len(box.lines) + 0.16
-        if box.kind == "join":
-            wide = tall = 0.3
-        elif box in bars:
-            wide, tall = (0.75, 0.25) if down else (0.25, 0.72)
-        box.size = (wide, tall)
-    along, across = (1, 0) if down else (0, 1)  # which of (width, height) runs along the block
-    # Along: a column for each rank, gaps wide enough for the numbers on the arrows.
-    ranks = sorted({box.along for box in boxes if box.along == int(box.along)})
-    deep = {r: max((box.size[along] for box in boxes if box.along == r), default=0) for r in ranks}
+    _measure(boxes, probe, down)
     digits = max(text_width(probe, str(box.channels), 9) for box in boxes)
-    users = _users(boxes)
-    forks = {box.along for box in boxes if len(users[box]) > 1}
-    place, edge = {}, 0.12
-    for r in ranks:
-        place[r] = edge + deep[r] / 2
-        edge += deep[r] + (0.36 + 0.12 * (r in forks) if down else digits + (0.42 if r in forks else 0.3))
-    length = place[ranks[-1]] + deep[ranks[-1]] / 2 + 0.12
-    spot = {}
+    plan = Plan(down, digits, _users(boxes), {}, {}, {}, {}, 0.0, 0.0)
+    _place_along(plan, boxes)
+    _place_across(plan, boxes, skips)
+    return plan
+
+
+def _measure(boxes, probe, down):
+    for box in boxes:
+        if box.kind == "join":
+            box.size = 0.3, 0.3
+        elif box.kind == "concat":
+            box.size = (0.75, 0.25) if down else (0.25, 0.72)
+        else:
+            box.size = max(text_width(probe, line, SIZE) for line in box.lines) + 0.2, 0.165 * len(box.lines) + 0.16
+
+
+def _place_along(plan, boxes):
+    """A column for each rank, gaps wide enough for the numbers on the arrows; boxes of a short branch stand in between."""
+    ranks = sorted({box.along for box in boxes if box.along == int(box.along)})
+    forks = {box.along for box in boxes if len(plan.users[box]) > 1}
+    middle, edge = {}, 0.12
+    for rank in ranks:
+        deep = max((plan.extent(box)[0] for box in boxes if box.along == rank), default=0)
+        middle[rank] = edge + deep / 2
+        fork = rank in forks
+        edge += deep + (0.36 + 0.12 * fork if plan.down else plan.digits + (0.42 if fork else 0.3))
+    plan.length = middle[ranks[-1]] + deep / 2 + 0.12
     for box in boxes:
         low, share = math.floor(box.along), box.along - math.floor(box.along)
-        spot[box] = place[low] + (share and share * (place[low + 1] - place[low]))
-    # Across: rows of boxes are as thick as their boxes, rows of shortcuts thin.
+        plan.along[box] = middle[low] + (share and share * (middle[low + 1] - middle[low]))
+
+
+def _place_across(plan, boxes, skips):
+    """Rows of boxes are as thick as their boxes, rows of shortcuts thin; bars span the rows of their branches."""
     rows = sorted({box.row for box in boxes} | set(skips.values()))
-    thick = {row: max((box.size[across] for box in boxes if box.row == row and box not in bars), default=0.0)
-             for row in rows}
-    middle, at = {}, 0.12
+    least, gap = (0.3, 0.22) if plan.down else (0.2, 0.26)
+    at = 0.12
     for row in rows:
-        middle[row] = at + max(thick[row], 0.2 if not down else 0.3) / 2
-        at += max(thick[row],
-                  0.2 if not down else 0.3) + (0.26 if not down else 0.22 + digits * (row != rows[-1]))
-    cross = {box: middle[box.row] for box in boxes}
-    if len(bars) == 1 and len(boxes[-1].inputs[0].inputs) > 2:  # it stands amid its branches
-        bar = boxes[-1].inputs[0]
-        beside = [middle[source.row] for source in bar.inputs if (source, bar) not in skips]
-        for box in (boxes[0], bar, boxes[-1]):
-            cross[box] = (min(beside) + max(beside)) / 2
-    breadth = at - (0.26 if not down else 0.22) + 0.12
-    wide, tall = (breadth, length) if down else (length, breadth)
+        thick = max((plan.extent(box)[1] for box in boxes if box.row == row and box.kind != "concat"), default=0.0)
+        plan.lanes[row] = at + max(thick, least) / 2
+        at += max(thick, least) + gap + plan.digits * (plan.down and row != rows[-1])
+    plan.breadth = at - gap + 0.12
+    plan.across = {box: plan.lanes[box.row] for box in boxes}
+    bars = {box: [source.row for source in box.inputs if (source, box) not in skips] for box in boxes if box.kind == "concat"}
+    last = boxes[-1].inputs[0]
+    if list(bars) == [last] and len(last.inputs) > 2:  # the only bar stands amid its branches
+        beside = [plan.lanes[row] for row in bars[last]]
+        for box in (boxes[0], last, boxes[-1]):
+            plan.across[box] = (min(beside) + max(beside)) / 2
+    for box, beside in bars.items():
+        wide = len(box.inputs) > 2
+        low, high = (plan.lanes[min(beside)], plan.lanes[max(beside)]) if wide else (plan.lanes[box.row],) * 2
+        reach = plan.extent(box)[1] / 2 if low == high else 0.4 if plan.down else 0.16
+        plan.bars[box] = low - reach, high + reach
+
+
+def _route(plan, source, box, lane):
+    """An arrow between two boxes: its corners (along, across), and where its number stands. lane: a shortcut's row, or None."""
+    start = plan.along[source] + plan.extent(source)[0] / 2
+    end = plan.along[box] - plan.extent(box)[0] / 2
+    own, target, half = plan.across[source], plan.across[box], plan.extent(box)[1] / 2
+    low, high = plan.bars.get(box, (target, target))
+    middle, stub = plan.along[box], start + 0.13
+    if lane is not None:  # around
+        beside = plan.lanes[lane]
+        entry = (low if box in plan.bars else target - half) if beside < target else target + half
+        return [(start, own), (stub, own), (stub, beside), (middle, beside), (middle, entry)], ((stub + middle) / 2, beside)
+    if low <= own <= high:  # straight on
+        near = ((stub if len(plan.users[source]) > 1 else start) + end - 0.08) / 2
+        return [(start, own), (end, own)], (near, own)
+    if source.row == 0:  # out of a fork into a branch
+        near = (stub + end - 0.08) / 2 if end - stub < 1 or plan.down else end - plan.digits / 2 - 0.14
+        return [(start, own), (stub, own), (stub, target), (end, target)], (near, target)
+    entry = target + half * (1 if own > target else -1)  # from a branch into the main path
+    return [(start, own), (middle, own), (middle, entry)], ((start + middle) / 2, own)
+
+
+@styled
+def _draw(boxes, skips, down, title, note, alt):
+    plan = _plan(boxes, skips, down)
+    probe = Figure()
+    wide, tall = (plan.breadth, plan.length) if down else (plan.length, plan.breadth)
     width = max(wide, min(6.4, text_width(probe, title, 12) + 0.25), 3.4)
-    lines = wrap(probe, title, width - 0.2, 12).count("\n") + 1 if title else 0
-    feet = 0.04 + 0.16 * (wrap(probe, note, width - 0.2, 9).count("\n") + 1) if note else 0
-    height = tall + 0.16 + (0.13 + 0.215 * lines if title else 0) + feet
+    height = tall + around(width, title, note)
     figure = Figure(title, (width, height), alt, note)
     sheet = figure.sheet()
     left, top = (width - wide) / 2 if down else 0.0, height - figure.head
 
-    def point(a, c):
-        return (left + c, top - a) if down else (left + a, top - c)
+    def point(along, across):
+        return (left + across, top - along) if down else (left + along, top - across)
 
-    def arrow(points, label=None, at=None, head=True):
-        _arrow(sheet, [point(*p) for p in points], head)
-        if label is not None:
-            x, y = point(*at)
-            sheet.text(x + 0.05 * down, y + 0.035 * (not down), str(label), fontsize=9, color=INK, zorder=6,
-                       ha="left" if down else "center", va="center" if down else "bottom")
-
-    span = {}
-    for box in bars:  # a bar of concatenation reaches over the rows of its branches
-        ends = [source.row for source in box.inputs if (source, box) not in skips]
-        low, high = (middle[min(ends)], middle[max(ends)]) if len(box.inputs) > 2 else (middle[box.row],) * 2
-        reach = box.size[across] / 2 if low == high else 0.16 if not down else 0.4
-        span[box] = low - reach, high + reach
     for box in boxes:
         for source in box.inputs:
-            start, end = spot[source] + source.size[along] / 2, spot[box] - box.size[along] / 2
-            own, target, stub, half = cross[source], cross[box], start + 0.13, box.size[across] / 2
-            low, high = span.get(box, (target, target))
-            if (source, box) in skips:
-                lane = middle[skips[source, box]]
-                entry = (low if box in span else target - half) if lane < target else target + half
-                arrow([(start, own), (stub, own), (stub, lane), (spot[box], lane), (spot[box], entry)],
-                      source.channels, ((stub + spot[box]) / 2, lane))
-            elif low <= own <= high:  # straight on
-                arrow([(start, own), (end, own)], source.channels,
-                      (((stub if len(users[source]) > 1 else start) + end - 0.08) / 2, own))
-            elif source.row == 0:  # out of a fork into a branch
-                near = (stub + end - 0.08) / 2 if end - stub < 1 or down else end - digits / 2 - 0.14
-                arrow([(start, own), (stub, own), (stub, target), (end, target)], source.channels,
-                      (near, target))
-            else:  # from a branch into the main path
-                entry = target + half * (1 if own > target else -1)
-                arrow([(start, own), (spot[box], own), (spot[box], entry)], source.channels,
-                      ((start + spot[box]) / 2, own))
+            corners, number = _route(plan, source, box, skips.get((source, box)))
+            _arrow(sheet, [point(*corner) for corner in corners])
+            x, y = point(*number)
+            sheet.text(x + 0.05 * down, y + 0.035 * (not down), str(source.channels), fontsize=9, color=INK, zorder=6,
+                       ha="left" if down else "center", va="center" if down else "bottom")
     for box in boxes:
-        x, y = point(spot[box], sum(span[box]) / 2 if box in span else cross[box])
-        if box.kind == "end":
-            for i, line in enumerate(box.lines):
-                sheet.text(x, y + 0.165 * ((len(box.lines) - 1) / 2 - i), line, fontsize=SIZE, ha="center",
-                           va="center", color=GREY if i == 0 else INK)
-            continue
-        if box.kind == "join":
-            sheet.add_patch(Circle((x, y), 0.15, facecolor="white", edgecolor=INK, linewidth=1.1, zorder=4))
-            sheet.text(x, y - 0.005, box.lines[0], fontsize=14, ha="center", va="center_baseline", zorder=5)
-            continue
-        w, h = box.size
-        if box in span:
-            w, h = (span[box][1] - span[box][0], h) if down else (w, span[box][1] - span[box][0])
-        _box(sheet, x, y, w, h, FACES[box.kind])
-        sheet.text(x, y, "\n".join(box.lines), fontsize=SIZE, ha="center", va="center", linespacing=1.2,
-                   zorder=5, rotation=90 if box in span and not down else 0)
+        low, high = plan.bars.get(box, (plan.across[box],) * 2)
+        x, y = point(plan.along[box], (low + high) / 2)
+        width, height = box.size
+        if box in plan.bars:
+            width, height = (high - low, height) if down else (width, high - low)
+        _stand(sheet, x, y, width, height, box, turned=box in plan.bars and not down)
     return figure
+
+
+def _stand(sheet, x, y, width, height, box, turned):
+    """One box with its words: a circle for a sum, words alone for input and output. turned: the words run upwards."""
+    if box.kind == "end":
+        for i, line in enumerate(box.lines):
+            sheet.text(x, y + 0.165 * ((len(box.lines) - 1) / 2 - i), line, fontsize=SIZE, ha="center", va="center",
+                       color=GREY if i == 0 else INK)
+    elif box.kind == "join":
+        sheet.add_patch(Circle((x, y), 0.15, facecolor="white", edgecolor=INK, linewidth=1.1, zorder=4))
+        sheet.text(x, y - 0.005, box.lines[0], fontsize=14, ha="center", va="center_baseline", zorder=5)
+    else:
+        _box(sheet, x, y, width, height, FACES[box.kind])
+        sheet.text(x, y, "\n".join(box.lines), fontsize=SIZE, ha="center", va="center", linespacing=1.2, zorder=5,
+                   rotation=90 if turned else 0)
 
 
 def _box(sheet, x, y, width, height, face, edge=INK):

@@ -66,6 +66,14 @@ def _family_colour(name, group, index):
     return FAMILY_COLOURS[title] if title in FAMILY_COLOURS else colour(name, index)
 
 
+# Metric -> (its label with unit, its column in a History's rows, what is drawn of a value).
+METRICS = {
+    "loss": ("loss (nats)", "loss", lambda v: v),
+    "accuracy": ("accuracy (%)", "accuracy", lambda v: 100 * v),
+    "error": ("error (%)", "accuracy", lambda v: 100 - 100 * v),
+}
+
+
 @styled
 def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", level=None,
            note="", alt="", figsize=None):
@@ -80,67 +88,65 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
     runs = _runs(histories)
     if x not in ("epoch", "images"):
         raise ValueError(f'x is {x!r}; expected "epoch" or "images"')
-    known = {"loss": ("loss (nats)", lambda v: v), "accuracy": ("accuracy (%)", lambda v: 100 * v),
-             "error": ("error (%)", lambda v: 100 - 100 * v)}
     metrics = (metrics,) if isinstance(metrics, str) else metrics
-    wrong = [m for m in metrics if m not in known]
-    if wrong:
-        raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(known)}")
-    over = _several(runs)
-    facts = [f"A band spans {over}, and the line is their mean."] if over else []
-    note = "; ".join(filter(None, (note, _notes(runs)))) + ("\n" if facts and (note or _notes(runs))
-                                                            else "") + "".join(facts)
+    if wrong := [metric for metric in metrics if metric not in METRICS]:
+        raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(METRICS)}")
+    over, notes = _several(runs), "; ".join(filter(None, (note, _notes(runs))))
+    facts = [notes, f"A band spans {over}, and the line is their mean." if over else ""]
     title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
     wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
-    figure = Figure(title, figsize or (wide, 3.5),
-                    alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})", note)
+    figure = Figure(title, figsize or (wide, 3.5), alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})",
+                    "\n".join(filter(None, facts)))
     splits = {True: ("train", "test"), False: ("test",), "only": ("train",)}[train]
     if len(splits) > 1:
         key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
     right = 0.25 + max(text_width(figure, name, 9.5) for name in runs) if len(runs) > 1 else 0.2
     panels = figure.panels(1, len(metrics), left=0.65, right=right, gaps=(0.7, 0))
+    shades = dict(zip(runs, _shades(runs, colours or {}), strict=True))
     for axes, metric in zip(panels, metrics, strict=True):
-        label, scale = known[metric]
-        column = "accuracy" if metric == "error" else metric
-        drawn = {}
-        for split in splits:
-            for name, group in runs.items():
-                epochs = [row["epoch"] for row in min((h.rows for h in group), key=len)]
-                ys = np.array([[scale(row[f"{split}_{column}"]) for row in h.rows[: len(epochs)]]
-                               for h in group])
-                unit = group[0].train_images if x == "images" else 1
-                drawn[split, name] = np.array(epochs, dtype=float) * unit, ys
-        logarithmic = "y" if log and metric != "accuracy" else ""
-        base = dict(zip(runs, _shades(runs, colours or {}), strict=True))
-        for (split, name), (xs, ys) in drawn.items():
-            testing = split == splits[-1]
-            shade = base[name] if testing else tint(base[name], 0.65)
-            axes.plot(xs, ys.mean(axis=0), color=shade, linestyle="-" if testing else (0, (3, 2)),
-                      linewidth=1.9 if testing else 1.4,
-                      marker="o" if len(xs) <= 10 else None, markersize=4 if testing else 3,
-                      zorder=3 if testing else 2)
-            if len(ys) > 1 and testing:
-                axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0,
-                                  zorder=1)
+        ends = _learning(axes, runs, metric, splits, shades, x)
+        label = METRICS[metric][0]
         axes.set(xlabel="images seen (log scale)" if x == "images" else x,
                  ylabel={True: "", False: f"{_held_out(runs)} ", "only": "training "}[train] + label)
         if level:
             axes.axhline(level[0], color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-            place = {"xycoords": ("axes fraction", "data"), "va": "bottom"}
-            axes.annotate(level[1], (0.01, level[0]), fontsize=9, color=GREY, **place)
-        if logarithmic:
-            axes.set_yscale("log")
-        if x == "images":
-            axes.set_xscale("log")
-            logarithmic += "x"
-        elif axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
-            axes.set_xlim(0.5, 1.5)
-        tidy(axes, logarithmic, whole=x == "epoch")
-        make_room(axes, 0.65)
+            axes.annotate(level[1], (0.01, level[0]), fontsize=9, color=GREY, xycoords=("axes fraction", "data"), va="bottom")
+        _scales(axes, x, log and metric != "accuracy")
         if len(runs) > 1 and axes is panels[-1]:
-            tested = [(name, *drawn[splits[-1], name]) for name in runs]
-            end_labels(axes, [(xs[-1], ys.mean(axis=0)[-1], name, base[name]) for name, xs, ys in tested])
+            end_labels(axes, [(*end, name, shades[name]) for name, end in ends.items()])
     return figure
+
+
+def _learning(axes, runs, metric, splits, shades, x):
+    """The lines of one panel, the last of `splits` solid, the other dashed; returns where the solid ones end, name -> (x, y)."""
+    _, column, scale = METRICS[metric]
+    ends = {}
+    for split in splits:
+        solid = split == splits[-1]
+        for name, group in runs.items():
+            rows = min((history.rows for history in group), key=len)
+            xs = np.array([row["epoch"] for row in rows], dtype=float) * (group[0].train_images if x == "images" else 1)
+            ys = np.array([[scale(row[f"{split}_{column}"]) for row in history.rows[: len(rows)]] for history in group])
+            mean, shade = ys.mean(axis=0), shades[name] if solid else tint(shades[name], 0.65)
+            axes.plot(xs, mean, color=shade, linestyle="-" if solid else (0, (3, 2)), linewidth=1.9 if solid else 1.4,
+                      marker="o" if len(xs) <= 10 else None, markersize=4 if solid else 3, zorder=3 if solid else 2)
+            if solid:
+                ends[name] = xs[-1], mean[-1]
+                if len(ys) > 1:
+                    axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0, zorder=1)
+    return ends
+
+
+def _scales(axes, x, log):
+    """Axes of `curves`: images on a logarithmic scale, epochs by whole numbers; log: the values too."""
+    if log:
+        axes.set_yscale("log")
+    if x == "images":
+        axes.set_xscale("log")
+    elif axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
+        axes.set_xlim(0.5, 1.5)
+    tidy(axes, "y" * log + "x" * (x == "images"), whole=x == "epoch")
+    make_room(axes, 0.65)
 
 
 def live(**settings):
