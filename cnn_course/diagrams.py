@@ -455,6 +455,7 @@ def _arrow(sheet, points, head=True, radius=0.09):
 
 # ------------------------------------------------------------------------------------------------ a network
 MOST = 15  # columns that fit on a slide
+TALLEST = 1.25  # the box of the largest map, in inches
 
 
 @styled
@@ -475,57 +476,66 @@ def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2))
     figure = Figure(title, figsize, alt.replace("\n", ", "), note)
     sheet = figure.sheet()
     width, height = figsize
-    top = height - figure.head
     left, right = 1.25, 0.45  # for the image, and for the number on the last arrow
     slot = (width - left - right) / len(columns)
-    small = 9 if slot > 0.72 else 8
-    wide, tallest = min(0.62, slot * 0.5), 1.25
-    words = [wrap(figure, column["words"], slot - 0.06, small) for column in columns]
-    y = top - 0.28 - tallest / 2
-    below = y - tallest / 2 - 0.08 - 0.15 * max(w.count("\n") + 1 for w in words)
-    largest = max((column["shape"][1] for column in columns if len(column["shape"]) == 3), default=1)
+    size = 9 if slot > 0.72 else 8  # of the words, in points
+    xs, wide = [left + slot * (i + 0.5) for i in range(len(columns))], min(0.62, slot * 0.5)
+    words = [wrap(figure, column["words"], slot - 0.06, size) for column in columns]
+    y = height - figure.head - 0.28 - TALLEST / 2
+    below = y - TALLEST / 2 - 0.08 - 0.15 * max(word.count("\n") + 1 for word in words)
+    end = text_width(figure, f"{image[1]}x{image[2]}", 9)
     sheet.text(0.12, y + 0.09, "image", fontsize=9, color=GREY, va="center")
     sheet.text(0.12, y - 0.09, f"{image[1]}x{image[2]}", fontsize=9, color=INK, va="center")
-    before, edge = image[0], 0.18 + text_width(figure, f"{image[1]}x{image[2]}", 9)
-    bars = {"parameters": "parameters", "macs": "multiply-adds"}
-    floor = {"macs": figure.foot + 0.06, "parameters": figure.foot + 0.06 + (below - figure.foot - 0.1) / 2}
-    room = floor["parameters"] - floor["macs"] - 0.5
-    for key, what in bars.items():
-        sheet.text(0.12, floor[key] + room + 0.24, f"{what}: {short(total[key])} in all", fontsize=9.5,
-                   color=GREY, va="bottom")
-        sheet.plot([0.12, width - 0.12], [floor[key]] * 2, color=GREY, linewidth=0.8)
-    for i, column in enumerate(columns):
-        x = left + slot * (i + 0.5)
-        shape = column["shape"]
-        dense = len(shape) == 1 or column["dense"]
-        tall = 0.3 if dense else 0.3 + (tallest - 0.3) * math.sqrt(shape[1] / largest)
-        face = tint(shade, 0.35) if dense else tint(shade, 0.85)
-        _arrow(sheet, [(edge, y), (x - wide / 2, y)])
-        sheet.text((edge + x - wide / 2) / 2 - 0.02, y + 0.04, str(before), fontsize=small, ha="center",
-                   va="bottom", zorder=6)
-        _box(sheet, x, y, wide, tall, face)
-        if not dense:
-            size = f"{shape[1]}x{shape[2]}"
-            fits = text_width(figure, size, small) < wide - 0.04
-            white = sum(a * b for a, b in zip(face, (0.3, 0.59, 0.11), strict=True)) < 0.55
-            sheet.text(x, y, size, fontsize=small, ha="center", va="center", zorder=6,
-                       color="white" if white else INK, rotation=0 if fits else 90)
-        sheet.text(x, y + max(tall, 0.3) / 2 + 0.05, column["name"], fontsize=small + 0.5, ha="center",
-                   va="bottom", zorder=6)
-        sheet.text(x, y - tallest / 2 - 0.04, words[i], fontsize=small, ha="center", va="top",
-                   color=GREY, linespacing=1.15)
-        for key in bars:
-            share = column[key] / max(max(c[key] for c in columns), 1)
-            sheet.bar(x, share * room, wide, bottom=floor[key], color=tint(shade, 0.35 if dense else 0.85),
-                      zorder=3)
-            sheet.text(x, floor[key] + share * room + 0.03, short(column[key]), fontsize=small, ha="center",
-                       va="bottom", zorder=6)
-        before, edge = shape[0], x + wide / 2
-    _arrow(sheet, [(edge, y), (width - 0.1, y)])
-    sheet.text((edge + width - 0.1) / 2 - 0.02, y + 0.04, str(before), fontsize=small, ha="center",
-               va="bottom")
+    starts = [0.18 + end, *(x + wide / 2 for x in xs)]
+    numbers = [image[0], *(column["shape"][0] for column in columns)]
+    for start, end, number in zip(starts, [*(x - wide / 2 for x in xs), width - 0.1], numbers, strict=True):
+        _arrow(sheet, [(start, y), (end, y)])
+        sheet.text((start + end) / 2 - 0.02, y + 0.04, str(number), fontsize=size, ha="center", va="bottom", zorder=6)
+    _stages(sheet, columns, words, xs, y, wide, size, shade)
+    floor = figure.foot + 0.06
+    half = (below - figure.foot - 0.1) / 2
+    for key, what, at in (("parameters", "parameters", floor + half), ("macs", "multiply-adds", floor)):
+        sheet.text(0.12, at + half - 0.26, f"{what}: {short(total[key])} in all", fontsize=9.5, color=GREY, va="bottom")
+        sheet.plot([0.12, width - 0.12], [at] * 2, color=GREY, linewidth=0.8)
+        _tally(sheet, columns, key, xs, at, half - 0.5, wide, size, shade)
     sheet.set(xlim=(0, width), ylim=(0, height))
     return figure
+
+
+def _stages(sheet, columns, words, xs, y, wide, size, shade):
+    """A box a stage, as high as its map, with its name above and what it consists of below."""
+    largest = max((column["shape"][1] for column in columns if len(column["shape"]) == 3), default=1)
+    for x, column, word in zip(xs, columns, words, strict=True):
+        shape, flat = column["shape"], _flat(column)
+        tall = 0.3 if flat else 0.3 + (TALLEST - 0.3) * math.sqrt(shape[1] / largest)
+        face = _face(column, shade)
+        _box(sheet, x, y, wide, tall, face)
+        if not flat:
+            side = f"{shape[1]}x{shape[2]}"
+            fits = text_width(sheet.figure, side, size) < wide - 0.04
+            white = sum(a * b for a, b in zip(face, (0.3, 0.59, 0.11), strict=True)) < 0.55
+            sheet.text(x, y, side, fontsize=size, ha="center", va="center", zorder=6,
+                       color="white" if white else INK, rotation=0 if fits else 90)
+        sheet.text(x, y + max(tall, 0.3) / 2 + 0.05, column["name"], fontsize=size + 0.5, ha="center", va="bottom", zorder=6)
+        sheet.text(x, y - TALLEST / 2 - 0.04, word, fontsize=size, ha="center", va="top", color=GREY, linespacing=1.15)
+
+
+def _tally(sheet, columns, key, xs, floor, room, wide, size, shade):
+    """A bar a stage with its number, the largest as high as `room`."""
+    most = max(1, *(column[key] for column in columns))
+    for x, column in zip(xs, columns, strict=True):
+        tall = column[key] / most * room
+        sheet.bar(x, tall, wide, bottom=floor, color=_face(column, shade), zorder=3)
+        sheet.text(x, floor + tall + 0.03, short(column[key]), fontsize=size, ha="center", va="bottom", zorder=6)
+
+
+def _flat(column):
+    """Whether a stage has no map to show."""
+    return len(column["shape"]) == 1 or column["dense"]
+
+
+def _face(column, shade):
+    return tint(shade, 0.35 if _flat(column) else 0.85)
 
 
 def _columns(net, input_shape):

@@ -114,15 +114,21 @@ def _dress(ax, title, ticks):
 def draw(result):
     """Left: the channels each layer receives, banded by where they come from. Right: its parameters."""
     r = result
-    colour, last = plots.FAMILY_COLOURS["DenseNet"], r.layers + 1
     title = (
         f"{_layers(r)} {r.in_channels} channels to {r.out_channels}: {r.block_parameters:,} parameters, "
         f"{r.parameters:,} with the transition"
     )
     figure = quick_figure(title, 9.2, 3.7, describe(r))
-    ax, bars = figure.panels(columns=2, widths=(1.15, 1), top=0.25)
+    left, right = figure.panels(columns=2, widths=(1.15, 1), top=0.25)
     step = 1 if r.layers <= 8 else 2 if r.layers <= 16 else 5 if r.layers <= 30 else 10
-    ticks = {i: str(i) for i in range(1, last) if i == 1 or i % step == 0}
+    ticks = {i: str(i) for i in range(1, r.layers + 1) if i == 1 or i % step == 0}
+    _draw_channels(left, r, ticks)
+    _draw_parameters(right, r, ticks)
+    return figure
+
+
+def _draw_channels(ax, r, ticks):
+    colour, last, words = plots.FAMILY_COLOURS["DenseNet"], r.layers + 1, {"fontsize": 9, "color": INK}
     room = {i: name for i, name in ticks.items() if last - i >= 0.08 * last}
     _dress(ax, f"Channels in: {r.growth_rate} more at every layer", {**room, last: "out"})
     sources, columns = np.mgrid[0:last, 1 : last + 1]
@@ -133,59 +139,27 @@ def draw(result):
     after = last + 0.5 + 1.2 * wide
     ax.set(xlim=(0.3, after + 1.5 * wide), ylim=(0, top))
     ax.stairs([r.transition_channels], [after - wide / 2, after + wide / 2], fill=True, color="#bdbdbd")
-    ax.text(
-        after,
-        r.transition_channels + 0.01 * top,
-        f"{r.transition_channels}\nafter the\ntransition",
-        ha="center",
-        va="bottom",
-        fontsize=9,
-        color=INK,
-        linespacing=1.1,
-    )
+    kept = f"{r.transition_channels}\nafter the\ntransition"
+    ax.text(after, r.transition_channels + 0.01 * top, kept, ha="center", va="bottom", linespacing=1.1, **words)
     x = np.arange(1, last + 1)
     ax.plot(x, r.channels, color=colour, linewidth=2)
     ax.plot(x, np.minimum(r.exponential, 4 * top), "--", color=INK, linewidth=1.3)
-    ax.text(
-        last + 0.4,
-        r.out_channels + 0.015 * top,
-        str(r.out_channels),
-        ha="right",
-        va="bottom",
-        fontsize=9,
-        color=INK,
-    )
+    ax.text(last + 0.4, r.out_channels + 0.015 * top, str(r.out_channels), ha="right", va="bottom", **words)
     leaves = next((i for i, value in enumerate(r.exponential) if value > top), last)
     factor = f"{r.channels[1] / r.channels[0]:.3f}".rstrip("0").rstrip(".")
-    words = f"dashed: if every layer\nmultiplied them by {factor},\nas the first one does"
-    ax.text(
-        0.03 if leaves > 0.5 * last else 0.45,
-        0.97,
-        words,
-        transform=ax.transAxes,
-        va="top",
-        fontsize=9,
-        color=INK,
-        linespacing=1.15,
-    )
+    dashed = f"dashed: if every layer\nmultiplied them by {factor},\nas the first one does"
+    ax.text(0.03 if leaves > 0.5 * last else 0.45, 0.97, dashed, transform=ax.transAxes, va="top", linespacing=1.15, **words)
 
-    _dress(bars, "Parameters by layer (thousands)", ticks)
-    edges = np.arange(0.5, last + 0.5)
+
+def _draw_parameters(ax, r, ticks):
+    _dress(ax, "Parameters by layer (thousands)", ticks)
+    edges = np.arange(0.5, r.layers + 1)
     thousands, other = np.array(r.layer_parameters) / 1e3, np.array(r.other_parameters) / 1e3
-    bars.stairs(thousands, edges, fill=True, color=tint(colour, 0.6))
-    bars.stairs(other, edges, color=INK, linewidth=1.2, linestyle="--")
-    high = 1.3 * max(*thousands, *other)
-    bars.set(xlim=(0.3, last - 0.3), ylim=(0, high))
-    bars.text(
-        0.03,
-        0.97,
-        f"dashed: {'without' if r.bottleneck else 'with'} the bottleneck",
-        transform=bars.transAxes,
-        va="top",
-        fontsize=9,
-        color=INK,
-    )
-    return figure
+    ax.stairs(thousands, edges, fill=True, color=tint(plots.FAMILY_COLOURS["DenseNet"], 0.6))
+    ax.stairs(other, edges, color=INK, linewidth=1.2, linestyle="--")
+    ax.set(xlim=(0.3, r.layers + 0.7), ylim=(0, 1.3 * max(*thousands, *other)))
+    words = f"dashed: {'without' if r.bottleneck else 'with'} the bottleneck"
+    ax.text(0.03, 0.97, words, transform=ax.transAxes, va="top", fontsize=9, color=INK)
 
 
 def dense_block():
