@@ -12,7 +12,7 @@ from cnn_course import anatomy, plots
 from cnn_course.plots import canvas
 from cnn_course.widgets.convolution import make_kernel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
+from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 CHANNELS = 96  # kernels in AlexNet's first layer
@@ -271,7 +271,6 @@ def draw_activation(result):
 
     axes = panel(figure, (0.54, 0.16, 0.34, 0.74), "gradient norm, last layer = 1")
     layers = np.arange(1, r.depth + 1)
-    # Logarithms on a plain axis: matplotlib's log axis would take another 40 ms.
     powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
     for name, power in powers.items():
         chosen = name == r.function
@@ -288,18 +287,6 @@ def draw_activation(result):
     axes.set_xlabel("layer (the gradient arrives from the left)")
     _labels_at_right(axes, {name: float(power[0]) for name, power in powers.items()}, r.function)
     return figure
-
-
-def power_ticks(low, high, most=6):
-    """Whole numbers from low to high, at most `most` of them, evenly spaced and through 0."""
-    low, high = int(np.ceil(low)), int(np.floor(high))
-    step = max(1, -(-(high - low) // (most - 1)))
-    return [tick for tick in range(low - low % step, high + 1, step) if tick >= low]
-
-
-def power_of_ten(power):
-    """-4 -> '10⁻⁴'."""
-    return "1" if power == 0 else "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _labels_at_right(axes, values, chosen, gap=0.075):
@@ -384,7 +371,6 @@ def draw_groups(result):
     axes.set_xticks([0, r.in_channels - 1], [1, r.in_channels])
     axes.set_yticks([0, r.out_channels - 1], [1, r.out_channels])
     axes = panel(figure, (0.7, 0.16, 0.285, 0.7), "parameters")
-    # Logarithms on plain axes: matplotlib's log axes would take another 40 ms.
     x, y = np.log2(list(r.curve)), np.log10(list(r.curve.values()))
     axes.plot(x, y, "o-", color=GREY, markersize=4)
     here = np.log2(r.groups), np.log10(r.parameters)

@@ -16,6 +16,7 @@ from cnn_course import plots
 from cnn_course.plots import GREY, INK
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, choice, switch
+from cnn_course.widgets.pictures import power_of_ten, power_ticks
 
 CHANNELS, SIDE, IMAGES, CLASSES = 8, 8, 16, 10
 FLOAT32_TINIEST = 1.4e-45  # a smaller number is zero in float32, and so in an ordinary training
@@ -133,11 +134,6 @@ def describe(result):
     return f"{r.name}: {fate}."
 
 
-def power(exponent):
-    """-3 -> "10" with a raised -3, in plain characters: quicker to draw than mathematics."""
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
 def draw(result):
     """Relative gradient norm by layer, beside a ResNet of the same depth. Returns a plots.Figure."""
     r = result
@@ -154,9 +150,8 @@ def draw(result):
         xlabel="layer (1 is next to the image)",
         ylabel="|gradient| / |weight|",
     )
-    step = next(step for step in (1, 2, 5, 10, 20) if span / step <= 6.5)
-    ticks = range(int(np.ceil(low / step)) * step, int(high) + 1, step)
-    ax.set_yticks(list(ticks), [power(tick) for tick in ticks])
+    ticks = power_ticks(low, high)
+    ax.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
     ax.set_xticks([i for i in range(1, r.depth) if i == 1 or i % (5 if r.depth > 14 else 1) == 0])
     ax.axhspan(*np.log10(HEALTHY), color="#eef3ee", zorder=0)
     wide = span > 15  # the band is then too thin for words

@@ -1,5 +1,7 @@
 """What the explorers' figures share: images on one sheet, boxes on them, and axes that are quick to draw."""
 
+from math import ceil, floor
+
 from matplotlib.patches import Rectangle
 
 DARK_ORANGE = "#b06f00"  # the palette's orange, dark enough for words on white
@@ -47,3 +49,17 @@ def panel(figure, place, title="", colour="black"):
     # A given y saves matplotlib's search for a free height: 10 ms a pair of axes.
     axes.set_title(title, fontsize=11, color=colour, y=1.0)
     return axes
+
+
+def power_ticks(low, high):
+    """Exponents from low to high for an axis of powers of ten: at most seven, a round step apart, through 0.
+
+    The axis itself is plain and holds logarithms: matplotlib's own log axis would take another 40 ms.
+    """
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 6.5)
+    return list(range(ceil(low / step) * step, floor(high) + 1, step))
+
+
+def power_of_ten(exponent):
+    """-4 -> "10⁻⁴", in plain characters: quicker to draw than mathematics."""
+    return "1" if exponent == 0 else "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
