@@ -261,7 +261,7 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
             middles = at[i] + sides * (distances[:, None] + half)
             tried = np.hstack([middles - half, middles + half])
             outside = 4 * half.prod() - overlap(tried, bounds[None])
-            best = np.argmin(overlap(tried, others) + overlap(tried, solid) + 3 * outside + distances + ranks)
+            best = np.argmin(overlap(tried, others) + 4 * overlap(tried, solid) + 3 * outside + distances + ranks)
             boxes[i] = tried[best]
             if turn == 2 and distances[best] > r + 0.12 * dpi:
                 end = np.clip(at[i], boxes[i, :2] + 2, boxes[i, 2:] - 2)
