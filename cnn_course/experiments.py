@@ -297,7 +297,7 @@ def recorded(name: str) -> Record:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path.name}") from None
+        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
     kept["runs"] = {label: [training.History(**run) for run in runs] for label, runs in kept["runs"].items()}
     return Record(**kept)
 

@@ -91,7 +91,7 @@ def _load_weights(net, seed):
     try:
         net.load_state_dict(load_file(path))
     except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path.name}") from None
+        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
     except RuntimeError as error:
         raise ValueError(f"the kept weights of {net.name!r} do not fit other settings than its own: {error}") from None
     return net.eval()
