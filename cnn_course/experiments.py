@@ -190,6 +190,10 @@ EXPERIMENTS = {
         Experiment("comparison", "What does each architecture reach with the same recipe on all 50,000 images?", COURSE,
                    epochs=24, seeds=(0, 1, 2, 3, 4),
                    keep={name: (0,) for name in models.COURSE} | {"alexnet_cifar": (0, 1, 2, 3, 4)}),
+        Experiment("half_hour", "What does the same recipe reach in half an hour on two cores?", {
+            "resnet20": RESNET,
+            "googlenet_cifar": COURSE["googlenet_cifar"],
+        }, epochs=60),
         Experiment("first_kernel", "How large should the first kernel be, and what does its stride do?", {
             "3x3": _net("alexnet_cifar", first_kernel=3, first_padding=1),
             "5x5": ALEXNET,

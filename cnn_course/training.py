@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from cnn_course import augment, checkpoint, data, distributed, models
+from cnn_course import augment, checkpoint, data, distributed, models, replay
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,8 @@ def _optimizer(net, recipe, batch_size=32):
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     lr = default_lr(net, batch_size) if recipe.lr is None else recipe.lr
     nesterov = recipe.nesterov and recipe.momentum > 0
-    return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=nesterov)
+    fused = True if next(net.parameters()).device.type == "cuda" else None  # one kernel for all parameters; None: torch's choice
+    return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
 
 
 def _scheduler(optimizer, recipe, steps):
@@ -360,11 +361,13 @@ class _Run:
         # 2**10 rather than torch's 2**16: the first steps overflow less often, and a step that overflows is lost
         self.scaler = torch.amp.GradScaler(device.type, init_scale=2.0**10, enabled=precision(device) == torch.float16)
         self.generator = torch.Generator(device).manual_seed(history.seed)
+        self.replay = None  # on CUDA: forward and backward of a full batch as a graph, recorded at the first one
         reuse_memory()
 
     def epoch(self, bar):
         """One pass over the images: mean loss and accuracy on augmented images, seconds. Stops once the loss is no number."""
         self.net.train()
+        self.replays = replay.possible(self.net, self.device)
         start, seen = time.perf_counter(), 0
         sums = torch.zeros(2, device=self.device)  # of the losses and of the right answers
         batches = data.batches(self.split, self.batch_size, self.recipe.augment, self.generator, self.device)
@@ -380,15 +383,23 @@ class _Run:
 
     def _step(self, images, labels, of):
         """One step of the optimizer on this process's share of a batch `of` so many images: summed loss, right answers."""
-        with _autocast(self.device):
-            logits, loss = _loss(self.model(images), labels, self.recipe)
-        # gradients are averaged over processes, whose shares may differ by an image
-        part = loss * (len(labels) * distributed.processes() / of)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(part).backward()
+        if self.replays and of == self.batch_size:
+            self.replay = self.replay or replay.Replay(self._gradients, self.net, images, labels)
+            result = self.replay(images, labels)
+        else:
+            self.optimizer.zero_grad(set_to_none=True)
+            # gradients are averaged over processes, whose shares may differ by an image
+            result = self._gradients(images, labels, len(labels) * distributed.processes() / of)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.scheduler.step()
+        return result
+
+    def _gradients(self, images, labels, weight=1.0):
+        """Forward and backward pass: the gradients of the mean loss, times weight; returns summed loss, right answers."""
+        with _autocast(self.device):
+            logits, loss = _loss(self.model(images), labels, self.recipe)
+        self.scaler.scale(loss * weight).backward()
         return torch.stack([loss.detach() * len(labels), (logits.detach().argmax(dim=1) == labels).sum()])
 
     def _settings(self):
