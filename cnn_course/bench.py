@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from torchvision import transforms
 from torchvision.datasets import CIFAR10
 from tqdm import tqdm
 
-from cnn_course import data, models, training
+from cnn_course import data, models, replay, training
 
 BATCH_SIZE = 128  # of a training in earnest, and of most tutorials
 
@@ -73,34 +74,40 @@ def plain(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds: fl
 
     def train():
         for images, labels in data.batches(cifar.train, BATCH_SIZE, training.Recipe().augment, generator, device):
-            _step(net, optimizer, images.contiguous(memory_format=layout), labels, dtype)
+            optimizer.zero_grad()
+            _gradients(net, images.contiguous(memory_format=layout), labels, dtype)
+            optimizer.step()
             yield len(labels)
 
     return speed(train, device, seconds)
 
 
 def bare(net: nn.Module, device: torch.device, seconds: float) -> float:
-    """Images a second of forward, backward and step on one batch that lies ready, in the device's best dtype and layout."""
+    """Images a second of forward, backward and step on one batch that lies ready, as fast as `fit` knows on this device."""
     training.reuse_memory()
     net.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, nesterov=True)
     images = torch.randn(BATCH_SIZE, 3, 32, 32, device=device).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(BATCH_SIZE, device=device) % 10
+    gradients = partial(_gradients, net, dtype=training.precision(device))
+    if replay.possible(net, device):
+        gradients = replay.Replay(gradients, net, images, labels)
 
     def train():
         for _ in range(1_000):
-            _step(net, optimizer, images, labels, training.precision(device))
+            optimizer.zero_grad()
+            gradients(images, labels)
+            optimizer.step()
             yield BATCH_SIZE
 
     return speed(train, device, seconds)
 
 
-def _step(net, optimizer, images, labels, dtype):
-    optimizer.zero_grad()
+def _gradients(net, images, labels, dtype):
     with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
         loss = nn.functional.cross_entropy(net(images).float(), labels)
     loss.backward()
-    optimizer.step()
+    return loss.detach()
 
 
 def speed(train, device: torch.device, seconds: float) -> float:
@@ -157,12 +164,15 @@ def ladder(name: str, cifar: data.Cifar10, seconds: float = 3) -> dict[str, floa
     device, last = training.best_device(), torch.channels_last
     sixteen = training.precision(device)
     sixteen = torch.bfloat16 if sixteen == torch.float32 else sixteen  # measured even where `fit` would not use it
-    return {
+    steps = {
         "the usual loop": tutorial(models.build(name), cifar, device, seconds),
         "whole batches augmented": plain(models.build(name), cifar, device, seconds),
         "and channels_last": plain(models.build(name), cifar, device, seconds, last),
         f"and {str(sixteen).removeprefix('torch.')}": plain(models.build(name), cifar, device, seconds, last, sixteen),
     }
+    if device.type == "cuda":
+        steps["and replayed as a graph"] = fit(models.build(name), cifar, device, seconds)
+    return steps
 
 
 def measure(name: str, kind: str, seconds: float) -> dict:

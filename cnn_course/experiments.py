@@ -99,6 +99,7 @@ class Record:
 
         The training accuracy is that of images as they are, without augmentation. A core-minute is a minute of one processor
         core: minutes of training times threads. It is the fastest run's: some machines were slower, some had other work to do.
+        nan where all runs were made on a GPU.
         """
         import pandas as pd
 
@@ -112,7 +113,7 @@ class Record:
                 "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
-                "core-minutes": min(map(_core_minutes, histories)),
+                "core-minutes": min(map(_core_minutes, _on_cpu(histories)), default=math.nan),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -142,6 +143,10 @@ class Difference:
         return what + one + ("" if self.measurable else ", so no measurable difference")
 
     __repr__ = __str__
+
+
+def _on_cpu(histories):
+    return [history for history in histories if history.device == "cpu"]
 
 
 def _core_minutes(history):
@@ -192,6 +197,7 @@ EXPERIMENTS = {
                    keep={name: (0,) for name in models.COURSE} | {"alexnet_cifar": (0, 1, 2, 3, 4)}),
         Experiment("half_hour", "What does the same recipe reach in half an hour on two cores?", {
             "resnet20": RESNET,
+            "densenet_wide": _net("densenet_wide"),
             "googlenet_cifar": COURSE["googlenet_cifar"],
         }, epochs=60),
         Experiment("first_kernel", "How large should the first kernel be, and what does its stride do?", {
@@ -313,7 +319,7 @@ def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, 
 
 
 def states():
-    """One row an experiment: variants, epochs, runs wanted and recorded, core-hours spent and still to spend.
+    """One row an experiment: variants, epochs, runs wanted and recorded, core-hours spent and still to spend on a CPU.
 
     What a missing run costs is what the fastest recorded run of its variant took, else the mean of the other variants.
     """
@@ -322,9 +328,10 @@ def states():
     rows = {}
     for name, experiment in EXPERIMENTS.items():
         kept, lacking = recorded(name), missing(name)
-        spent = [_core_minutes(history) for runs in kept.runs.values() for history in runs]
-        cost = kept.table()["core-minutes"] if spent else pd.Series(dtype=float)
+        runs = [history for group in kept.runs.values() for history in group]
+        spent = map(_core_minutes, _on_cpu(runs))
+        cost = kept.table()["core-minutes"].dropna() if runs else pd.Series(dtype=float)
         open_ = sum(cost.get(label, cost.mean()) for _, label in lacking)
-        rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(spent),
+        rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(runs),
                       "missing": len(lacking), "core-hours": sum(spent) / 60, "to go": open_ / 60}
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,8 +1,8 @@
 """Training and evaluation: `fit`, `evaluate`, `predict`, and the `History` that a training leaves behind.
 
 Fast for reasons that the last notebook measures: images wait as uint8 in the memory of the training device and whole batches
-are augmented at once; convolutions see channels_last memory; 16-bit floats are used where the device gains from them; and
-memory that was given back is kept for the next batch.
+are augmented at once; convolutions see channels_last memory; 16-bit floats are used where the device gains from them;
+memory that was given back is kept for the next batch; and on CUDA forward and backward pass are replayed as one graph.
 """
 
 import ctypes
@@ -361,7 +361,7 @@ class _Run:
         # 2**10 rather than torch's 2**16: the first steps overflow less often, and a step that overflows is lost
         self.scaler = torch.amp.GradScaler(device.type, init_scale=2.0**10, enabled=precision(device) == torch.float16)
         self.generator = torch.Generator(device).manual_seed(history.seed)
-        self.replay = None  # on CUDA: forward and backward of a full batch as a graph, recorded at the first one
+        self.replay = None  # on CUDA: forward and backward of a full batch as a graph, recorded at the first of them
         reuse_memory()
 
     def epoch(self, bar):

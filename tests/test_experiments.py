@@ -1,6 +1,7 @@
 """Recorded experiments: the record fits its declaration, recording goes on where it stopped, and a run can be made again."""
 
 import json
+import math
 import re
 from dataclasses import replace
 
@@ -167,6 +168,8 @@ def test_a_variant_costs_what_its_fastest_run_took():
     kept = record(a=(0.90, 0.92))
     kept.runs["a"][0].rows[0]["seconds"] = 600.0  # a slower machine, or one with other work
     assert kept.table().loc["a", "core-minutes"] == 1
+    kept.runs["a"] = [replace(history, device="cuda") for history in kept.runs["a"]]
+    assert math.isnan(kept.table().loc["a", "core-minutes"])  # a GPU's minutes are no core's
 
 
 @pytest.mark.parametrize(("accuracies", "epochs"), [((0.2, 0.4), 0.25), ((0.1, 0.2), 1), ((0.05, 0.14), torch.nan),

@@ -10,7 +10,7 @@ import striped
 import torch
 from torch import nn
 
-from cnn_course import checkpoint, data, models, training
+from cnn_course import checkpoint, data, models, replay, training
 
 FAST = training.Recipe(batch_size=16, lr=0.05, augment=())
 
@@ -274,6 +274,46 @@ def test_lesson_is_short_on_a_cpu(cifar):
         assert len(small.train) * epochs <= 10_000 and len(small.test) == 1_000
 
 
+def test_a_graph_stands_only_for_layers_that_are_known_and_unwatched():
+    cuda, known = torch.device("cuda"), models.build("resnet20")
+    assert replay.possible(known, cuda) and replay.possible(tiny(), cuda) and not replay.possible(known, torch.device("cpu"))
+    watched = models.build("resnet20")
+    watched.stages.stage1[0].register_forward_hook(lambda *_: None)
+    assert not replay.possible(watched, cuda)
+    assert not replay.possible(nn.Sequential(type("Mine", (nn.Identity,), {"__module__": "__main__"})(), tiny()), cuda)
+
+
+def test_full_batches_are_replayed_and_the_rest_is_not(cifar, monkeypatch):
+    sizes = []
+
+    class Again:  # computes the step anew where CUDA would replay it
+        def __init__(self, gradients, net, images, labels):
+            self.gradients, self.net = gradients, net
+
+        def __call__(self, images, labels):
+            sizes.append(len(images))
+            self.net.zero_grad()
+            return self.gradients(images, labels)
+
+    recipe = dataclasses.replace(FAST, batch_size=100)
+    usual, replayed = tiny(), tiny()
+    expected = training.fit(usual, cifar, 2, recipe, quiet=True)
+    monkeypatch.setattr(replay, "possible", lambda net, device: True)
+    monkeypatch.setattr(replay, "Replay", Again)
+    history = training.fit(replayed, cifar, 2, recipe, quiet=True)
+    assert sizes == [100] * 12 and history.rows[-1]["train_loss"] == expected.rows[-1]["train_loss"]
+    assert all(map(torch.equal, usual.state_dict().values(), replayed.state_dict().values()))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_learns_too(cifar):
     assert training.fit(tiny(), cifar, 2, FAST, device="cuda", quiet=True).test_accuracy > 0.8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_graph_computes_what_is_computed_without_it(cifar):
+    with_graph, watched = tiny(), tiny()
+    watched.register_forward_hook(lambda *_: None)
+    for net in (with_graph, watched):
+        training.fit(net, cifar, 2, FAST, device="cuda", quiet=True)
+    assert all(map(torch.equal, with_graph.state_dict().values(), watched.state_dict().values()))

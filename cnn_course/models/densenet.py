@@ -128,4 +128,6 @@ PRESETS = {
     "densenet_bc_100_12": partial(cifar, blocks=(16, 16, 16), growth_rate=12, stem_channels=24),
     # Concatenation at 32x32 costs more time than arithmetic: the course size pools first, as the ImageNet networks do.
     "densenet_cifar": partial(DenseNet, stem="cifar_pooled", classes=10, blocks=(4, 6, 8), growth_rate=16, stem_channels=16),
+    # Few layers, each with many maps and no bottleneck: what half an hour on two cores pays for without that pooling.
+    "densenet_wide": partial(cifar, blocks=(1, 3, 5), growth_rate=32, stem_channels=32, bottleneck=False),
 }
