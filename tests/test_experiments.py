@@ -188,7 +188,7 @@ def test_a_long_title_takes_no_room_from_the_rows():
 
 def test_the_figure_says_every_mean_and_shows_every_seed():
     figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
-    assert figure.alt == "Test accuracy in percent (2 seeds): a 91.0, b 80.5"
+    assert figure.alt == "Test accuracy (2 seeds): a 91.0%, b 80.5%"
     axes = figure.axes[0]
     drawn = {round(float(x), 6) for line in axes.lines for x in line.get_xdata()}
     assert {90, 92, 80, 81, 91, 80.5, 96, 85.5} <= drawn

@@ -421,10 +421,10 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         note, f"{seeds[0].upper()}{seeds[1:]}.", "Small dots: one a seed; bars: one standard deviation." if several else "",
         f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
         "Hollow: your own run." if mine else "", _notes(runs)]))
-    words = ", ".join(f"{label} {values.mean():.1f}" for label, values in test.items())
+    words = ", ".join(f"{label} {np.mean([h.test_accuracy for h in group]):.1%}" for label, group in runs.items())
     title, width = title or record.question, 6.8
     figure = Figure(title, figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
-                    alt or f"{held_out.capitalize()} accuracy in percent ({seeds}): {words}", facts)
+                    alt or f"{held_out.capitalize()} accuracy ({seeds}): {words}", facts)
     left = 0.25 + max(text_width(figure, label, 9.5) for label in runs)
     axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
     for i, label in enumerate(runs):
