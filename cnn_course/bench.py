@@ -86,7 +86,7 @@ def bare(net: nn.Module, device: torch.device, seconds: float) -> float:
     """Images a second of forward, backward and step on one batch that lies ready, as fast as `fit` knows on this device."""
     training.reuse_memory()
     net.to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, nesterov=True)
+    optimizer = training.sgd(net, training.Recipe(lr=1e-3))
     images = torch.randn(BATCH_SIZE, 3, 32, 32, device=device).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(BATCH_SIZE, device=device) % 10
     gradients = partial(_gradients, net, dtype=training.precision(device))

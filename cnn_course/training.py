@@ -213,7 +213,8 @@ def default_lr(net: nn.Module, batch_size: int) -> float:
     return 0.05 * max(1, batch_size / 32) if _has_batch_norm(net) else 0.02
 
 
-def _optimizer(net, recipe, batch_size=32):
+def sgd(net: nn.Module, recipe: Recipe, batch_size: int = 32) -> torch.optim.SGD:
+    """The optimizer of a recipe: weights decay, biases and norms do not."""
     matrices = [p for p in net.parameters() if p.ndim > 1]
     vectors = [p for p in net.parameters() if p.ndim <= 1]  # biases and norms
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -355,7 +356,7 @@ class _Run:
         self.batches = math.ceil(len(cifar.train) / self.batch_size)
         self.steps = self.batches * epochs
         self.model = distributed.wrap(net)
-        self.optimizer = _optimizer(net, recipe, self.batch_size)
+        self.optimizer = sgd(net, recipe, self.batch_size)
         self.lr = self.optimizer.param_groups[0]["lr"]
         self.scheduler = _scheduler(self.optimizer, recipe, self.steps)
         # 2**10 rather than torch's 2**16: the first steps overflow less often, and a step that overflows is lost

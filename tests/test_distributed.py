@@ -38,7 +38,7 @@ def accumulated():
     cifar, recipe = little_cifar(), training.Recipe(batch_size=BATCH_SIZE, lr=LR)
     torch.manual_seed(0)
     net = models.build("resnet20").to(memory_format=torch.channels_last).train()
-    optimizer = training._optimizer(net, recipe)
+    optimizer = training.sgd(net, recipe)
     scheduler = training._scheduler(optimizer, recipe, EPOCHS * math.ceil(197 / BATCH_SIZE))
     generator, losses = torch.Generator().manual_seed(0), []
     for _ in range(EPOCHS):

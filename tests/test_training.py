@@ -212,7 +212,7 @@ def test_unknown_schedule_lists_the_known(cifar):
 @pytest.mark.parametrize("schedule, last", [("one-cycle", 1e-5), ("steps", 1e-3), ("constant", 0.1)])
 def test_schedules_end_where_they_should(schedule, last):
     recipe = training.Recipe(lr=0.1, schedule=schedule)
-    optimizer = training._optimizer(tiny(), recipe)
+    optimizer = training.sgd(tiny(), recipe)
     scheduler = training._scheduler(optimizer, recipe, 100)
     rates = []
     for _ in range(100):
@@ -231,7 +231,7 @@ def test_what_the_recipe_leaves_open_depends_on_the_run():
 
 
 def test_weight_decay_spares_biases_and_norms():
-    decayed, spared = training._optimizer(tiny(), training.Recipe()).param_groups
+    decayed, spared = training.sgd(tiny(), training.Recipe()).param_groups
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in spared["params"]} == {1}
     assert decayed["weight_decay"] == 5e-4 and spared["weight_decay"] == 0
 
