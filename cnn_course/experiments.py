@@ -98,8 +98,8 @@ class Record:
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
 
         The training accuracy is that of images as they are, without augmentation. A core-minute is a minute of one processor
-        core: minutes of training times threads. It is the fastest run's: some machines were slower, some had other work to do.
-        nan where all runs were made on a GPU.
+        core: minutes of training times threads. It is that of the run that `training.fastest` gives; nan where all were made
+        on a GPU.
         """
         import pandas as pd
 
@@ -113,7 +113,7 @@ class Record:
                 "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
-                "core-minutes": min(map(_core_minutes, _on_cpu(histories)), default=math.nan),
+                "core-minutes": _core_minutes(training.fastest(histories)),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -145,12 +145,9 @@ class Difference:
     __repr__ = __str__
 
 
-def _on_cpu(histories):
-    return [history for history in histories if history.device == "cpu"]
-
-
 def _core_minutes(history):
-    return history.core_seconds * len(history.rows) / 60
+    """What a run took of a CPU; nan if it was made on a GPU."""
+    return history.core_seconds * len(history.rows) / 60 if history.device == "cpu" else math.nan
 
 
 def epochs_to(history: training.History, accuracy: float) -> float:
@@ -329,9 +326,9 @@ def states():
     for name, experiment in EXPERIMENTS.items():
         kept, lacking = recorded(name), missing(name)
         runs = [history for group in kept.runs.values() for history in group]
-        spent = map(_core_minutes, _on_cpu(runs))
+        spent = pd.Series(map(_core_minutes, runs), dtype=float).sum()  # leaves out nan
         cost = kept.table()["core-minutes"].dropna() if runs else pd.Series(dtype=float)
         open_ = sum(cost.get(label, cost.mean()) for _, label in lacking)
         rows[name] = {"variants": len(experiment.variants), "epochs": experiment.epochs, "recorded": len(runs),
-                      "missing": len(lacking), "core-hours": sum(spent) / 60, "to go": open_ / 60}
+                      "missing": len(lacking), "core-hours": spent / 60, "to go": open_ / 60}
     return pd.DataFrame.from_dict(rows, orient="index")

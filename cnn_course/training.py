@@ -119,6 +119,14 @@ class History:
         return cls(**json.loads(text))
 
 
+def fastest(histories: list[History]) -> History:
+    """Of several runs of one network that which tells its cost: some machines were slower, some had other work to do.
+
+    Runs on a CPU come before those on a GPU, whose seconds are no core-seconds.
+    """
+    return min(histories, key=lambda history: (history.device != "cpu", history.core_seconds / history.train_images))
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Mean cross-entropy in nats, share of images right, and the predicted class of each image (N,)."""

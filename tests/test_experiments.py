@@ -168,8 +168,10 @@ def test_a_variant_costs_what_its_fastest_run_took():
     kept = record(a=(0.90, 0.92))
     kept.runs["a"][0].rows[0]["seconds"] = 600.0  # a slower machine, or one with other work
     assert kept.table().loc["a", "core-minutes"] == 1
-    kept.runs["a"] = [replace(history, device="cuda") for history in kept.runs["a"]]
-    assert math.isnan(kept.table().loc["a", "core-minutes"])  # a GPU's minutes are no core's
+    kept.runs["a"][1] = replace(kept.runs["a"][1], device="cuda")
+    assert kept.table().loc["a", "core-minutes"] == 10  # a GPU's minutes are no core's
+    kept.runs["a"][0] = replace(kept.runs["a"][0], device="cuda")
+    assert math.isnan(kept.table().loc["a", "core-minutes"])
 
 
 @pytest.mark.parametrize(("accuracies", "epochs"), [((0.2, 0.4), 0.25), ((0.1, 0.2), 1), ((0.05, 0.14), torch.nan),

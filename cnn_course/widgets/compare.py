@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
-from cnn_course.training import History
+from cnn_course.training import History, fastest
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, choice, switch
 
@@ -84,11 +84,11 @@ def _cost(name):
 def _model(label, histories, own, test_images):
     first = histories[0]
     cost = _cost(first.name)
-    per_image = min(history.core_seconds / history.train_images for history in histories)
+    run = fastest(histories)
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,
-        "seconds": 50_000 * per_image,
+        "seconds": 50_000 * run.core_seconds / run.train_images,
         "activation_bytes": cost and cost.activation_bytes,
     }
     return Model(label, first.family or plots.family(label), own, tuple(histories), costs, test_images)
