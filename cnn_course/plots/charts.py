@@ -326,7 +326,7 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
                       markeredgecolor=shade, markeredgewidth=1.8 if hollow else 0, zorder=4)
             written.append((x, y, name, shade))
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.margins(0.12, 0.14)
+    axes.margins(0.3, 0.14)  # room for names beside the outermost dots
     axes.set(xlim=xlim or axes.get_xlim(), ylim=ylim or axes.get_ylim())
     axes.grid(True)
     log_ticks(axes, "x") if "x" in log else short_numbers(axes.xaxis)
