@@ -346,7 +346,7 @@ def log_ticks(axes, which):
              for s in steps]
     inside = [t for t in ticks if low <= t <= high]
     if len(inside) < 3 and decades < 1:
-        inside = [t for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= t <= high]
+        inside = [t for t in MaxNLocator(4, steps=[1, 2, 5, 10], min_n_ticks=3).tick_values(low, high) if low <= t <= high]
     axis.set_ticks(inside)
     axis.set_ticks([], minor=True)
     axes.set(**{f"{which}lim": (low, high)})
