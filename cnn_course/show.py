@@ -134,5 +134,7 @@ def _html(columns, right, marked, caption):
     look = "text-align: left; padding: 4px 12px"
     head = f'<caption style="{look}">{html.escape(caption)}</caption>' if caption else ""
     body = "\n".join(row(i) for i in range(1, len(columns[0])))
-    return (f'<table style="border-collapse: collapse; font-variant-numeric: tabular-nums">{head}\n'
-            f"<thead>{row(0)}</thead>\n<tbody>\n{body}\n</tbody></table>")
+    return (
+        f'<table style="border-collapse: collapse; font-variant-numeric: tabular-nums">{head}\n'
+        f"<thead>{row(0)}</thead>\n<tbody>\n{body}\n</tbody></table>"
+    )

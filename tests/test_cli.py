@@ -9,7 +9,8 @@ from collections import namedtuple
 import pytest
 
 from cnn_course import __main__ as cli
-from cnn_course import data, experiments, standin, training
+from cnn_course import data, doctor, experiments, files, training
+from cnn_course.data import cifar10, download, standin
 
 SETTING = os.environ.get("CNN_COURSE_DATA", "")
 
@@ -17,8 +18,8 @@ SETTING = os.environ.get("CNN_COURSE_DATA", "")
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch, tmp_path):
     """No mirrors, an empty cache, no CNN_COURSE_DATA, and a small stand-in."""
-    monkeypatch.setattr(data, "MIRRORS", ())
-    monkeypatch.setattr(data, "ROOM", 0)
+    monkeypatch.setattr(download, "MIRRORS", ())
+    monkeypatch.setattr(download, "ROOM", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("CNN_COURSE_DATA", raising=False)
     small = standin.draw(100, 50)
@@ -58,12 +59,7 @@ def test_train_saves_its_history(capsys, tmp_path):
     arguments = ("train", "lenet5", "--epochs", "2", "--batch-size", "25", "--lr", "0.01", "--seed", "7")
     assert cli.main([*arguments, "--history", "history.json"]) == 0
     saved = json.loads((tmp_path / "history.json").read_text())
-    assert (
-        saved["name"] == "lenet5"
-        and saved["seed"] == 7
-        and saved["source"] == "stand-in"
-        and len(saved["rows"]) == 2
-    )
+    assert saved["name"] == "lenet5" and saved["seed"] == 7 and saved["source"] == "stand-in" and len(saved["rows"]) == 2
     assert training.History.from_json((tmp_path / "history.json").read_text()).rows == saved["rows"]
     assert [path.name for path in tmp_path.iterdir()] == ["history.json"]
     assert "not CIFAR-10" in capsys.readouterr().out
@@ -76,10 +72,7 @@ def test_train_passes_its_settings_on(monkeypatch):
         seen.update(epochs=epochs, recipe=recipe, seed=seed)
 
     monkeypatch.setattr(training, "fit", fit)
-    assert (
-        cli.main(["train", "lenet5", "--epochs", "3", "--batch-size", "25", "--lr", "0.5", "--seed", "7"])
-        == 0
-    )
+    assert cli.main(["train", "lenet5", "--epochs", "3", "--batch-size", "25", "--lr", "0.5", "--seed", "7"]) == 0
     assert seen == {"epochs": 3, "recipe": training.Recipe(batch_size=25, lr=0.5), "seed": 7}
     assert cli.main(["train", "lenet5", "--epochs", "1"]) == 0
     assert seen == {"epochs": 1, "recipe": training.Recipe(), "seed": 0}
@@ -122,13 +115,13 @@ def test_data_from_a_bad_file(capsys, tmp_path):
     assert "none.tar.gz is not a file" in fails(capsys, "data", "--from", "none.tar.gz")
     (tmp_path / "cut.tar.gz").write_bytes(b"\x1f\x8b cut short")
     assert "12 bytes with md5" in fails(capsys, "data", "--from", "cut.tar.gz")
-    assert not [path for path in data.cache_folder().iterdir() if path.name != ".lock"]
+    assert not [path for path in files.cache_folder().iterdir() if path.name != ".lock"]
 
 
 def test_data_that_is_there(capsys, monkeypatch):
     images, labels, test_images, test_labels = standin.draw()
-    cifar = data.Cifar10(data._split(images, labels), data._split(test_images, test_labels))
-    monkeypatch.setattr(data, "read", lambda place: cifar)
+    cifar = data.Cifar10(cifar10._split(images, labels), cifar10._split(test_images, test_labels))
+    monkeypatch.setattr(cifar10, "read", lambda place: cifar)
     assert cli.main(["data"]) == 0 and "found in your cache: 100 training images" in capsys.readouterr().out
 
 
@@ -137,30 +130,24 @@ def test_doctor_without_data_says_how_to_get_it(capsys):
     lines = capsys.readouterr().out.splitlines()
     todo = [line for line in lines if line.startswith("TO DO")]
     assert len(todo) == 1 and "python -m cnn_course data fetches it" in todo[0]
-    assert [line.split()[1] for line in lines if line.startswith("ok")] == [
-        name for name in cli.CHECKS if name != "data"
-    ]
+    assert [line.split()[1] for line in lines if line.startswith("ok")] == [name for name in doctor.CHECKS if name != "data"]
 
 
 def test_doctor_names_what_is_broken(capsys, monkeypatch):
     monkeypatch.setenv("CNN_COURSE_DATA", "no/such/place")
-    monkeypatch.setattr(data, "ROOM", 400_000_000)
-    monkeypatch.setattr(cli.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(5_000_000))
-    monkeypatch.setitem(cli.CHECKS, "gone", lambda: cli._version("cnn-course-no-such-package"))
+    monkeypatch.setattr(download, "ROOM", 400_000_000)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(5_000_000))
+    monkeypatch.setitem(doctor.CHECKS, "gone", lambda: doctor._version("cnn-course-no-such-package"))
     assert cli.main(["doctor"]) == 1
     todo = " ".join(line for line in capsys.readouterr().out.splitlines() if line.startswith("TO DO"))
-    assert (
-        "'no/such/place'" in todo
-        and "5 MB free" in todo
-        and "is missing: pip install -r requirements.txt" in todo
-    )
+    assert "'no/such/place'" in todo and "5 MB free" in todo and "is missing: pip install -r requirements.txt" in todo
 
 
 def test_doctor_names_a_package_that_is_too_old(monkeypatch):
-    monkeypatch.setattr(cli.importlib.metadata, "version", lambda package: "0.1")
-    monkeypatch.setattr(cli.importlib.metadata, "requires", lambda package: ["torch>=2.4", "tqdm>=4.66"])
+    monkeypatch.setattr(doctor.importlib.metadata, "version", lambda package: "0.1")
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda package: ["torch>=2.4", "tqdm>=4.66"])
     with pytest.raises(RuntimeError, match="0.1, the course needs >=4.66: pip install --upgrade"):
-        cli._version("tqdm")
+        doctor._version("tqdm")
 
 
 @pytest.mark.skipif(not SETTING, reason="CNN_COURSE_DATA is not set")

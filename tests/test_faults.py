@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnn_course import checkpoint, data, experiments, models
-from cnn_course.__main__ import CHECKS
+from cnn_course import data, experiments, files, models
+from cnn_course.data import download
+from cnn_course.doctor import CHECKS
+from cnn_course.training import checkpoint
 
 # The command line on a small stand-in, without a network.
 COMMAND = """
 import sys
-from cnn_course import __main__, data, standin
+from cnn_course import __main__
+from cnn_course.data import download, standin
 small = standin.draw(100, 50)
-standin.draw, data.MIRRORS = lambda: small, ()
+standin.draw, download.MIRRORS = lambda: small, ()
 sys.exit(__main__.main(sys.argv[1:]))
 """
 # Trains or records on striped images, for ever; FOLDER is filled in.
@@ -30,13 +33,15 @@ from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import striped
-from cnn_course import data, experiments, models, recording, training
+from cnn_course import data, experiments, files, models, training
+from cnn_course.experiments import declared
+from cnn_course.experiments import run as recording
 folder = Path({folder!r})
 cifar = replace(striped.cifar(60, 20), source="CIFAR-10")
-data.load, experiments.FOLDER = lambda quiet=False: cifar, folder
+data.load, files.RECORDED = lambda quiet=False: cifar, folder
 runs = {{"quick": experiments.Variant("lenet5"), "long": experiments.Variant("lenet5", dict(classes=11))}}
 small = dict(train_images=60, test_images=20, seeds=range(500))
-experiments.EXPERIMENTS = {{"small": experiments.Experiment("small", "?", runs, epochs=3, **small)}}
+declared.EXPERIMENTS = {{"small": experiments.Experiment("small", "?", runs, epochs=3, **small)}}
 {what}
 """
 
@@ -83,12 +88,16 @@ def test_a_killed_recording_leaves_a_whole_record_and_its_lock_free(tmp_path, mo
 
 
 # ------------------------------------------------------------------------------ strange surroundings
-@pytest.mark.parametrize("changes", [
-    {"OMP_NUM_THREADS": None, "HOME": None},
-    {"OMP_NUM_THREADS": "1", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    {"OMP_NUM_THREADS": "4096"},
-    {"OMP_NUM_THREADS": "many"},
-], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"OMP_NUM_THREADS": None, "HOME": None},
+        {"OMP_NUM_THREADS": "1", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"OMP_NUM_THREADS": "4096"},
+        {"OMP_NUM_THREADS": "many"},
+    ],
+    ids=str,
+)
 def test_training_works_in_strange_surroundings_and_folders(tmp_path, changes):
     folder = tmp_path / "실습 été"
     folder.mkdir()
@@ -106,7 +115,7 @@ def test_a_user_without_a_home_has_a_cache(monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", homeless)
-    assert data.cache_folder().name == f"cnn_course-{os.getuid()}"
+    assert files.cache_folder().name == f"cnn_course-{os.getuid()}"
 
 
 def test_doctor_minds_too_many_threads(monkeypatch):
@@ -130,7 +139,7 @@ def test_a_wicked_data_file_is_not_run(tmp_path):
     """The files of CIFAR-10 are pickles; only those with the known md5 are opened."""
     folder = tmp_path / data.FOLDER
     folder.mkdir()
-    for name, _ in data._members():
+    for name, _ in download.members():
         (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / "trapped")))
     with pytest.raises(data.DataError, match="data_batch_1 is damaged"):
         data.read(folder)
@@ -139,7 +148,7 @@ def test_a_wicked_data_file_is_not_run(tmp_path):
 
 @pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
 def test_damaged_or_wicked_weights_are_refused_and_kept(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(models, "RECORDED", tmp_path)
+    monkeypatch.setattr(files, "RECORDED", tmp_path)
     models.save_weights(models.build("lenet5"), "lenet5", 0)
     path = tmp_path / "lenet5-0.safetensors"
     whole = path.read_bytes()
@@ -152,7 +161,7 @@ def test_damaged_or_wicked_weights_are_refused_and_kept(tmp_path, monkeypatch, k
 
 
 def test_a_damaged_record_names_its_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    monkeypatch.setattr(files, "RECORDED", tmp_path)
     (tmp_path / "norm.json").write_text('{"name": "norm", "runs": {"no')
     with pytest.raises(ValueError, match=rf"norm.json is damaged.*git checkout -- {re.escape(str(tmp_path / 'norm.json'))}"):
         experiments.recorded("norm")

@@ -11,6 +11,8 @@ def test_import_loads_no_plotting_and_no_torchvision():
 
 
 def test_anatomy_answers_arithmetic_without_torch():
-    code = ("import sys; from cnn_course import anatomy as a; print(a.output_size(227, 11, 4), "
-            "a.receptive_field([a.conv(3), a.conv(3)]), 'torch' in sys.modules)")
+    code = (
+        "import sys; from cnn_course import anatomy as a; print(a.output_size(227, 11, 4), "
+        "a.receptive_field([a.conv(3), a.conv(3)]), 'torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split() == ["55", "5", "False"]

@@ -11,9 +11,10 @@ import torch
 from cnn_course import anatomy, models, show
 from cnn_course.exercises import check
 
-FRAME = pd.DataFrame({"parameters": [61_706, 138_357_544], "error (%)": [0.1234, float("nan")],
-                      "by": ["LeCun", "Simonyan"]},
-                     index=pd.Index(["LeNet-5", "VGG-16"], name="network"))
+FRAME = pd.DataFrame(
+    {"parameters": [61_706, 138_357_544], "error (%)": [0.1234, float("nan")], "by": ["LeCun", "Simonyan"]},
+    index=pd.Index(["LeNet-5", "VGG-16"], name="network"),
+)
 
 
 def test_source_is_the_source():
@@ -61,23 +62,25 @@ def test_table_formats_series_and_escapes():
     assert show.table(FRAME, mark=FRAME.parameters > 100_000).text.count("<") == 1
 
 
-@pytest.mark.parametrize("settings, message",
-                         [({"mark": "NIN"}, "NIN"), ({"formats": {"bias": "{}"}}, "bias"),
-                          ({"rows": 1}, "2 rows")])
+@pytest.mark.parametrize(
+    "settings, message", [({"mark": "NIN"}, "NIN"), ({"formats": {"bias": "{}"}}, "bias"), ({"rows": 1}, "2 rows")]
+)
 def test_table_refuses(settings, message):
     with pytest.raises(ValueError, match=message):
         show.table(FRAME, **settings)
 
 
-@pytest.mark.parametrize("answer, printed", [
-    (5, "Right. Two windows of 3 overlap by one."),
-    (6, "Not yet. Draw it."),
-    ([5], "Not yet. The check cannot use an answer of type list (can only concatenate list (not \"int\") to list)."
-          " Draw it."),
-    (None, "Not answered yet: put your answer in place of the dots and run the cell again."),
-    (..., "Not answered yet: put your answer in place of the dots and run the cell again."),
-    (torch.tensor(5), "Right. Two windows of 3 overlap by one."),
-])
+@pytest.mark.parametrize(
+    "answer, printed",
+    [
+        (5, "Right. Two windows of 3 overlap by one."),
+        (6, "Not yet. Draw it."),
+        ([5], 'Not yet. The check cannot use an answer of type list (can only concatenate list (not "int") to list). Draw it.'),
+        (None, "Not answered yet: put your answer in place of the dots and run the cell again."),
+        (..., "Not answered yet: put your answer in place of the dots and run the cell again."),
+        (torch.tensor(5), "Right. Two windows of 3 overlap by one."),
+    ],
+)
 def test_check(answer, printed, capsys):
     check(answer, lambda n: n + 0 == 5, "Draw it.", "Two windows of 3 overlap by one.")
     assert capsys.readouterr().out == printed + "\n"

@@ -5,14 +5,9 @@ Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 mil
 
 import difflib
 from contextlib import nullcontext
-from functools import partial
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from cnn_course import checkpoint
 from cnn_course.models import alexnet, densenet, inception, lenet, nin, resnet, vgg
 from cnn_course.models.alexnet import AlexNet
 from cnn_course.models.densenet import DenseBlock, DenseLayer, DenseNet, Transition
@@ -22,14 +17,43 @@ from cnn_course.models.network import Network
 from cnn_course.models.nin import NIN
 from cnn_course.models.resnet import BasicBlock, Bottleneck, ResNet
 from cnn_course.models.vgg import VGG
+from cnn_course.models.weights import load_weights, save_weights, weights
 
-__all__ = ["COURSE", "FAMILIES", "build", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck", "DenseBlock",
-           "DenseLayer", "DenseNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN", "Network", "ResNet", "Transition",
-           "VGG"]
+__all__ = [
+    "COURSE",
+    "FAMILIES",
+    "build",
+    "family",
+    "names",
+    "AlexNet",
+    "AuxiliaryHead",
+    "BasicBlock",
+    "Bottleneck",
+    "DenseBlock",
+    "DenseLayer",
+    "DenseNet",
+    "GoogLeNet",
+    "Inception",
+    "LeNet5",
+    "LeNet5Of1998",
+    "NIN",
+    "Network",
+    "ResNet",
+    "Transition",
+    "VGG",
+    "save_weights",
+    "weights",
+]
 
-FAMILIES = {"LeNet": lenet, "AlexNet": alexnet, "VGG": vgg, "NIN": nin, "GoogLeNet": inception, "ResNet": resnet,
-            "DenseNet": densenet}
-RECORDED = Path(__file__).parents[1] / "recorded"
+FAMILIES = {
+    "LeNet": lenet,
+    "AlexNet": alexnet,
+    "VGG": vgg,
+    "NIN": nin,
+    "GoogLeNet": inception,
+    "ResNet": resnet,
+    "DenseNet": densenet,
+}
 COURSE = ("lenet5", "alexnet_cifar", "vgg_cifar", "nin_cifar", "googlenet_cifar", "resnet20", "densenet_cifar")
 
 
@@ -61,37 +85,4 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
     with torch.device(device) if device is not None else nullcontext():
         net = preset(**settings)
     net.name = name
-    return _load_weights(net, seed) if pretrained else net
-
-
-def weights() -> dict[str, list[int]]:
-    """The networks whose trained weights come with the course: name -> seeds."""
-    found = sorted(path.stem.rpartition("-") for path in RECORDED.glob("*.safetensors"))
-    return {name: [int(seed) for other, _, seed in found if other == name] for name, _, _ in found}
-
-
-def save_weights(net: Network, name: str, seed: int) -> None:
-    """Keep weights and running statistics in half precision, for `build(name, pretrained=True, seed=seed)`."""
-    state = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
-    state = {key: value.cpu().contiguous() for key, value in state.items()}
-    checkpoint.into_place(_weights_file(name, seed), partial(save_file, state))
-
-
-def _weights_file(name, seed):
-    return RECORDED / f"{name}-{seed}.safetensors"
-
-
-def _load_weights(net, seed):
-    path = _weights_file(net.name, seed)
-    if next(net.parameters()).is_meta:
-        raise ValueError(f"{net.name!r} on the meta device has no memory for weights; build it without device='meta'")
-    if not path.exists():
-        known = "; ".join(f"{name} {', '.join(map(str, seeds))}" for name, seeds in weights().items()) or "none"
-        raise ValueError(f"no weights are kept of {net.name!r} with seed {seed}; networks and their seeds: {known}")
-    try:
-        net.load_state_dict(load_file(path))
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
-    except RuntimeError as error:
-        raise ValueError(f"the kept weights of {net.name!r} do not fit other settings than its own: {error}") from None
-    return net.eval()
+    return load_weights(net, seed) if pretrained else net

@@ -25,9 +25,22 @@ class AlexNet(Network):
 
     fixed_size = True
 
-    def __init__(self, channels=(96, 256, 384, 384, 256), first_kernel=11, first_stride=4, first_padding=0,
-                 groups=1, norm="lrn", pool=(3, 2), pool_padding=0, hidden=4096, dropout=0.5,
-                 activation=nn.ReLU, image_size=227, classes=1000):
+    def __init__(
+        self,
+        channels=(96, 256, 384, 384, 256),
+        first_kernel=11,
+        first_stride=4,
+        first_padding=0,
+        groups=1,
+        norm="lrn",
+        pool=(3, 2),
+        pool_padding=0,
+        hidden=4096,
+        dropout=0.5,
+        activation=nn.ReLU,
+        image_size=227,
+        classes=1000,
+    ):
         super().__init__()
         if norm not in ("lrn", "batch", None):
             raise ValueError(f'norm is {norm!r}; expected "lrn", "batch" or None')
@@ -47,10 +60,10 @@ class AlexNet(Network):
 
         # Shapes of the paper's network for a 227x227 image.
         conv(1, 3, c1, first_kernel, stride=first_stride, padding=first_padding)  # (N, 96, 55, 55), then 27x27
-        conv(2, c1, c2, 5, padding=2, groups=groups)                              # (N, 256, 27, 27), then 13x13
-        conv(3, c2, c3, 3, padding=1)                                             # (N, 384, 13, 13)
-        conv(4, c3, c4, 3, padding=1, groups=groups)                              # (N, 384, 13, 13)
-        conv(5, c4, c5, 3, padding=1, groups=groups)                              # (N, 256, 13, 13), then 6x6
+        conv(2, c1, c2, 5, padding=2, groups=groups)  # (N, 256, 27, 27), then 13x13
+        conv(3, c2, c3, 3, padding=1)  # (N, 384, 13, 13)
+        conv(4, c3, c4, 3, padding=1, groups=groups)  # (N, 384, 13, 13)
+        conv(5, c4, c5, 3, padding=1, groups=groups)  # (N, 256, 13, 13), then 6x6
         self.features = nn.Sequential(layers)
 
         def pooled(size):
@@ -63,12 +76,18 @@ class AlexNet(Network):
                 f"no pixel is left after the convolutions of a {image_size}x{image_size} image; "
                 f"use a smaller first_kernel ({first_kernel}) or first_stride ({first_stride})"
             )
-        self.classifier = nn.Sequential(OrderedDict(
-            flatten=nn.Flatten(),                                    # (N, 9216)
-            fc6=nn.Linear(c5 * side * side, hidden), act6=activation(), drop6=nn.Dropout(dropout),
-            fc7=nn.Linear(hidden, hidden), act7=activation(), drop7=nn.Dropout(dropout),
-            fc8=nn.Linear(hidden, classes),
-        ))
+        self.classifier = nn.Sequential(
+            OrderedDict(
+                flatten=nn.Flatten(),  # (N, 9216)
+                fc6=nn.Linear(c5 * side * side, hidden),
+                act6=activation(),
+                drop6=nn.Dropout(dropout),
+                fc7=nn.Linear(hidden, hidden),
+                act7=activation(),
+                drop7=nn.Dropout(dropout),
+                fc8=nn.Linear(hidden, classes),
+            )
+        )
         initialize(self)
 
     def forward(self, images):
@@ -91,7 +110,7 @@ class FigureOne(Network):
             layers[f"conv{index}"] = nn.Conv2d(in_channels, out_channels, 5, padding=2)
             layers[f"act{index}"] = activation()
             layers[f"pool{index}"] = nn.MaxPool2d(3, stride=2, padding=1)
-        self.features = nn.Sequential(layers)                            # (N, 64, 4, 4)
+        self.features = nn.Sequential(layers)  # (N, 64, 4, 4)
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(64 * 4 * 4, classes))
         initialize(self)
 
@@ -103,11 +122,20 @@ PRESETS = {
     "alexnet": AlexNet,
     "alexnet_two_gpus": partial(AlexNet, groups=2),
     # Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks": what torchvision calls AlexNet.
-    "alexnet_torchvision": partial(AlexNet, channels=(64, 192, 384, 256, 256), first_padding=2, norm=None,
-                                   image_size=224),
+    "alexnet_torchvision": partial(AlexNet, channels=(64, 192, 384, 256, 256), first_padding=2, norm=None, image_size=224),
     "alexnet_figure1": FigureOne,
     # So small a network learns too little rather than too much: no dropout. Batch norm, so that one recipe trains all.
-    "alexnet_cifar": partial(AlexNet, channels=(32, 48, 64, 64, 48), first_kernel=5, first_stride=1,
-                             first_padding=2, norm="batch", pool_padding=1, hidden=128, dropout=0.0,
-                             image_size=32, classes=10),
+    "alexnet_cifar": partial(
+        AlexNet,
+        channels=(32, 48, 64, 64, 48),
+        first_kernel=5,
+        first_stride=1,
+        first_padding=2,
+        norm="batch",
+        pool_padding=1,
+        hidden=128,
+        dropout=0.0,
+        image_size=32,
+        classes=10,
+    ),
 }

@@ -28,10 +28,12 @@ class DenseLayer(nn.Module):
         layers, channels = [], in_channels
         if bottleneck:
             channels = 4 * growth_rate
-            layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
-                       nn.Conv2d(in_channels, channels, 1, bias=False)]
-        layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
-                   nn.Conv2d(channels, in_channels if self.add else growth_rate, 3, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, channels, 1, bias=False)]
+        layers += [
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, in_channels if self.add else growth_rate, 3, padding=1, bias=False),
+        ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x):
@@ -55,8 +57,12 @@ class Transition(nn.Sequential):
 
     def __init__(self, in_channels, compression=0.5):
         out_channels = int(in_channels * compression)
-        super().__init__(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True),
-                         nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.AvgPool2d(2))
+        super().__init__(
+            nn.BatchNorm2d(in_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            nn.AvgPool2d(2),
+        )
         self.out_channels = out_channels
 
 
@@ -72,8 +78,17 @@ class DenseNet(Network):
     stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks from 16x16 on).
     """
 
-    def __init__(self, blocks=(6, 12, 24, 16), growth_rate=32, stem_channels=64, bottleneck=True, compression=0.5,
-                 combine="concatenate", stem="imagenet", classes=1000):
+    def __init__(
+        self,
+        blocks=(6, 12, 24, 16),
+        growth_rate=32,
+        stem_channels=64,
+        bottleneck=True,
+        compression=0.5,
+        combine="concatenate",
+        stem="imagenet",
+        classes=1000,
+    ):
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         if not 0 < compression <= 1:
@@ -97,18 +112,20 @@ class DenseNet(Network):
     @staticmethod
     def _make_stem(stem, channels):
         if stem == "cifar":
-            return nn.Conv2d(3, channels, 3, padding=1, bias=False)                         # (N, channels, 32, 32)
+            return nn.Conv2d(3, channels, 3, padding=1, bias=False)  # (N, channels, 32, 32)
         if stem == "cifar_pooled":
             return nn.Sequential(
                 nn.Conv2d(3, channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
-                nn.MaxPool2d(3, stride=2, padding=1),                                       # (N, channels, 16, 16)
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+                nn.MaxPool2d(3, stride=2, padding=1),  # (N, channels, 16, 16)
             )
         if stem == "imagenet":
             return nn.Sequential(
-                nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),                 # (N, 64, 112, 112)
-                nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
-                nn.MaxPool2d(3, stride=2, padding=1),                                       # (N, 64, 56, 56)
+                nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),  # (N, 64, 112, 112)
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+                nn.MaxPool2d(3, stride=2, padding=1),  # (N, 64, 56, 56)
             )
         raise ValueError(f'stem is {stem!r}; expected "imagenet", "cifar" or "cifar_pooled"')
 

@@ -29,8 +29,7 @@ class Inception(nn.Module):
     large_kernel: 5 in the paper; torchvision builds 3 (its issue 906).
     """
 
-    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool, large_kernel=5,
-                 batch_norm=False):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool, large_kernel=5, batch_norm=False):
         super().__init__()
 
         def conv1x1(width):
@@ -71,40 +70,60 @@ class AuxiliaryHead(nn.Module):
 
 
 # Table 1: (#1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj) of the nine blocks; "pool" halves the map.
-GOOGLENET_BLOCKS = OrderedDict([
-    ("3a", (64, 96, 128, 16, 32, 32)), ("3b", (128, 128, 192, 32, 96, 64)), ("pool3", "pool"),
-    ("4a", (192, 96, 208, 16, 48, 64)), ("4b", (160, 112, 224, 24, 64, 64)), ("4c", (128, 128, 256, 24, 64, 64)),
-    ("4d", (112, 144, 288, 32, 64, 64)), ("4e", (256, 160, 320, 32, 128, 128)), ("pool4", "pool"),
-    ("5a", (256, 160, 320, 32, 128, 128)), ("5b", (384, 192, 384, 48, 128, 128)),
-])
+GOOGLENET_BLOCKS = OrderedDict(
+    [
+        ("3a", (64, 96, 128, 16, 32, 32)),
+        ("3b", (128, 128, 192, 32, 96, 64)),
+        ("pool3", "pool"),
+        ("4a", (192, 96, 208, 16, 48, 64)),
+        ("4b", (160, 112, 224, 24, 64, 64)),
+        ("4c", (128, 128, 256, 24, 64, 64)),
+        ("4d", (112, 144, 288, 32, 64, 64)),
+        ("4e", (256, 160, 320, 32, 128, 128)),
+        ("pool4", "pool"),
+        ("5a", (256, 160, 320, 32, 128, 128)),
+        ("5b", (384, 192, 384, 48, 128, 128)),
+    ]
+)
 # Multiples of 16 channels: processors multiply 16 numbers at a time, and other widths train up to a third slower.
-CIFAR_BLOCKS = OrderedDict([
-    ("3a", (16, 16, 32, 16, 16, 16)), ("3b", (32, 32, 48, 16, 16, 16)), ("pool3", "pool"),
-    ("4a", (48, 32, 64, 16, 32, 16)), ("4b", (48, 32, 64, 16, 32, 16)), ("4c", (48, 32, 64, 16, 32, 16)), ("pool4", "pool"),
-    ("5a", (64, 48, 96, 16, 32, 32)),
-])
+CIFAR_BLOCKS = OrderedDict(
+    [
+        ("3a", (16, 16, 32, 16, 16, 16)),
+        ("3b", (32, 32, 48, 16, 16, 16)),
+        ("pool3", "pool"),
+        ("4a", (48, 32, 64, 16, 32, 16)),
+        ("4b", (48, 32, 64, 16, 32, 16)),
+        ("4c", (48, 32, 64, 16, 32, 16)),
+        ("pool4", "pool"),
+        ("5a", (64, 48, 96, 16, 32, 32)),
+    ]
+)
 
 
 def imagenet_stem(batch_norm):
     """224x224 images to 192 maps of 28x28; local response normalization where there is no batch norm."""
     lrn = (lambda: nn.Identity()) if batch_norm else (lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
-    return nn.Sequential(OrderedDict(
-        conv1=conv(3, 64, 7, stride=2, padding=3, batch_norm=batch_norm),  # (N, 64, 112, 112)
-        pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),                   # (N, 64, 56, 56)
-        norm1=lrn(),
-        reduce2=conv(64, 64, 1, batch_norm=batch_norm),
-        conv2=conv(64, 192, 3, padding=1, batch_norm=batch_norm),          # (N, 192, 56, 56)
-        norm2=lrn(),
-        pool2=nn.MaxPool2d(3, stride=2, ceil_mode=True),                   # (N, 192, 28, 28)
-    )), 192
+    return nn.Sequential(
+        OrderedDict(
+            conv1=conv(3, 64, 7, stride=2, padding=3, batch_norm=batch_norm),  # (N, 64, 112, 112)
+            pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),  # (N, 64, 56, 56)
+            norm1=lrn(),
+            reduce2=conv(64, 64, 1, batch_norm=batch_norm),
+            conv2=conv(64, 192, 3, padding=1, batch_norm=batch_norm),  # (N, 192, 56, 56)
+            norm2=lrn(),
+            pool2=nn.MaxPool2d(3, stride=2, ceil_mode=True),  # (N, 192, 28, 28)
+        )
+    ), 192
 
 
 def cifar_stem(batch_norm, width=32):
     """32x32 images to `width` maps of 16x16."""
-    return nn.Sequential(OrderedDict(
-        conv1=conv(3, width, 3, padding=1, batch_norm=batch_norm),         # (N, 32, 32, 32)
-        pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),                   # (N, 32, 16, 16)
-    )), width
+    return nn.Sequential(
+        OrderedDict(
+            conv1=conv(3, width, 3, padding=1, batch_norm=batch_norm),  # (N, 32, 32, 32)
+            pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),  # (N, 32, 16, 16)
+        )
+    ), width
 
 
 class GoogLeNet(Network):
@@ -117,8 +136,17 @@ class GoogLeNet(Network):
     evaluation the heads are not used. large_kernel=3 with batch_norm=True is torchvision's layout.
     """
 
-    def __init__(self, blocks=GOOGLENET_BLOCKS, aux=(), batch_norm=False, large_kernel=5, dropout=0.4, aux_size=(128, 1024),
-                 image_size=224, classes=1000):
+    def __init__(
+        self,
+        blocks=GOOGLENET_BLOCKS,
+        aux=(),
+        batch_norm=False,
+        large_kernel=5,
+        dropout=0.4,
+        aux_size=(128, 1024),
+        image_size=224,
+        classes=1000,
+    ):
         super().__init__()
         self.input_shape = (3, image_size, image_size)
         unknown = [name for name in aux if name not in blocks]
@@ -139,7 +167,7 @@ class GoogLeNet(Network):
                 adaptive = batch_norm or image_size != 224  # else the paper's own pooling
                 self.aux[name] = AuxiliaryHead(channels, classes, *aux_size, batch_norm=batch_norm, adaptive=adaptive)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()                     # (N, 1024)
+        self.flatten = nn.Flatten()  # (N, 1024)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, classes)
         initialize(self)
@@ -159,6 +187,7 @@ PRESETS = {
     "googlenet_aux": partial(GoogLeNet, aux=("4a", "4d")),
     "googlenet_torchvision": partial(GoogLeNet, batch_norm=True, large_kernel=3),
     "googlenet_torchvision_aux": partial(GoogLeNet, batch_norm=True, large_kernel=3, aux=("4a", "4d")),
-    "googlenet_cifar": partial(GoogLeNet, blocks=CIFAR_BLOCKS, batch_norm=True, dropout=0.1, aux_size=(32, 64), image_size=32,
-                               classes=10),
+    "googlenet_cifar": partial(
+        GoogLeNet, blocks=CIFAR_BLOCKS, batch_norm=True, dropout=0.1, aux_size=(32, 64), image_size=32, classes=10
+    ),
 }

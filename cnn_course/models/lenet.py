@@ -21,15 +21,19 @@ class LeNet5(Network):
         super().__init__()
         self.input_shape = (in_channels, 32, 32)
         self.features = nn.Sequential(
-            nn.Conv2d(in_channels, 6, 5), activation(),  # (N, 6, 28, 28)
-            pooling(2),                                  # (N, 6, 14, 14)
-            nn.Conv2d(6, 16, 5), activation(),           # (N, 16, 10, 10)
-            pooling(2),                                  # (N, 16, 5, 5)
+            nn.Conv2d(in_channels, 6, 5),
+            activation(),  # (N, 6, 28, 28)
+            pooling(2),  # (N, 6, 14, 14)
+            nn.Conv2d(6, 16, 5),
+            activation(),  # (N, 16, 10, 10)
+            pooling(2),  # (N, 16, 5, 5)
         )
         self.classifier = nn.Sequential(
-            nn.Flatten(),                                # (N, 400)
-            nn.Linear(400, 120), activation(),
-            nn.Linear(120, 84), activation(),
+            nn.Flatten(),  # (N, 400)
+            nn.Linear(400, 120),
+            activation(),
+            nn.Linear(120, 84),
+            activation(),
             nn.Linear(84, classes),
         )
         initialize(self)
@@ -102,13 +106,13 @@ class LeNet5Of1998(Network):
 
     def __init__(self):
         super().__init__()
-        self.c1 = nn.Conv2d(1, 6, 5)        # (N, 6, 28, 28), 156 parameters
-        self.s2 = Subsampling(6)            # (N, 6, 14, 14), 12
-        self.c3 = PartialConvolution()      # (N, 16, 10, 10), 1,516
-        self.s4 = Subsampling(16)           # (N, 16, 5, 5), 32
-        self.c5 = nn.Conv2d(16, 120, 5)     # (N, 120, 1, 1), 48,120
-        self.f6 = nn.Linear(120, 84)        # (N, 84), 10,164
-        self.output = RadialBasisOutput()   # (N, 10), none
+        self.c1 = nn.Conv2d(1, 6, 5)  # (N, 6, 28, 28), 156 parameters
+        self.s2 = Subsampling(6)  # (N, 6, 14, 14), 12
+        self.c3 = PartialConvolution()  # (N, 16, 10, 10), 1,516
+        self.s4 = Subsampling(16)  # (N, 16, 5, 5), 32
+        self.c5 = nn.Conv2d(16, 120, 5)  # (N, 120, 1, 1), 48,120
+        self.f6 = nn.Linear(120, 84)  # (N, 84), 10,164
+        self.output = RadialBasisOutput()  # (N, 10), none
         self.squash = ScaledTanh()
 
     def forward(self, images):
@@ -118,8 +122,4 @@ class LeNet5Of1998(Network):
         return self.output(self.squash(self.f6(x)))
 
 
-PRESETS = {
-    "lenet5": LeNet5,
-    "lenet5_grey": partial(LeNet5, in_channels=1),
-    "lenet5_1998": LeNet5Of1998,
-}
+PRESETS = {"lenet5": LeNet5, "lenet5_grey": partial(LeNet5, in_channels=1), "lenet5_1998": LeNet5Of1998}

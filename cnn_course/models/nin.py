@@ -41,28 +41,34 @@ class NIN(Network):
     (966,986 parameters). The last 1x1 convolution makes one map a class; its mean over all pixels is the logit.
     """
 
-    def __init__(self, widths=((192, 160, 96), (192, 192, 192), (192, 192)), kernels=(5, 5, 3), pooling="average",
-                 batch_norm=False, dropout=0.5, classes=10):
+    def __init__(
+        self,
+        widths=((192, 160, 96), (192, 192, 192), (192, 192)),
+        kernels=(5, 5, 3),
+        pooling="average",
+        batch_norm=False,
+        dropout=0.5,
+        classes=10,
+    ):
         super().__init__()
         self.fixed_size = pooling == "dense"
         first, second, third = widths
-        self.features = nn.Sequential(OrderedDict(
-            block1=mlpconv(3, first, kernels[0], batch_norm),          # (N, 96, 32, 32)
-            pool1=nn.MaxPool2d(3, stride=2, padding=1),                # (N, 96, 16, 16)
-            drop1=nn.Dropout(dropout),
-            block2=mlpconv(first[-1], second, kernels[1], batch_norm),  # (N, 192, 16, 16)
-            pool2=nn.AvgPool2d(3, stride=2, padding=1),                # (N, 192, 8, 8)
-            drop2=nn.Dropout(dropout),
-            block3=mlpconv(second[-1], third, kernels[2], batch_norm),  # (N, 192, 8, 8)
-        ))
-        self.head = head(pooling, third[-1], 8, classes)               # (N, 10)
+        self.features = nn.Sequential(
+            OrderedDict(
+                block1=mlpconv(3, first, kernels[0], batch_norm),  # (N, 96, 32, 32)
+                pool1=nn.MaxPool2d(3, stride=2, padding=1),  # (N, 96, 16, 16)
+                drop1=nn.Dropout(dropout),
+                block2=mlpconv(first[-1], second, kernels[1], batch_norm),  # (N, 192, 16, 16)
+                pool2=nn.AvgPool2d(3, stride=2, padding=1),  # (N, 192, 8, 8)
+                drop2=nn.Dropout(dropout),
+                block3=mlpconv(second[-1], third, kernels[2], batch_norm),  # (N, 192, 8, 8)
+            )
+        )
+        self.head = head(pooling, third[-1], 8, classes)  # (N, 10)
         initialize(self)
 
     def forward(self, images):
         return self.head(self.features(images))
 
 
-PRESETS = {
-    "nin": NIN,
-    "nin_cifar": partial(NIN, widths=((32, 32, 32), (96, 96, 96), (128, 128)), batch_norm=True, dropout=0.1),
-}
+PRESETS = {"nin": NIN, "nin_cifar": partial(NIN, widths=((32, 32, 32), (96, 96, 96), (128, 128)), batch_norm=True, dropout=0.1)}

@@ -98,8 +98,7 @@ class Bottleneck(ResidualBlock):
 
     def __init__(self, in_channels, width, stride=1, shortcut="B", preact=False):
         out_channels = width * self.expansion
-        convs = [conv1x1(in_channels, width), conv3x3(width, width, stride),
-                 conv1x1(width, out_channels)]
+        convs = [conv1x1(in_channels, width), conv3x3(width, width, stride), conv1x1(width, out_channels)]
         branch = conv_layers(convs, preact)
         super().__init__(branch, in_channels, out_channels, stride, shortcut, preact)
 
@@ -112,8 +111,16 @@ class ResNet(Network):
     stem: "imagenet" (7x7 stride 2 and pooling) or "cifar" (one 3x3, section 4.2).
     """
 
-    def __init__(self, block=BasicBlock, blocks=(2, 2, 2, 2), widths=(64, 128, 256, 512), shortcut="B",
-                 preact=False, stem="imagenet", classes=1000):
+    def __init__(
+        self,
+        block=BasicBlock,
+        blocks=(2, 2, 2, 2),
+        widths=(64, 128, 256, 512),
+        shortcut="B",
+        preact=False,
+        stem="imagenet",
+        classes=1000,
+    ):
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         self.stem = self._make_stem(stem, widths[0], preact)
@@ -138,9 +145,9 @@ class ResNet(Network):
     def _make_stem(stem, width, preact):
         norm = [] if preact else [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         if stem == "cifar":
-            return nn.Sequential(conv3x3(3, width), *norm)                            # (N, 16, 32, 32)
+            return nn.Sequential(conv3x3(3, width), *norm)  # (N, 16, 32, 32)
         if stem == "imagenet":
-            first = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)           # (N, 64, 112, 112)
+            first = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)  # (N, 64, 112, 112)
             return nn.Sequential(first, *norm, nn.MaxPool2d(3, stride=2, padding=1))  # (N, 64, 56, 56)
         raise ValueError(f'stem is {stem!r}; expected "imagenet" or "cifar"')
 

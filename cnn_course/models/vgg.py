@@ -42,22 +42,39 @@ class VGG(Network):
 
     fixed_size = True
 
-    def __init__(self, convs=(2, 2, 3, 3, 3), widths=(64, 128, 256, 512, 512), kernel=3, last_kernels=None, bottleneck=None,
-                 batch_norm=False, hidden=4096, dropout=0.5, image_size=224, classes=1000):
+    def __init__(
+        self,
+        convs=(2, 2, 3, 3, 3),
+        widths=(64, 128, 256, 512, 512),
+        kernel=3,
+        last_kernels=None,
+        bottleneck=None,
+        batch_norm=False,
+        hidden=4096,
+        dropout=0.5,
+        image_size=224,
+        classes=1000,
+    ):
         super().__init__()
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)
         ins = (3, *widths)
         # (N, 64, 112, 112), (N, 128, 56, 56), (N, 256, 28, 28), (N, 512, 14, 14), (N, 512, 7, 7) in the paper's network
-        self.features = nn.Sequential(OrderedDict(
-            (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm, bottleneck))
-            for i in range(len(convs))
-        ))
+        self.features = nn.Sequential(
+            OrderedDict(
+                (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm, bottleneck))
+                for i in range(len(convs))
+            )
+        )
         side = image_size // 2 ** len(convs)
         self.classifier = nn.Sequential(
-            nn.Flatten(),                                           # (N, 25088)
-            nn.Linear(widths[-1] * side * side, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout),
-            nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout),
+            nn.Flatten(),  # (N, 25088)
+            nn.Linear(widths[-1] * side * side, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
             nn.Linear(hidden, classes),
         )
         initialize(self)
@@ -95,6 +112,7 @@ PRESETS = {
     **{name: partial(VGG, convs=convs) for name, convs in CONVS.items()},
     **{f"{name}_bn": partial(VGG, convs=convs, batch_norm=True) for name, convs in CONVS.items()},
     "vgg16_c": partial(VGG, last_kernels=(3, 3, 1, 1, 1)),  # column C: its third filters are 1x1
-    "vgg_cifar": partial(VGG, convs=(2, 2, 2), widths=(24, 48, 96), batch_norm=True, hidden=64, dropout=0.0, image_size=32,
-                         classes=10),
+    "vgg_cifar": partial(
+        VGG, convs=(2, 2, 2), widths=(24, 48, 96), batch_norm=True, hidden=64, dropout=0.0, image_size=32, classes=10
+    ),
 }

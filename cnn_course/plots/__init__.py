@@ -7,18 +7,7 @@ hold what both share.
 
 from cnn_course.plots.canvas import DPI, Figure, end_labels, key, place_labels, short, styled, text_width, wrap
 from cnn_course.plots.charts import bars, heat, histogram, images, lines, scatter, side_by_side, timeline
-from cnn_course.plots.colours import (
-    ACCENT,
-    FAMILY_COLOURS,
-    GREY,
-    INK,
-    NEUTRAL,
-    PALETTE,
-    colour,
-    family,
-    readable,
-    tint,
-)
+from cnn_course.plots.colours import ACCENT, FAMILY_COLOURS, GREY, INK, NEUTRAL, PALETTE, colour, family, readable, tint
 from cnn_course.plots.course import (
     confusion,
     curves,
@@ -32,9 +21,42 @@ from cnn_course.plots.course import (
     samples,
 )
 
-__all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
-           "confusion", "curves",
-           "end_labels", "experiment", "family", "feature_maps", "filters", "heat", "histogram", "images", "key", "lines", "live",
-           "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable",
-           "receptive_field", "samples", "scatter",
-           "short", "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]
+__all__ = [
+    "ACCENT",
+    "DPI",
+    "FAMILY_COLOURS",
+    "GREY",
+    "INK",
+    "NEUTRAL",
+    "PALETTE",
+    "Figure",
+    "bars",
+    "colour",
+    "confusion",
+    "curves",
+    "end_labels",
+    "experiment",
+    "family",
+    "feature_maps",
+    "filters",
+    "heat",
+    "histogram",
+    "images",
+    "key",
+    "lines",
+    "live",
+    "parameters_against_accuracy",
+    "parameters_by_layer",
+    "place_labels",
+    "readable",
+    "receptive_field",
+    "samples",
+    "scatter",
+    "short",
+    "side_by_side",
+    "styled",
+    "text_width",
+    "timeline",
+    "tint",
+    "wrap",
+]

@@ -25,15 +25,29 @@ from cnn_course.plots.colours import FAINT, GREY, INK, readable
 
 DPI = 110
 STYLE = {
-    "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 10.5, "xtick.labelsize": 9.5,
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "axes.titlesize": 10.5,
+    "xtick.labelsize": 9.5,
     "ytick.labelsize": 9.5,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
     "text.color": INK,
-    "axes.titlelocation": "left", "axes.axisbelow": True, "xtick.color": GREY, "ytick.color": GREY,
+    "axes.titlelocation": "left",
+    "axes.axisbelow": True,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
     "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK, "grid.color": FAINT, "grid.linewidth": 0.7, "lines.linewidth": 1.9,
+    "ytick.labelcolor": INK,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.9,
     "lines.markersize": 6,
-    "axes.formatter.use_mathtext": False, "axes.unicode_minus": True, "image.interpolation": "nearest",
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "image.interpolation": "nearest",
 }
 
 
@@ -53,16 +67,14 @@ class Figure(BaseFigure):
         self.head = self.foot = 0.08  # what title and note take of the height
         if title:
             lines = wrap(self, title, width - 0.2, 12)
-            self.text(0.1 / width, 1 - 0.1 / height, lines, fontsize=12, va="top", ha="left",
-                      linespacing=1.25, color=INK)
+            self.text(0.1 / width, 1 - 0.1 / height, lines, fontsize=12, va="top", ha="left", linespacing=1.25, color=INK)
             self.head += 0.13 + 0.215 * (lines.count("\n") + 1)
         if note:
             lines = wrap(self, note, width - 0.2, 9)
             self.text(0.1 / width, 0.07 / height, lines, fontsize=9, va="bottom", ha="left", color=GREY)
             self.foot += 0.04 + 0.16 * (lines.count("\n") + 1)
 
-    def panels(self, rows=1, columns=1, left=0.65, right=0.15, bottom=0.5, top=0.05, gaps=(0.7, 0.6),
-               widths=None):
+    def panels(self, rows=1, columns=1, left=0.65, right=0.15, bottom=0.5, top=0.05, gaps=(0.7, 0.6), widths=None):
         """A flat list of axes, row by row; margins and gaps (between columns, between rows) in inches."""
         width, height = self.get_size_inches()
         shares = np.array(widths or [1] * columns, dtype=float)
@@ -106,8 +118,7 @@ class Figure(BaseFigure):
         self.canvas.draw()
         memory = io.BytesIO()
         pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
-        Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "png", compress_level=compression,
-                                                           dpi=(self.dpi, self.dpi))
+        Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "png", compress_level=compression, dpi=(self.dpi, self.dpi))
         return memory.getvalue()
 
     def _let_go(self):
@@ -145,8 +156,7 @@ def styled(function):
 def text_width(figure, text, size=10, weight="normal") -> float:
     """The width of a text in inches, that of its longest line."""
     renderer, font = figure.canvas.get_renderer(), FontProperties(size=size, weight=weight)
-    return max(renderer.get_text_width_height_descent(line, font, False)[0]
-               for line in str(text).split("\n")) / figure.dpi
+    return max(renderer.get_text_width_height_descent(line, font, False)[0] for line in str(text).split("\n")) / figure.dpi
 
 
 def wrap(figure, text, width, size=10) -> str:
@@ -182,8 +192,7 @@ def spread(wanted, gap, low=-math.inf, high=math.inf):
     blocks = []  # [mean of what its members want, members]
     for rank in order:
         blocks.append([float(wanted[rank]), [rank]])
-        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (len(blocks[-1][1])
-                                                                         + len(blocks[-2][1])) / 2:
+        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (len(blocks[-1][1]) + len(blocks[-2][1])) / 2:
             (a, first), (b, second) = blocks[-2:]
             n, m = len(first), len(second)
             blocks[-2:] = [[(a * n + b * m) / (n + m), first + second]]
@@ -213,11 +222,18 @@ def end_labels(axes, ends, size=9.5):
         left = box.x1 + 0.1 * dpi
         if abs(y - y0) > 3 or x0 < box.x1 - 0.25 * dpi:
             inner = axes.transData.inverted().transform([(x0 + 4, y0), (left - 3, y)])
-            axes.plot(*inner.T, color=shade, linewidth=0.8, linestyle=(0, (1, 1.5)), clip_on=False,
-                      scalex=False, scaley=False)
+            axes.plot(*inner.T, color=shade, linewidth=0.8, linestyle=(0, (1, 1.5)), clip_on=False, scalex=False, scaley=False)
         where = axes.figure.transFigure.inverted().transform((left, y))  # fractions hold at any resolution
-        axes.annotate(text, where, xycoords="figure fraction", fontsize=size, color=readable(shade),
-                      va="center", ha="left", annotation_clip=False)
+        axes.annotate(
+            text,
+            where,
+            xycoords="figure fraction",
+            fontsize=size,
+            color=readable(shade),
+            va="center",
+            ha="left",
+            annotation_clip=False,
+        )
 
 
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
@@ -242,8 +258,9 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
         (a, b), (c, d) = axes.transData.transform([(x0, y0), (x1, y1)])
         solid.append((a - 1, b - 1, c + 1, d + 1))
     solid = np.array(solid)
-    sizes = [(text_width(figure, text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _,
-             _, text, _ in points]
+    sizes = [
+        (text_width(figure, text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _, _, text, _ in points
+    ]
 
     def overlap(tried, others):
         """Of each box tried (C, 4) the area that others (N, 4) cover: (C,)."""
@@ -269,8 +286,16 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
                 axes.plot(*line.T, color=GREY, linewidth=0.6, zorder=1, scalex=False, scaley=False)
     for box, (_, _, text, shade) in zip(boxes, points, strict=True):
         middle = figure.transFigure.inverted().transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
-        axes.annotate(text, middle, xycoords="figure fraction", ha="center", va="center", fontsize=size,
-                      color=readable(shade), annotation_clip=False)
+        axes.annotate(
+            text,
+            middle,
+            xycoords="figure fraction",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=readable(shade),
+            annotation_clip=False,
+        )
 
 
 def key(figure, entries, left=0.1):
@@ -284,14 +309,13 @@ def key(figure, entries, left=0.1):
             x, y = left, y - 0.2
             figure.head += 0.2
         if style is None:
-            figure.add_artist(Rectangle((x / width, (y - 0.06) / height), 0.13 / width, 0.13 / height,
-                                        color=shade))
+            figure.add_artist(Rectangle((x / width, (y - 0.06) / height), 0.13 / width, 0.13 / height, color=shade))
         else:
-            figure.add_artist(Line2D([x / width, (x + 0.26) / width], [y / height] * 2, color=shade,
-                                     linestyle=style, linewidth=1.6))
+            figure.add_artist(
+                Line2D([x / width, (x + 0.26) / width], [y / height] * 2, color=shade, linestyle=style, linewidth=1.6)
+            )
             x += 0.13
-        figure.text((x + 0.19) / width, y / height, text, fontsize=9.5, va="center_baseline", ha="left",
-                    color=INK)
+        figure.text((x + 0.19) / width, y / height, text, fontsize=9.5, va="center_baseline", ha="left", color=INK)
         x += wide + 0.42
     figure.head += 0.24
 

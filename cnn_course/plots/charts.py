@@ -42,8 +42,21 @@ def plain(values) -> dict:
 
 
 @styled
-def bars(values, title="", unit="", errors=None, text=None, mark=(), stacked=False, band=None, limit=None,
-         colours=None, note="", alt="", figsize=None):
+def bars(
+    values,
+    title="",
+    unit="",
+    errors=None,
+    text=None,
+    mark=(),
+    stacked=False,
+    band=None,
+    limit=None,
+    colours=None,
+    note="",
+    alt="",
+    figsize=None,
+):
     """Horizontal bars, one a label, its value at its end; grouped bars where each label has several values.
 
     values: label -> number, or label -> {series -> number}, as dict, Series or DataFrame. unit: what the
@@ -70,8 +83,7 @@ def bars(values, title="", unit="", errors=None, text=None, mark=(), stacked=Fal
     mark = {mark} if isinstance(mark, str) else set(mark)
     left = 0.25 + max(text_width(figure, label, 9.5, "bold" if label in mark else "normal") for label in labels)
     dots = limit is not None and not limit[0] <= 0 <= limit[1]
-    axes = figure.panel(left=left, right=0.25,
-                        bottom=(0.28 if stacked or dots else 0.05) + (0.24 if unit else 0.05))
+    axes = figure.panel(left=left, right=0.25, bottom=(0.28 if stacked or dots else 0.05) + (0.24 if unit else 0.05))
     ends, thick = [], 0.72 if stacked or not grouped else 0.8 / len(series)
     for i, label in enumerate(labels):
         start = 0.0
@@ -84,18 +96,25 @@ def bars(values, title="", unit="", errors=None, text=None, mark=(), stacked=Fal
             if dots:
                 axes.plot(value, y, "o", color=shade, markersize=7)
             else:
-                axes.barh(y, value, thick * (1 if stacked else 0.94), left=start, color=shade,
-                          edgecolor="white" if stacked else "none")
+                axes.barh(
+                    y, value, thick * (1 if stacked else 0.94), left=start, color=shade, edgecolor="white" if stacked else "none"
+                )
             error = (errors.get(label) or {}).get(name) if grouped else errors.get(label)
             if error:
-                axes.errorbar(start + value, y, xerr=error, color=shade if dots else INK, linewidth=1.1,
-                              capsize=2.5, zorder=1.5 if dots else 3)
+                axes.errorbar(
+                    start + value,
+                    y,
+                    xerr=error,
+                    color=shade if dots else INK,
+                    linewidth=1.1,
+                    capsize=2.5,
+                    zorder=1.5 if dots else 3,
+                )
             words = text(value) if callable(text) else text
             if stacked and words:
                 ends.append((start + value / 2, y, words, abs(value), shade))
             elif words:
-                ends.append((value + (error or 0) * (1 if value >= 0 else -1), y, " " * dots + words, None,
-                             INK))
+                ends.append((value + (error or 0) * (1 if value >= 0 else -1), y, " " * dots + words, None, INK))
             start += value if stacked else 0
     _value_axis(axes, ends, limit, stacked, ticks=dots)
     axes.set_yticks(range(len(labels)), labels)
@@ -106,8 +125,7 @@ def bars(values, title="", unit="", errors=None, text=None, mark=(), stacked=Fal
     axes.tick_params(axis="y", length=0)
     if band:
         axes.axvspan(band[0], band[1], color=tint(PALETTE[1], 0.3), zorder=0)
-        axes.text(band[1], len(labels) - 0.5, f" {band[2]}", fontsize=9, color=readable(PALETTE[1]),
-                  va="bottom")
+        axes.text(band[1], len(labels) - 0.5, f" {band[2]}", fontsize=9, color=readable(PALETTE[1]), va="bottom")
     axes.set_xlabel(unit, labelpad=4)
     return figure
 
@@ -138,12 +156,10 @@ def _value_axis(axes, ends, limit, stacked, ticks=False):
     for end, y, words, room, shade in ends:
         if room is None:
             side = 1 if end >= 0 else -1
-            axes.text(end + side * gap * inch, y, words, fontsize=9.5, va="center_baseline",
-                      ha="left" if side > 0 else "right")
+            axes.text(end + side * gap * inch, y, words, fontsize=9.5, va="center_baseline", ha="left" if side > 0 else "right")
         elif text_width(figure, words, 9) < room / inch - 0.06:
             dark = np.dot(to_rgb(shade), (0.3, 0.59, 0.11)) < 0.55
-            axes.text(end, y, words, fontsize=9, va="center_baseline", ha="center",
-                      color="white" if dark else INK)
+            axes.text(end, y, words, fontsize=9, va="center_baseline", ha="center", color="white" if dark else INK)
     axes.spines["left"].set_visible(axes.get_xlim()[0] >= 0)
     if axes.get_xlim()[0] < 0:
         axes.axvline(0, color=GREY, linewidth=0.8)
@@ -157,8 +173,7 @@ def _value_axis(axes, ends, limit, stacked, ticks=False):
 
 
 @styled
-def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, shares=False, note="", alt="",
-                 figsize=None):
+def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, shares=False, note="", alt="", figsize=None):
     """One panel of bars for each column of a table: parameters beside multiply-adds, say.
 
     table: DataFrame or label -> {column -> number}. units: column -> words above its panel, default the
@@ -167,16 +182,20 @@ def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, 
     """
     values = plain(table)
     labels, columns = list(values), list(dict.fromkeys(c for row in values.values() for c in row))
-    size = figsize or (7.2 if len(columns) < 4 else 8.2,
-                       0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels)))
-    figure = Figure(title, size,
-                    alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
+    size = figsize or (7.2 if len(columns) < 4 else 8.2, 0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels)))
+    figure = Figure(title, size, alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
     mark = {mark} if isinstance(mark, str) else set(mark)
     left = 0.25 + max(text_width(figure, label, 9.5, "bold" if label in mark else "normal") for label in labels)
-    heads = [wrap(figure, (units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5)
-             for c in columns]
-    panels = figure.panels(1, len(columns), left=left, right=0.15, bottom=0.05, gaps=(0.25, 0),
-                           top=0.02 + 0.17 * max(h.count("\n") + 1 for h in heads))
+    heads = [wrap(figure, (units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5) for c in columns]
+    panels = figure.panels(
+        1,
+        len(columns),
+        left=left,
+        right=0.15,
+        bottom=0.05,
+        gaps=(0.25, 0),
+        top=0.02 + 0.17 * max(h.count("\n") + 1 for h in heads),
+    )
     for i, (axes, column, head) in enumerate(zip(panels, columns, heads, strict=True)):
         total = sum(row.get(column, 0) for row in values.values())
         ends = []
@@ -202,8 +221,25 @@ def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, 
 
 
 @styled
-def lines(series, title="", xlabel="", ylabel="", errors=None, dashed=(), markers=None, log="", xlim=None,
-          ylim=None, colours=None, band=None, marks=None, whole=None, note="", alt="", figsize=(6.4, 3.6)):
+def lines(
+    series,
+    title="",
+    xlabel="",
+    ylabel="",
+    errors=None,
+    dashed=(),
+    markers=None,
+    log="",
+    xlim=None,
+    ylim=None,
+    colours=None,
+    band=None,
+    marks=None,
+    whole=None,
+    note="",
+    alt="",
+    figsize=(6.4, 3.6),
+):
     """Lines with their names at their right ends.
 
     series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. errors: name ->
@@ -214,8 +250,7 @@ def lines(series, title="", xlabel="", ylabel="", errors=None, dashed=(), marker
     drawn = {str(name): _xy(values) for name, values in series.items()}
     if not drawn:
         raise ValueError("series is empty; expected name -> values")
-    figure = Figure(title, figsize,
-                    alt or f"Lines: {title or ylabel} ({', '.join(drawn)}); {xlabel} against {ylabel}", note)
+    figure = Figure(title, figsize, alt or f"Lines: {title or ylabel} ({', '.join(drawn)}); {xlabel} against {ylabel}", note)
     named = [name for name in drawn if not name.startswith("_")]
     right = 0.3 + max((text_width(figure, name, 9.5) for name in named), default=0)
     axes = figure.panel(left=0.72, right=right, bottom=0.5, top=0.2 if marks else 0.05)
@@ -227,12 +262,10 @@ def lines(series, title="", xlabel="", ylabel="", errors=None, dashed=(), marker
     make_room(axes, 0.72)
     if band:
         axes.axhspan(band[0], band[1], color=tint(PALETTE[1], 0.25), zorder=0, linewidth=0)
-        axes.text(axes.get_xlim()[0], band[1], f" {band[2]}", fontsize=9, color=readable(PALETTE[1]),
-                  va="bottom")
+        axes.text(axes.get_xlim()[0], band[1], f" {band[2]}", fontsize=9, color=readable(PALETTE[1]), va="bottom")
     for words, x in (marks or {}).items():
         axes.axvline(x, color=GREY, linewidth=0.9, linestyle=":")
-        axes.text(x, 1.01, words, transform=axes.get_xaxis_transform(), fontsize=9, color=GREY, va="bottom",
-                  ha="center")
+        axes.text(x, 1.01, words, transform=axes.get_xaxis_transform(), fontsize=9, color=GREY, va="bottom", ha="center")
     shades = {line.get_label(): line.get_color() for line in axes.lines}
     end_labels(axes, [(drawn[name][0][-1], drawn[name][1][-1], name, shades[name]) for name in named])
     return figure
@@ -268,11 +301,21 @@ def _draw_lines(axes, drawn, errors, dashed, markers, log, colours, width=1.9):
         shade = colours.get(name) or colour(name, i)
         if name not in colours and family(name):  # more networks of one family: darker, lighter, darkest
             used[family(name)] = turn = used.get(family(name), -1) + 1
-            shade = (shade, tuple(0.55 * np.array(to_rgb(shade))), tint(shade, 0.55),
-                     tuple(0.3 * np.array(to_rgb(shade))))[turn % 4]
+            shade = (shade, tuple(0.55 * np.array(to_rgb(shade))), tint(shade, 0.55), tuple(0.3 * np.array(to_rgb(shade))))[
+                turn % 4
+            ]
         dots = len(xs) <= 12 if markers is None else markers
-        axes.plot(xs, ys, color=shade, linestyle=(0, (4, 2)) if name in dashed else "-",
-                  marker="o" if dots else None, label=name, markersize=4.5, linewidth=width, zorder=3)
+        axes.plot(
+            xs,
+            ys,
+            color=shade,
+            linestyle=(0, (4, 2)) if name in dashed else "-",
+            marker="o" if dots else None,
+            label=name,
+            markersize=4.5,
+            linewidth=width,
+            zorder=3,
+        )
         if name in errors:
             half = np.broadcast_to(np.asarray(errors[name], dtype=float), ys.shape)
             axes.fill_between(xs, ys - half, ys + half, color=shade, alpha=0.18, linewidth=0, zorder=2)
@@ -296,8 +339,21 @@ def tidy(axes, log="", whole=None):
 
 
 @styled
-def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="", xlim=None, ylim=None,
-            colours=None, note="", alt="", figsize=(6.4, 4.0)):
+def scatter(
+    points,
+    title="",
+    xlabel="",
+    ylabel="",
+    own=None,
+    errors=None,
+    log="",
+    xlim=None,
+    ylim=None,
+    colours=None,
+    note="",
+    alt="",
+    figsize=(6.4, 4.0),
+):
     """Dots with their names beside them.
 
     points: name -> (x, y), or a DataFrame with two columns. own: the same for hollow markers, the reader's
@@ -306,9 +362,7 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
     points, own, errors = _pairs(points), _pairs(own or {}), errors or {}
     if not points and not own:
         raise ValueError("points is empty; expected name -> (x, y)")
-    figure = Figure(title, figsize,
-                    alt or f"Scatter: {title or ylabel} ({', '.join(points)}); {xlabel} against {ylabel}",
-                    note)
+    figure = Figure(title, figsize, alt or f"Scatter: {title or ylabel} ({', '.join(points)}); {xlabel} against {ylabel}", note)
     axes = figure.panel(left=0.75, right=0.2)
     axes.set_xscale("log" if "x" in log else "linear")
     axes.set_yscale("log" if "y" in log else "linear")
@@ -319,11 +373,18 @@ def scatter(points, title="", xlabel="", ylabel="", own=None, errors=None, log="
             half = errors.get(name) if not hollow else None
             if half is not None:
                 wide, tall = half if isinstance(half, tuple) else (0, half)
-                axes.errorbar(x, y, xerr=wide or None, yerr=tall or None, color=shade, linewidth=1.2,
-                              capsize=2.5, zorder=2)
+                axes.errorbar(x, y, xerr=wide or None, yerr=tall or None, color=shade, linewidth=1.2, capsize=2.5, zorder=2)
                 clear.append((x, y - tall, x, y + tall))
-            axes.plot([x], [y], "o", markersize=9 if hollow else 7.5, color="white" if hollow else shade,
-                      markeredgecolor=shade, markeredgewidth=1.8 if hollow else 0, zorder=4)
+            axes.plot(
+                [x],
+                [y],
+                "o",
+                markersize=9 if hollow else 7.5,
+                color="white" if hollow else shade,
+                markeredgecolor=shade,
+                markeredgewidth=1.8 if hollow else 0,
+                zorder=4,
+            )
             written.append((x, y, name, shade))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.margins(0.3, 0.14)  # room for names beside the outermost dots
@@ -342,8 +403,7 @@ def log_ticks(axes, which):
     low, high = axis.get_view_interval()
     decades = math.log10(high / low)
     steps, every = (1, 2, 5) if decades < 2.5 else (1,), max(1, round(decades / 5))
-    ticks = [s * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, every)
-             for s in steps]
+    ticks = [s * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, every) for s in steps]
     inside = [t for t in ticks if low <= t <= high]
     if len(inside) < 3 and decades < 1:
         inside = [t for t in MaxNLocator(4, steps=[1, 2, 5, 10], min_n_ticks=3).tick_values(low, high) if low <= t <= high]
@@ -360,8 +420,20 @@ def _pairs(points):
 
 
 @styled
-def timeline(values, title="", unit="", names=None, band=None, line=None, text=None, mark=(), colours=None,
-             note="", alt="", figsize=(7.2, 3.7)):
+def timeline(
+    values,
+    title="",
+    unit="",
+    names=None,
+    band=None,
+    line=None,
+    text=None,
+    mark=(),
+    colours=None,
+    note="",
+    alt="",
+    figsize=(7.2, 3.7),
+):
     """Upright bars over time, the value above each and who it was below, and a band to compare with.
 
     values: year (or any label) -> number. names: year -> words under it. band: (low, high, words), line:
@@ -376,21 +448,26 @@ def timeline(values, title="", unit="", names=None, band=None, line=None, text=N
     axes = figure.panel(left=0.7, right=0.15, bottom=0.28 + 0.16 * deep, top=0.1)
     mark = {mark} if isinstance(mark, str) else set(map(str, mark))
     for i, (label, value) in enumerate(values.items()):
-        shade = (colours or {}).get(label) or colour(names.get(label, label),
-                                                     default=ACCENT if label in mark else NEUTRAL)
+        shade = (colours or {}).get(label) or colour(names.get(label, label), default=ACCENT if label in mark else NEUTRAL)
         axes.bar(i, value, 0.66, color=shade, zorder=2)
     axes.set_ylim(0, max(values.values()) * 1.13)
     for i, value in enumerate(values.values()):
-        axes.annotate(text(value), (i, value), xytext=(0, 3), textcoords="offset points", ha="center",
-                      fontsize=9.5, zorder=5)
+        axes.annotate(text(value), (i, value), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9.5, zorder=5)
     axes.set_xlim(-0.55, len(values) - 0.45)
     axes.set_xticks(range(len(values)), [""] * len(values))
     for i, label in enumerate(values):
         for row, words in enumerate([label, *under.get(label, "").split("\n")]):  # each on its own baseline
-            axes.annotate(words, (i, 0), xytext=(0, -13 - 11.5 * row), textcoords="offset points",
-                          ha="center", va="baseline",
-                          fontsize=9.5 if row == 0 else 9, color=INK if row == 0 else GREY,
-                          annotation_clip=False)
+            axes.annotate(
+                words,
+                (i, 0),
+                xytext=(0, -13 - 11.5 * row),
+                textcoords="offset points",
+                ha="center",
+                va="baseline",
+                fontsize=9.5 if row == 0 else 9,
+                color=INK if row == 0 else GREY,
+                annotation_clip=False,
+            )
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel(unit)
     short_numbers(axes.yaxis)
@@ -399,21 +476,20 @@ def timeline(values, title="", unit="", names=None, band=None, line=None, text=N
         axes.axhspan(band[0], band[1], color=tint(shade, 0.55), alpha=0.55, zorder=1, linewidth=0)
     if line:
         axes.axhline(line[0], color=shade, linewidth=1.5, linestyle=(0, (4, 2)), zorder=3)
-    places = [place for place in ((band and band[1], band and band[2]), line or (None, None))
-              if place[0] is not None]
+    places = [place for place in ((band and band[1], band and band[2]), line or (None, None)) if place[0] is not None]
     for height, words in places:  # at the right, above the numbers of the bars that they would cross
         room = axes.get_ylim()[1] * 0.2 / (axes.bbox.height / figure.dpi)
         wide = text_width(figure, words, 9) / slot
         crossed = [v for i, v in enumerate(values.values()) if i > len(values) - 1 - wide]
         top = max([height, *(v + room for v in crossed if v + room > height)])
-        axes.text(len(values) - 0.5, top + room * 0.15, words, ha="right", va="bottom", fontsize=9,
-                  color=readable(shade), zorder=5)
+        axes.text(
+            len(values) - 0.5, top + room * 0.15, words, ha="right", va="bottom", fontsize=9, color=readable(shade), zorder=5
+        )
     return figure
 
 
 @styled
-def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xlim=None, note="", alt="",
-              figsize=(6.4, 3.2)):
+def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xlim=None, note="", alt="", figsize=(6.4, 3.2)):
     """The distribution of one or several sets of numbers. values: name -> numbers, or numbers alone."""
     named = values if hasattr(values, "items") else {"": values}
     groups = {str(name): to_array(numbers).ravel() for name, numbers in named.items()}
@@ -425,8 +501,7 @@ def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xl
     axes = figure.panel(left=0.75)
     for i, (name, numbers) in enumerate(groups.items()):
         counts = np.histogram(numbers, edges)[0] / len(numbers)
-        axes.stairs(counts, edges, color=colour(name, i) if name else ACCENT, fill=len(groups) == 1,
-                    linewidth=1.8)
+        axes.stairs(counts, edges, color=colour(name, i) if name else ACCENT, fill=len(groups) == 1, linewidth=1.8)
     axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(low, high))
     axes.grid(True, axis="y")
     short_numbers(axes.xaxis)
@@ -435,8 +510,22 @@ def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xl
 
 
 @styled
-def heat(matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="", text=None, diverging=False,
-         limits=None, mask=None, note="", alt="", figsize=None):
+def heat(
+    matrix,
+    rows=None,
+    columns=None,
+    title="",
+    unit="",
+    xlabel="",
+    ylabel="",
+    text=None,
+    diverging=False,
+    limits=None,
+    mask=None,
+    note="",
+    alt="",
+    figsize=None,
+):
     """A matrix as colours, and as numbers where the cells are large enough.
 
     matrix: (R, C), or a DataFrame, whose labels are used. rows, columns: names. unit: what the numbers are.
@@ -457,15 +546,15 @@ def heat(matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="
     slant = columns and max(text_width(probe, c, 9.5) for c in columns) > cell - 0.06
     tall = (0.1 + max(text_width(probe, c, 9.5) for c in columns) if slant else 0.25) if columns else 0.05
     bottom = 0.1 + (0.25 if xlabel else 0)
-    size = figsize or (max(left + cell * wide + 1.0, min(4.6, text_width(probe, title, 12) + 0.25)),
-                       0.45 + 0.2 * (len(title) > 50) + bottom + tall + max(cell * count, 1.0))
+    size = figsize or (
+        max(left + cell * wide + 1.0, min(4.6, text_width(probe, title, 12) + 0.25)),
+        0.45 + 0.2 * (len(title) > 50) + bottom + tall + max(cell * count, 1.0),
+    )
     if figsize is None and note:
         size = size[0], size[1] + 0.2
     figure = Figure(title, size, alt or f"Heat map: {title or unit} ({count} x {wide})", note)
-    axes = figure.panel(left=left, right=size[0] - left - cell * wide if figsize is None else 0.95,
-                        bottom=bottom, top=tall)
-    low, high = limits or (np.min(matrix, where=~mask, initial=np.inf),
-                           np.max(matrix, where=~mask, initial=-np.inf))
+    axes = figure.panel(left=left, right=size[0] - left - cell * wide if figsize is None else 0.95, bottom=bottom, top=tall)
+    low, high = limits or (np.min(matrix, where=~mask, initial=np.inf), np.max(matrix, where=~mask, initial=-np.inf))
     if diverging:
         low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
     shades = matplotlib.colormaps["RdBu_r" if diverging else "Blues"].with_extremes(bad="#f2f2f2")
@@ -478,16 +567,22 @@ def heat(matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="
         spine.set_visible(False)
     box, inches = axes.get_position(), figure.get_size_inches()
     write = text if text is not None else short
-    words = {} if write == "" else {(i, j): write(matrix[i, j]) for i in range(count) for j in range(wide)
-                                    if not mask[i, j]}
+    words = {} if write == "" else {(i, j): write(matrix[i, j]) for i in range(count) for j in range(wide) if not mask[i, j]}
     side = min(box.width * inches[0] / wide - 0.04, 2.2 * box.height * inches[1] / count)
     widest = max(words.values(), key=len, default="")
     fits = words and text_width(figure, widest, 9) <= side
     if fits or (words and text_width(figure, widest, 8) <= side):
         for (i, j), word in words.items():
             rgba = shades((matrix[i, j] - low) / max(high - low, 1e-12))
-            axes.text(j, i, word, ha="center", va="center_baseline", fontsize=9 if fits else 8,
-                      color="white" if np.dot(rgba[:3], (0.3, 0.59, 0.11)) < 0.5 else INK)
+            axes.text(
+                j,
+                i,
+                word,
+                ha="center",
+                va="center_baseline",
+                fontsize=9 if fits else 8,
+                color="white" if np.dot(rgba[:3], (0.3, 0.59, 0.11)) < 0.5 else INK,
+            )
     bar = figure.add_axes((box.x1 + 0.12 / inches[0], box.y0, 0.13 / inches[0], box.height))
     figure.colorbar(picture, cax=bar)
     bar.spines["outline"].set_visible(False)
@@ -522,8 +617,21 @@ def to_picture(image) -> np.ndarray:
 
 
 @styled
-def images(items, titles=None, title="", columns=None, rows=None, size=None, overlays=None, shades="gray",
-           limits=None, frames=None, frame_width=2, note="", alt=""):
+def images(
+    items,
+    titles=None,
+    title="",
+    columns=None,
+    rows=None,
+    size=None,
+    overlays=None,
+    shades="gray",
+    limits=None,
+    frames=None,
+    frame_width=2,
+    note="",
+    alt="",
+):
     """A grid of images.
 
     items: tensors or arrays (3, H, W), (H, W, 3) or (H, W), uint8 or floats from 0 to 1; None leaves a gap.
@@ -543,8 +651,7 @@ def images(items, titles=None, title="", columns=None, rows=None, size=None, ove
     gap = 0.06 if not titles else 0.12
     side = size or min(2.6, (7.2 - left - 0.1) / columns - gap)
     words = [wrap(probe, t, side + gap - 0.04, 9) for t in titles] if titles else []
-    above = [max((w.count("\n") + 1 for w in words[i * columns : (i + 1) * columns] if w), default=0)
-             for i in range(count)]
+    above = [max((w.count("\n") + 1 for w in words[i * columns : (i + 1) * columns] if w), default=0) for i in range(count)]
     deep = [0.165 * lines + 0.06 if lines else 0 for lines in above]
     wide = max(left + columns * (side + gap) + 0.1 - gap, 3.2 if title else 0)
     tall = 0.04 + around(wide, title, note) + count * (side * ratio + gap) + sum(deep)
@@ -563,18 +670,39 @@ def images(items, titles=None, title="", columns=None, rows=None, size=None, ove
             h, w = item.shape[:2]
             scale = min(side / w, side * ratio / h)
             extent = (x + (side - w * scale) / 2, x + (side + w * scale) / 2, y, y + h * scale)
-            sheet.imshow(item, extent=extent, aspect="auto", cmap=shades,
-                         interpolation="nearest" if scale * DPI > 1 else "antialiased",
-                         vmin=limits and limits[0], vmax=limits and limits[1])
+            sheet.imshow(
+                item,
+                extent=extent,
+                aspect="auto",
+                cmap=shades,
+                interpolation="nearest" if scale * DPI > 1 else "antialiased",
+                vmin=limits and limits[0],
+                vmax=limits and limits[1],
+            )
             if overlays is not None and overlays[place] is not None:
                 _overlay(sheet, to_array(overlays[place]), extent)
             if frames and frames[place]:
-                sheet.add_patch(Rectangle(extent[::2], extent[1] - extent[0], extent[3] - extent[2],
-                                          fill=False, edgecolor=frames[place], linewidth=frame_width))
+                sheet.add_patch(
+                    Rectangle(
+                        extent[::2],
+                        extent[1] - extent[0],
+                        extent[3] - extent[2],
+                        fill=False,
+                        edgecolor=frames[place],
+                        linewidth=frame_width,
+                    )
+                )
             if words:
-                sheet.text(x + side / 2, y + side * ratio + 0.05, words[place], ha="center", va="bottom",
-                           fontsize=9, linespacing=1.15,
-                           color=readable(frames[place]) if frames and frames[place] else INK)
+                sheet.text(
+                    x + side / 2,
+                    y + side * ratio + 0.05,
+                    words[place],
+                    ha="center",
+                    va="bottom",
+                    fontsize=9,
+                    linespacing=1.15,
+                    color=readable(frames[place]) if frames and frames[place] else INK,
+                )
     sheet.set(xlim=(0, wide), ylim=(0, tall))
     return figure
 

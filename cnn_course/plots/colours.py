@@ -8,11 +8,18 @@ from matplotlib.colors import to_rgb
 INK, GREY, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 NEUTRAL, ACCENT = "#8a97a6", "#0173b2"  # bars that belong to no family; the one that matters
 # Seaborn's "colorblind" palette; a test compares. Seaborn itself would import pyplot.
-PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133",
-           "#56b4e9")
-FAMILY_COLOURS = {"LeNet": PALETTE[7], "AlexNet": PALETTE[0], "VGG": PALETTE[1], "NIN": PALETTE[9],
-                  "GoogLeNet": PALETTE[2],
-                  "ResNet": PALETTE[3], "DenseNet": PALETTE[4], "MobileNet": PALETTE[5], "Plain": "#6d7f92"}
+PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9")
+FAMILY_COLOURS = {
+    "LeNet": PALETTE[7],
+    "AlexNet": PALETTE[0],
+    "VGG": PALETTE[1],
+    "NIN": PALETTE[9],
+    "GoogLeNet": PALETTE[2],
+    "ResNet": PALETTE[3],
+    "DenseNet": PALETTE[4],
+    "MobileNet": PALETTE[5],
+    "Plain": "#6d7f92",
+}
 
 
 def family(name) -> str | None:

@@ -28,21 +28,20 @@ def samples(images, n=5, classes=None, title="", note=None, alt=""):
     classes = classes or getattr(images, "classes", data.CLASSES)
     labels = to_array(split.labels)
     chosen = [np.flatnonzero(labels == k)[:n] for k in range(len(classes))]
-    grid = [split.images[chosen[k][i]] if i < len(chosen[k]) else None for i in range(n)
-            for k in range(len(classes))]
+    grid = [split.images[chosen[k][i]] if i < len(chosen[k]) else None for i in range(n) for k in range(len(classes))]
     note = getattr(images, "note", "") if note is None else note
     words = [*classes, *[""] * (len(grid) - len(classes))]
     title = title or f"The {len(classes)} classes, {n} images of each"
-    return charts.images(grid, words, title, columns=len(classes), size=0.68, note=note,
-                         alt=alt or f"{title}: {', '.join(classes)}")
+    return charts.images(
+        grid, words, title, columns=len(classes), size=0.68, note=note, alt=alt or f"{title}: {', '.join(classes)}"
+    )
 
 
 def _runs(histories) -> dict:
     """name -> histories, one a seed, from all that `curves` takes."""
     histories = getattr(histories, "runs", histories)
     if isinstance(histories, Mapping):
-        runs = {str(name): list(group) if isinstance(group, (list, tuple)) else [group] for name,
-                group in histories.items()}
+        runs = {str(name): list(group) if isinstance(group, (list, tuple)) else [group] for name, group in histories.items()}
     else:
         runs = {}
         for history in histories if isinstance(histories, (list, tuple)) else [histories]:
@@ -75,8 +74,19 @@ METRICS = {
 
 
 @styled
-def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", level=None,
-           note="", alt="", figsize=None):
+def curves(
+    histories,
+    title="",
+    metrics=("loss", "accuracy"),
+    train=True,
+    colours=None,
+    log=False,
+    x="epoch",
+    level=None,
+    note="",
+    alt="",
+    figsize=None,
+):
     """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in a band of all of them.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
@@ -95,8 +105,12 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
     facts = [notes, f"A band spans {over}, and the line is their mean." if over else ""]
     title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
     wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
-    figure = Figure(title, figsize or (wide, 3.5), alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})",
-                    "\n".join(filter(None, facts)))
+    figure = Figure(
+        title,
+        figsize or (wide, 3.5),
+        alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})",
+        "\n".join(filter(None, facts)),
+    )
     splits = {True: ("train", "test"), False: ("test",), "only": ("train",)}[train]
     if len(splits) > 1:
         key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
@@ -106,8 +120,10 @@ def curves(histories, title="", metrics=("loss", "accuracy"), train=True, colour
     for axes, metric in zip(panels, metrics, strict=True):
         ends = _learning(axes, runs, metric, splits, shades, x)
         label = METRICS[metric][0]
-        axes.set(xlabel="images seen (log scale)" if x == "images" else x,
-                 ylabel={True: "", False: f"{_held_out(runs)} ", "only": "training "}[train] + label)
+        axes.set(
+            xlabel="images seen (log scale)" if x == "images" else x,
+            ylabel={True: "", False: f"{_held_out(runs)} ", "only": "training "}[train] + label,
+        )
         if level:
             axes.axhline(level[0], color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
             axes.annotate(level[1], (0.01, level[0]), fontsize=9, color=GREY, xycoords=("axes fraction", "data"), va="bottom")
@@ -128,8 +144,16 @@ def _learning(axes, runs, metric, splits, shades, x):
             xs = np.array([row["epoch"] for row in rows], dtype=float) * (group[0].train_images if x == "images" else 1)
             ys = np.array([[scale(row[f"{split}_{column}"]) for row in history.rows[: len(rows)]] for history in group])
             mean, shade = ys.mean(axis=0), shades[name] if solid else tint(shades[name], 0.65)
-            axes.plot(xs, mean, color=shade, linestyle="-" if solid else (0, (3, 2)), linewidth=1.9 if solid else 1.4,
-                      marker="o" if len(xs) <= 10 else None, markersize=4 if solid else 3, zorder=3 if solid else 2)
+            axes.plot(
+                xs,
+                mean,
+                color=shade,
+                linestyle="-" if solid else (0, (3, 2)),
+                linewidth=1.9 if solid else 1.4,
+                marker="o" if len(xs) <= 10 else None,
+                markersize=4 if solid else 3,
+                zorder=3 if solid else 2,
+            )
             if solid:
                 ends[name] = xs[-1], mean[-1]
                 if len(ys) > 1:
@@ -174,14 +198,14 @@ def _shades(runs, colours):
         base = _family_colour(name, group, i)
         turn = used[base] = used.get(base, -1) + 1
         dark = np.array(to_rgb(base))
-        shades.append(colours.get(name)
-                      or (base, tuple(0.55 * dark), tint(base, 0.55), tuple(0.3 * dark))[turn % 4])
+        shades.append(colours.get(name) or (base, tuple(0.55 * dark), tint(base, 0.55), tuple(0.3 * dark))[turn % 4])
     return shades
 
 
 @styled
-def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title="", log="x", note="", alt="",
-                                figsize=(7.2, 4.4)):
+def parameters_against_accuracy(
+    record, own=(), x="parameters", xlabel="", title="", log="x", note="", alt="", figsize=(7.2, 4.4)
+):
     """Test accuracy against size: recorded runs filled, own runs hollow.
 
     record: a recorded experiment, name -> histories (one a seed), or a list of histories. own: histories of
@@ -189,8 +213,11 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     """
     runs = _runs(record)
     mine = _runs(list(own) if isinstance(own, (list, tuple)) else own) if own else {}
-    axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)",
-            "seconds": "core-seconds an epoch of training (log scale)"}
+    axis = {
+        "parameters": "parameters (log scale)",
+        "macs": "multiply-adds for one image (log scale)",
+        "seconds": "core-seconds an epoch of training (log scale)",
+    }
     if isinstance(x, str) and x not in axis:
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
     dots, bars_, shades = {}, {}, {}
@@ -204,14 +231,28 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
     for name, group in mine.items():
         hollow[f"your {name}"] = _size(name, group, x), 100 * group[-1].test_accuracy
         shades[f"your {name}"] = _family_colour(name, group, len(shades))
-    facts = [note, f"Bars: one standard deviation over {_several(runs)}." if bars_ else "",
-             "Hollow: your own runs." if mine else "", _notes({**runs, **mine})]
+    facts = [
+        note,
+        f"Bars: one standard deviation over {_several(runs)}." if bars_ else "",
+        "Hollow: your own runs." if mine else "",
+        _notes({**runs, **mine}),
+    ]
     xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
     held_out = _held_out({**runs, **mine})
     title = title or f"{held_out.capitalize()} accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
-    return charts.scatter(dots, title, xlabel if "x" in log else xlabel.removesuffix(" (log scale)"),
-                          f"{held_out} accuracy (%)", own=hollow, errors=bars_, log=log, colours=shades,
-                          note=" ".join(filter(None, facts)), alt=alt, figsize=figsize)
+    return charts.scatter(
+        dots,
+        title,
+        xlabel if "x" in log else xlabel.removesuffix(" (log scale)"),
+        f"{held_out} accuracy (%)",
+        own=hollow,
+        errors=bars_,
+        log=log,
+        colours=shades,
+        note=" ".join(filter(None, facts)),
+        alt=alt,
+        figsize=figsize,
+    )
 
 
 def _size(name, group, x):
@@ -253,9 +294,19 @@ def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
     mistakes = np.where(np.eye(len(classes), dtype=bool), np.nan, share)
     title = title or "Where the mistakes are: the class of an image, and what the network says"
     size = (7.0, 5.2 + 0.16 * bool(note))
-    figure = charts.heat(mistakes, list(classes), list(classes), title, "% of the images of a class",
-                         "predicted class", "true class", note=note, figsize=size,
-                  alt=alt or f"Confusion matrix: {title}", text=lambda v: f"{v:.0f}" if v >= 0.5 else "")
+    figure = charts.heat(
+        mistakes,
+        list(classes),
+        list(classes),
+        title,
+        "% of the images of a class",
+        "predicted class",
+        "true class",
+        note=note,
+        figsize=size,
+        alt=alt or f"Confusion matrix: {title}",
+        text=lambda v: f"{v:.0f}" if v >= 0.5 else "",
+    )
     for k, value in enumerate(np.diag(share)):
         figure.axes[0].text(k, k, f"{value:.0f}", ha="center", va="center_baseline", fontsize=9, color=GREY)
     return figure
@@ -276,17 +327,27 @@ def filters(weight, n=64, title="", columns=None, note="", alt=""):
         low, high = chosen.min(axis=(1, 2, 3), keepdims=True), chosen.max(axis=(1, 2, 3), keepdims=True)
         shown = list((chosen - low) / np.maximum(high - low, 1e-12))
         title = title or f"{len(shown)} of {out} filters of {tall}x{wide}x3, as colours"
-        return charts.images([np.moveaxis(f, 0, 2) for f in shown], None, title, columns or 16, size=0.4,
-                             note=note, alt=alt)
+        return charts.images([np.moveaxis(f, 0, 2) for f in shown], None, title, columns or 16, size=0.4, note=note, alt=alt)
     limit = float(np.abs(weight).max())
     few, across = min(out, 8 if channels > 1 else n), min(channels, 12)
     shown = [weight[i, j] for i in range(few) for j in range(across)]
     inputs = f", {across} of {channels} input channels of each" if channels > 1 else ""
     title = title or f"{few} of {out} filters{inputs}"
     rows = [f"filter {i}" for i in range(few)] if channels > 1 else None
-    return charts.images(shown, None, title, columns or (across if channels > 1 else 16), rows, 0.42,
-                         shades="RdBu_r", limits=(-limit, limit),
-                  frames=[GREY] * len(shown), frame_width=0.5, note=note, alt=alt)
+    return charts.images(
+        shown,
+        None,
+        title,
+        columns or (across if channels > 1 else 16),
+        rows,
+        0.42,
+        shades="RdBu_r",
+        limits=(-limit, limit),
+        frames=[GREY] * len(shown),
+        frame_width=0.5,
+        note=note,
+        alt=alt,
+    )
 
 
 def feature_maps(activations, n=8, title="", size=None, note="", alt=""):
@@ -307,8 +368,17 @@ def feature_maps(activations, n=8, title="", size=None, note="", alt=""):
         rows.append(f"{name}\n{len(maps)} x {side}" if name else "")
         grid += chosen + [None] * (n - len(chosen) if len(named) > 1 else 0)
     title = title or f"The first {n} channels" + (" of each layer" if len(named) > 1 else "")
-    return charts.images(grid, None, title, n if len(named) > 1 else min(n, 8), rows if any(rows) else None,
-                         size, shades="viridis", note=note, alt=alt)
+    return charts.images(
+        grid,
+        None,
+        title,
+        n if len(named) > 1 else min(n, 8),
+        rows if any(rows) else None,
+        size,
+        shades="viridis",
+        note=note,
+        alt=alt,
+    )
 
 
 def parameters_by_layer(net, by=None, shares=True, title="", note="", alt=""):
@@ -332,13 +402,17 @@ def parameters_by_layer(net, by=None, shares=True, title="", note="", alt=""):
     shade = colour(name, default=ACCENT)
     labels = layer_names(table)
     shades = {label: tint(shade, 0.4) if d else shade for label, d in zip(labels, dense, strict=True)}
-    values = {label: {"parameters": row.parameters, "multiply-adds": row.macs}
-              for label, row in zip(labels, table.itertuples(), strict=True)}
-    units = {"parameters": f"parameters: {short(int(table.parameters.sum()))} in all",
-             "multiply-adds": f"multiply-adds: {short(int(table.macs.sum()))} in all"}
-    return charts.side_by_side(values, title, units, shares=shares, colours=shades,
-                               note=note or ("Pale: dense layers." if dense.any() else ""),
-                        alt=alt)
+    values = {
+        label: {"parameters": row.parameters, "multiply-adds": row.macs}
+        for label, row in zip(labels, table.itertuples(), strict=True)
+    }
+    units = {
+        "parameters": f"parameters: {short(int(table.parameters.sum()))} in all",
+        "multiply-adds": f"multiply-adds: {short(int(table.macs.sum()))} in all",
+    }
+    return charts.side_by_side(
+        values, title, units, shares=shares, colours=shades, note=note or ("Pale: dense layers." if dense.any() else ""), alt=alt
+    )
 
 
 def layer_names(table):
@@ -346,8 +420,9 @@ def layer_names(table):
     names, counts = [], {}
     for path, kind in zip(table.index, table.kind, strict=True):
         holder, _, last = path.rpartition(".")
-        holder = holder.partition(".")[2] if holder.partition(".")[0] in ("features", "classifier", "stages",
-                                                                          "blocks") else holder
+        holder = (
+            holder.partition(".")[2] if holder.partition(".")[0] in ("features", "classifier", "stages", "blocks") else holder
+        )
         if last.isdigit() and kind.startswith(("Conv", "Linear")):
             word = "dense" if kind == "Linear" else "conv"
             counts[holder, word] = counts.get((holder, word), 0) + 1
@@ -371,13 +446,13 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
     if not boxes or any(side < 1 for side in boxes.values()):
         raise ValueError(f"boxes is {boxes!r}; expected sides of at least 1 pixel")
     row, column = at or (tall // 2, wide // 2)
-    words = {name: name + (" (more than the image)" if side > max(tall, wide) else "") for name,
-             side in boxes.items()}
+    words = {name: name + (" (more than the image)" if side > max(tall, wide) else "") for name, side in boxes.items()}
     probe = Figure()
     right = 0.45 + max(text_width(probe, text, 9.5) for text in words.values())
     width = size * wide / tall + right + 0.1
-    figure = Figure(title, (width, size + 0.14 + around(width, title, note)),
-                    alt or f"Windows on an image: {', '.join(boxes)}", note)
+    figure = Figure(
+        title, (width, size + 0.14 + around(width, title, note)), alt or f"Windows on an image: {', '.join(boxes)}", note
+    )
     axes = figure.panel(left=0.1, right=right, bottom=0.03, top=0.05)
     axes.imshow(picture, aspect="auto", interpolation="nearest" if tall < size * DPI else "antialiased")
     axes.set_axis_off()
@@ -390,16 +465,14 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
         x1, y1 = min(x0 + side, wide - 0.5), min(y0 + side, tall - 0.5)
         x0, y0 = max(x0, -0.5), max(y0, -0.5)
         for line, edge in ((3.4, "white"), (2, shade)):
-            axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, linewidth=line, edgecolor=edge,
-                                     joinstyle="miter"))
+            axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, linewidth=line, edgecolor=edge, joinstyle="miter"))
         ends.append((x1, y0, words[name], tuple(shade[:3])))
     end_labels(axes, ends)
     return figure
 
 
 @styled
-def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="",
-               figsize=None):
+def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="", figsize=None):
     """A recorded experiment: accuracy of each variant in the end, a small dot a seed, their mean with one standard deviation.
 
     record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
@@ -419,20 +492,42 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     seeds = _seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
-    facts = " ".join(filter(None, [
-        note, f"{seeds[0].upper()}{seeds[1:]}.", "Small dots: one a seed; bars: one standard deviation." if several else "",
-        f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
-        "Hollow: your own run." if mine else "", _notes(runs)]))
+    facts = " ".join(
+        filter(
+            None,
+            [
+                note,
+                f"{seeds[0].upper()}{seeds[1:]}.",
+                "Small dots: one a seed; bars: one standard deviation." if several else "",
+                f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
+                "Hollow: your own run." if mine else "",
+                _notes(runs),
+            ],
+        )
+    )
     words = ", ".join(f"{label} {np.mean([h.test_accuracy for h in group]):.1%}" for label, group in runs.items())
     title, width = title or record.question, 6.8
-    figure = Figure(title, figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
-                    alt or f"{held_out.capitalize()} accuracy ({seeds}): {words}", facts)
+    figure = Figure(
+        title,
+        figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
+        alt or f"{held_out.capitalize()} accuracy ({seeds}): {words}",
+        facts,
+    )
     left = 0.25 + max(text_width(figure, label, 9.5) for label in runs)
     axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
     for i, label in enumerate(runs):
         spread = test[label].std(ddof=1) if len(test[label]) > 1 else 0
-        axes.errorbar(test[label].mean(), i, xerr=spread or None, fmt="o", color=shade[label], markersize=8, linewidth=1.4,
-                      capsize=3, zorder=4)
+        axes.errorbar(
+            test[label].mean(),
+            i,
+            xerr=spread or None,
+            fmt="o",
+            color=shade[label],
+            markersize=8,
+            linewidth=1.4,
+            capsize=3,
+            zorder=4,
+        )
         if len(test[label]) > 1:
             axes.plot(test[label], np.full(len(test[label]), i + 0.22), "o", color=tint(shade[label], 0.6), markersize=3.5)
         if training:
@@ -456,8 +551,15 @@ def _noise(axes, percent, images):
     right = percent > sum(limits) / 2
     axes.axvspan(percent - half, percent + half, color=FAINT, alpha=0.55, zorder=0)
     axes.set_xlim(min(limits[0], percent - 1.3 * half), max(limits[1], percent + 1.3 * half))
-    axes.text(percent + half if right else percent - half, axes.get_ylim()[1], f"noise of {images:,} test images", fontsize=8.5,
-              color=GREY, ha="right" if right else "left", va="bottom")
+    axes.text(
+        percent + half if right else percent - half,
+        axes.get_ylim()[1],
+        f"noise of {images:,} test images",
+        fontsize=8.5,
+        color=GREY,
+        ha="right" if right else "left",
+        va="bottom",
+    )
 
 
 def _several(runs) -> str:

@@ -10,9 +10,9 @@ from matplotlib.collections import LineCollection
 
 from cnn_course import anatomy, plots
 from cnn_course.plots import canvas
-from cnn_course.widgets.convolution import make_kernel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
+from cnn_course.widgets.sliding import make_kernel
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 CHANNELS = 96  # kernels in AlexNet's first layer
@@ -75,8 +75,13 @@ def compute_first_filter(photograph, small, kernel=11, stride=4, note=""):
     weights = make_kernel("edge", kernel)[None, None]
     maps = [F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0] for image in (photograph, small)]
     return FirstFilter(
-        kernel, stride, (photograph, small), tuple(maps), anatomy.conv_parameters(3, CHANNELS, kernel),
-        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs), note,
+        kernel,
+        stride,
+        (photograph, small),
+        tuple(maps),
+        anatomy.conv_parameters(3, CHANNELS, kernel),
+        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs),
+        note,
     )
 
 
@@ -274,8 +279,9 @@ def draw_activation(result):
     powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
     for name, power in powers.items():
         chosen = name == r.function
-        axes.plot(layers, power, "-", color=ORANGE if chosen else GREY,
-                  linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2)
+        axes.plot(
+            layers, power, "-", color=ORANGE if chosen else GREY, linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2
+        )
     low = min(-2.0, min(power.min() for power in powers.values()))
     high = max(2.0, max(power.max() for power in powers.values()))
     axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
@@ -411,8 +417,16 @@ def _wires(axes, r):
     axes.set_ylim(0, 1)
     axes.set_axis_off()
     if r.in_channels > 16 or r.out_channels > 16:
-        axes.text(0.5, -0.05, f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters",
-                  ha="center", va="top", fontsize=9, color="0.3", transform=axes.transAxes)
+        axes.text(
+            0.5,
+            -0.05,
+            f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters",
+            ha="center",
+            va="top",
+            fontsize=9,
+            color="0.3",
+            transform=axes.transAxes,
+        )
 
 
 def groups():

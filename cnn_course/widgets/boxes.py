@@ -8,8 +8,8 @@ from math import hypot
 
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 
-from cnn_course.diagrams import FACES
 from cnn_course.plots import GREY, INK, Figure
+from cnn_course.plots.diagrams import FACES
 
 
 def quick_figure(title, width, height, alt, note=""):
@@ -36,17 +36,7 @@ class Board:
         self.figure.add_artist(patch)
 
     def text(self, x, y, text, size=9.5, colour=INK, ha="center", va="center", **style):
-        self.figure.text(
-            x / self.width,
-            y / self.height,
-            text,
-            fontsize=size,
-            color=colour,
-            ha=ha,
-            va=va,
-            zorder=6,
-            **style,
-        )
+        self.figure.text(x / self.width, y / self.height, text, fontsize=size, color=colour, ha=ha, va=va, zorder=6, **style)
 
     def box(self, x, y, text, kind, width=0.6, height=0.4, size=9.5):
         """A rounded box around (x, y) with its text, in the colour that the diagrams give its kind."""
@@ -105,11 +95,7 @@ class Board:
         self.line(*points[:-1], neck, width=width, colour=colour)
         self._put(
             Polygon(
-                [
-                    (x1, y1),
-                    (neck[0] - half * uy, neck[1] + half * ux),
-                    (neck[0] + half * uy, neck[1] - half * ux),
-                ],
+                [(x1, y1), (neck[0] - half * uy, neck[1] + half * ux), (neck[0] + half * uy, neck[1] - half * ux)],
                 facecolor=colour,
                 edgecolor="none",
             ),

@@ -207,13 +207,7 @@ def _squeeze(axes, r):
     channels = [r.channels, r.width] + ([r.width] if len(spatial) == 3 else []) + [r.channels]
     for x, count in enumerate(channels):
         height = count / r.channels * 0.62
-        axes.bar(
-            x,
-            height,
-            0.3,
-            bottom=0.5 - height / 2,
-            color=ORANGE if count == r.width and 0 < x < len(spatial) else BLUE,
-        )
+        axes.bar(x, height, 0.3, bottom=0.5 - height / 2, color=ORANGE if count == r.width and 0 < x < len(spatial) else BLUE)
         axes.text(x, 0.5 - height / 2 - 0.02, f"{count}", ha="center", va="top", fontsize=11)
         if x < len(spatial):
             k = spatial[x]
@@ -234,8 +228,16 @@ def _recorded(axes, r):
     if None in r.accuracies:
         mean = np.mean(r.accuracies[None])
         axes.axhline(mean, color=GREY, linestyle="--")
-        axes.text(max(known, default=1), mean, "no bottleneck", color="0.35", fontsize=10, ha="right", va="bottom",
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        axes.text(
+            max(known, default=1),
+            mean,
+            "no bottleneck",
+            color="0.35",
+            fontsize=10,
+            ha="right",
+            va="bottom",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
     axes.margins(y=0.12)
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
     axes.set_xlabel("width (channels)")
@@ -275,9 +277,4 @@ def bottleneck(record=None):
         known = accuracies if as_recorded else None
         return compute_bottleneck(channels=channels, shape=shape, accuracies=known, note=note, **settings)
 
-    return Explorer(
-        controls,
-        compute,
-        draw_bottleneck,
-        describe_bottleneck,
-    )
+    return Explorer(controls, compute, draw_bottleneck, describe_bottleneck)

@@ -99,9 +99,7 @@ class Explorer(ipywidgets.VBox):
         self._words = ipywidgets.HTML(layout=ipywidgets.Layout(margin="2px 8px 6px 8px", min_height="44px"))
         self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
         self._reset = ipywidgets.Button(
-            description="Reset",
-            tooltip="Back to the settings at first sight",
-            layout=ipywidgets.Layout(width="90px"),
+            description="Reset", tooltip="Back to the settings at first sight", layout=ipywidgets.Layout(width="90px")
         )
         self._reset.on_click(lambda _: self.reset())
         self._spots = {value: self._spot(picks, value) for value in self.controls[picks].options} if picks else {}

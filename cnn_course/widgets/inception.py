@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from cnn_course import anatomy, plots
-from cnn_course.diagrams import FACES
 from cnn_course.models.inception import GOOGLENET_BLOCKS
 from cnn_course.plots import GREY, short, tint
+from cnn_course.plots.diagrams import FACES
 from cnn_course.widgets.boxes import Board
 from cnn_course.widgets.explorer import Explorer, choice, slider, switch
 
@@ -102,10 +102,7 @@ def inception_cost(block="3a", reductions=True, n1=64, reduce3=96, n3=128, reduc
             raise ValueError(f"{name} is {width}; a branch needs at least 1 channel")
     c, size, _ = PRESETS[block]
     first, last = _branch("1x1", size, (1, c, n1)), _branch("pool", size, (1, c, pool))
-    middle = (
-        _branch("3x3", size, (1, c, reduce3), (3, reduce3, n3)),
-        _branch("5x5", size, (1, c, reduce5), (5, reduce5, n5)),
-    )
+    middle = (_branch("3x3", size, (1, c, reduce3), (3, reduce3, n3)), _branch("5x5", size, (1, c, reduce5), (5, reduce5, n5)))
     middle_full = (_branch("3x3", size, (3, c, n3)), _branch("5x5", size, (5, c, n5)))
     reduced, full = (first, *middle, last), (first, *middle_full, last)
     return InceptionCost(block, c, size, widths, reductions, reduced if reductions else full, reduced, full)

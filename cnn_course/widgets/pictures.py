@@ -33,8 +33,9 @@ class Picture:
 
     def dots(self, columns, rows, colour):
         """A dot in the middle of each pixel (columns[i], rows[i])."""
-        x, y = ([a + (i + 0.5) * b for i in places] for a, b, places in
-                ((self.x, self.pixel, columns), (self.y, -self.pixel, rows)))
+        x, y = (
+            [a + (i + 0.5) * b for i in places] for a, b, places in ((self.x, self.pixel, columns), (self.y, -self.pixel, rows))
+        )
         self.sheet.plot(x, y, "s", color=colour, markersize=2.5)
 
     def text(self, column, row, words, **style):

@@ -19,8 +19,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "screenshots"  # kept after a run to be looked at; git ignores it
 TOKEN = "course"
-SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"},  # all cells are on the page, not only those on screen
-            "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}}
+SETTINGS = {
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are on the page, not only those on screen
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
 
 
 def unavailable(reason):
@@ -88,8 +90,17 @@ def lab(browser, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={address.rpartition(':')[2]}",
-               "--ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--port={address.rpartition(':')[2]}",
+        "--ip=127.0.0.1",
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={folder}",
+    ]
     with (folder / "lab.log").open("w") as log:
         environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

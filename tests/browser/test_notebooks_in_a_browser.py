@@ -126,8 +126,13 @@ def names():
     """What the notebooks call their things, for the twins; the reader's own run is another one here."""
     row = {"epoch": 1, "train_loss": 2.0, "train_accuracy": 0.3, "test_loss": 2.0, "test_accuracy": 0.3, "seconds": 9.0}
     own = training.History("googlenet_cifar", "CIFAR-10", 0, 1, 1, rows=[row])
-    return {"widgets": widgets, "experiments": experiments, "cifar": data.load(quiet=True), "history": own,
-            "record": experiments.recorded("comparison")}
+    return {
+        "widgets": widgets,
+        "experiments": experiments,
+        "cifar": data.load(quiet=True),
+        "history": own,
+        "record": experiments.recorded("comparison"),
+    }
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

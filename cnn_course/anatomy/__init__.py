@@ -1,0 +1,39 @@
+"""What a network does, in numbers: output size, receptive field, parameters, multiply-adds (MACs), memory.
+
+`arithmetic` needs no torch; `counts` reads any torch network, which `walk` follows with torch.fx.
+"""
+
+from cnn_course.anatomy.arithmetic import (
+    Layer,
+    Window,
+    conv,
+    conv_macs,
+    conv_parameters,
+    linear_macs,
+    linear_parameters,
+    output_size,
+    pool,
+    receptive_field,
+    receptive_fields,
+)
+from cnn_course.anatomy.counts import Cost, cost, parameters, stages, trace, window
+
+__all__ = [
+    "Cost",
+    "Layer",
+    "Window",
+    "conv",
+    "conv_macs",
+    "conv_parameters",
+    "cost",
+    "linear_macs",
+    "linear_parameters",
+    "output_size",
+    "parameters",
+    "pool",
+    "receptive_field",
+    "receptive_fields",
+    "stages",
+    "trace",
+    "window",
+]

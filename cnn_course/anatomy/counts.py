@@ -1,0 +1,135 @@
+"""What a torch network costs, layer by layer: tables and sums of what `walk` finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnn_course.anatomy.arithmetic import Window, numbered
+
+
+def parameters(net) -> int:
+    """All parameters of a network, a shared one counted once. Running means and other buffers are none."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+COLUMNS = ["kind", "input", "output", "kernel", "stride", "parameters", "macs", "activation_bytes", "receptive_field", "jump"]
+
+
+def trace(net, input_shape: tuple[int, ...] | None = None):
+    """DataFrame, one row a layer or operation in execution order, for one image of `input_shape` (C, H, W).
+
+    index: the path of the layer ("features.0") or of the operation ("layer1.0.add", "cat_1").
+    kind, input and output ("64x32x32"), kernel and stride (None where there is none).
+    parameters: a layer that is used twice has them in its first row.
+    macs: those of convolutions, linear layers and matrix products.
+    activation_bytes: 4 for each output value.
+    receptive_field, jump: in input pixels; None where an output depends on the whole input, or where no
+    single size describes all outputs. Batch normalization counts as a fixed scale and shift.
+    Where height and width differ, kernel, stride, receptive_field and jump are (H, W).
+
+    The net may be on any device, "meta" included. It runs in its present mode, training or evaluation, and is
+    left as it was. Raises ValueError where torch.fx cannot follow the net or the input does not fit.
+    """
+    import pandas as pd
+
+    steps = _steps(net, input_shape)
+    rows = []
+    for step in steps:
+        sides = step.windows
+        row = [step.kind, _text(step.inputs), _text(step.outputs), _side(step.kernel), _side(step.stride)]
+        row += [step.parameters, step.macs, step.activation_bytes]
+        row += [_side(sides and [w.size for w in sides]), _side(sides and [w.jump for w in sides])]
+        rows.append(row)
+    index = pd.Index([s.path for s in steps], name="layer")
+    table = pd.DataFrame(rows, columns=COLUMNS, index=index, dtype=object)
+    return table.astype({name: "int64" for name in ("parameters", "macs", "activation_bytes")})
+
+
+def window(net, layer: str, input_shape: tuple[int, ...] | None = None) -> tuple[Window, ...] | None:
+    """What an output of a layer (its path in `trace`) depends on: Windows for height and width, or None."""
+    steps = {step.path: step for step in _steps(net, input_shape)}
+    if layer not in steps:
+        raise ValueError(f"layer is {layer!r}, expected one of the index of trace(net): {', '.join(steps)}")
+    return steps[layer].windows
+
+
+def stages(net, input_shape: tuple[int, ...] | None = None):
+    """DataFrame: `trace` summed over each child of the network, in execution order.
+
+    A container whose children have names, not numbers (stages.stage1, blocks.3a), is shown child by child. An
+    operation between two children has its own row.
+    columns: kind, output, layers (those with macs, as papers count), parameters, macs, activation_bytes.
+    """
+    import pandas as pd
+
+    columns = ["stage", "kind", "output", "layers", "parameters", "macs", "activation_bytes"]
+    rows, last, used = [], None, set()
+    for step in _steps(net, input_shape):
+        path, kind = _stage(net, step)
+        if path != last:
+            rows.append(dict.fromkeys(columns, 0) | {"stage": numbered(path, used), "kind": kind})
+            last = path
+        row = rows[-1]
+        row["output"] = _text(step.outputs)
+        row["layers"] += int(step.macs > 0)
+        for name in ("parameters", "macs", "activation_bytes"):
+            row[name] += getattr(step, name)
+    return pd.DataFrame(rows, columns=columns).set_index("stage")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one image costs. macs_1x1: the macs that 1x1 convolutions do. activation_bytes: in float32."""
+
+    parameters: int
+    macs: int
+    activation_bytes: int
+    macs_1x1: int
+    conv_parameters: int
+    linear_parameters: int
+
+
+def cost(net, input_shape: tuple[int, ...] | None = None) -> Cost:
+    """The sums of `trace`. Parameters that the net does not use in its present mode are not counted."""
+    steps = _steps(net, input_shape)
+    convs = [s for s in steps if s.kind.lower().startswith("conv")]
+    return Cost(
+        parameters=sum(s.parameters for s in steps),
+        macs=sum(s.macs for s in steps),
+        activation_bytes=sum(s.activation_bytes for s in steps),
+        macs_1x1=sum(s.macs for s in convs if set(s.kernel) == {1}),
+        conv_parameters=sum(s.parameters for s in convs),
+        linear_parameters=sum(s.parameters for s in steps if s.kind.lower() == "linear"),
+    )
+
+
+def _steps(net, input_shape):
+    from cnn_course.anatomy import walk  # it needs torch, the arithmetic does not
+
+    return walk.steps(net, input_shape)
+
+
+def _stage(net, step) -> tuple[str, str]:
+    """The path and kind of the part of the network that a step belongs to."""
+    module, path = net, []
+    for part in step.path.split("."):
+        children = dict(module.named_children())
+        container = type(module).__name__ in ("Sequential", "ModuleDict", "ModuleList")
+        if path and not (container and not any(name.isdigit() for name in children)):
+            break
+        path.append(part)
+        if part not in children:  # an operation, or a layer used again
+            return ".".join(path), step.kind
+        module = children[part]
+    return ".".join(path), type(module).__name__
+
+
+def _side(values):
+    """One number where all sides are equal, else a tuple."""
+    return None if values is None else values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _text(shapes) -> str:
+    """'64x32x32'; of several shapes each is named once: '64x56x56, 5 of 32x56x56'."""
+    names = ["x".join(map(str, shape)) for shape in shapes]
+    return ", ".join(f"{names.count(n)} of {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names))

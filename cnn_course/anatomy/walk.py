@@ -1,0 +1,258 @@
+"""The walk through a torch network: torch.fx turns it into a graph, which runs here on meta tensors.
+
+A meta tensor has a shape and no content, so that reading VGG-16 takes no memory and a few milliseconds.
+Beside each result goes the window of input pixels that it depends on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+import torch
+import torch.fx
+
+from cnn_course.anatomy.arithmetic import Window, conv_macs, linear_macs, numbered, whole
+
+
+@dataclass
+class Step:
+    """One layer or operation, for one image. Shapes are (channels, height, width)."""
+
+    path: str
+    kind: str
+    inputs: list[tuple[int, ...]]
+    outputs: list[tuple[int, ...]]
+    activation_bytes: int
+    kernel: tuple[int, ...] | None = None
+    stride: tuple[int, ...] | None = None
+    parameters: int = 0
+    macs: int = 0
+    windows: tuple[Window, ...] | None = None  # one a side; None: the whole input, or not known
+
+
+def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None) -> list[Step]:
+    """What the network does with an image of `input_shape` (C, H, W), by default its own, in execution order.
+
+    Raises ValueError where torch.fx cannot follow the network or the input does not fit.
+    """
+    if not isinstance(net, torch.nn.Module):
+        raise ValueError(f"net is {net!r}, expected a torch.nn.Module such as models.build('resnet20')")
+    name, shape = type(net).__name__, input_shape or getattr(net, "input_shape", None)
+    if not isinstance(shape, (tuple, list)):
+        raise ValueError(f"input_shape of {name} is {shape!r}, expected (channels, height, width)")
+    shape = [whole("a side of input_shape", side, 1) for side in shape]
+    try:
+        graph = torch.fx.Tracer().trace(net)
+    except Exception as error:
+        advice = "keep tensors out of `if` and `for`, or move that part into a function marked torch.fx.wrap"
+        raise ValueError(f"torch.fx cannot follow {name}.forward ({error}): {advice}") from error
+    run = _Run(net, torch.empty(1, *shape, device="meta"))
+    for node in graph.nodes:
+        try:
+            run.visit(node)
+        except Exception as error:
+            size = "x".join(map(str, shape))
+            raise ValueError(f"{name} cannot take {size}: {node.target} fails ({error})") from error
+    return run.steps
+
+
+def _meta(tensor):
+    """The same shape on the meta device, floats as float32 whatever the precision of the net."""
+    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+    return torch.empty_like(tensor, device="meta", dtype=dtype)
+
+
+def _call(module, args, kwargs):
+    if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):  # slow on meta tensors, and keeps the shape
+        if args[0].shape[1] != module.num_features:
+            raise ValueError(f"{args[0].shape[1]} channels, expected {module.num_features}")
+        return torch.empty_like(args[0])
+    state = {name: _meta(t) for name, t in (*module.named_parameters(), *module.named_buffers())}
+    return torch.func.functional_call(module, state, args, kwargs)
+
+
+def _tensors(result) -> list[torch.Tensor]:
+    return [t for t in (result if isinstance(result, (tuple, list)) else [result]) if torch.is_tensor(t)]
+
+
+@dataclass
+class _Run:
+    """Runs the graph node by node and writes down a step for each operation on the image."""
+
+    net: torch.nn.Module
+    image: torch.Tensor
+    steps: list[Step] = field(default_factory=list)
+    values: dict = field(default_factory=dict)  # node -> its result
+    windows: dict = field(default_factory=dict)  # node -> its windows, where the result depends on the image
+    weights: dict = field(default_factory=dict)  # node -> the parameters in its result, where it does not
+    counted: dict = field(default_factory=dict)  # id of a parameter -> the first node that uses it
+    paths: set = field(default_factory=set)
+
+    def visit(self, node):
+        args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), self.values.__getitem__)
+        if node.op == "placeholder":
+            self.values[node] = args[0] if args else self.image
+            if not args:
+                self.windows[node] = (Window(),) * (self.image.dim() - 2)
+        elif node.op == "get_attr":
+            owner, _, name = node.target.rpartition(".")
+            tensor = getattr(self.net.get_submodule(owner), name)
+            self.values[node] = _meta(tensor)
+            self.weights[node] = [tensor] if isinstance(tensor, torch.nn.Parameter) else []
+        elif node.op == "call_module":
+            module = self.net.get_submodule(node.target)
+            self.values[node] = _call(module, args, kwargs)
+            self.record(node, type(module).__name__, module, args, kwargs)
+        elif node.op == "call_method":
+            self.values[node] = getattr(args[0], node.target)(*args[1:], **kwargs)
+            self.record(node, node.target, None, args, kwargs)
+        elif node.op == "call_function":
+            self.values[node] = node.target(*args, **kwargs)
+            self.record(node, node.target.__name__, None, args, kwargs)
+
+    def record(self, node, kind, module, args, kwargs):
+        outputs = _tensors(self.values[node])
+        sources = [n for n in node.all_input_nodes if n in self.windows]
+        held = [p for n in node.all_input_nodes for p in self.weights.get(n, ())]
+        if not outputs or not sources:
+            self.weights[node] = held  # a number, or a computation on weights alone
+            return
+        kind = {"getitem": "slice", "iadd": "add", "imul": "mul"}.get(kind.strip("_"), kind.strip("_"))
+        if self.hands_on(node, kind, self.values[sources[0]]):
+            self.windows[node] = self.windows[sources[0]]
+            return
+        modules = list(node.meta.get("nn_module_stack", {}).values())
+        home = modules[-1][0] if modules else ""
+        path = home if module is not None else f"{home}.{kind}".strip(".")
+        inputs = [tuple(t.shape[1:]) for n in sources for t in _tensors(self.values[n])]
+        shapes, values = [tuple(t.shape[1:]) for t in outputs], sum(t.numel() for t in outputs)
+        step = Step(numbered(path, self.paths), kind, inputs, shapes, activation_bytes=4 * values)
+        parameters = {id(p): p for p in (*(module.parameters() if module is not None else ()), *held)}
+        new = [p for key, p in parameters.items() if self.counted.setdefault(key, node) is node]
+        step.parameters = sum(p.numel() for p in new)
+        settings = _settings(step, module, args, kwargs)
+        step.kernel, step.stride = settings.get("kernel_size"), settings.get("stride")
+        step.macs = _macs(step, settings)
+        step.windows = self.windows[node] = _windows(step, settings, [self.windows[n] for n in sources])
+        self.steps.append(step)
+
+    def hands_on(self, node, kind, source) -> bool:
+        """Whether a node does no work: identity, an item of a tuple, a check marked with torch.fx.wrap."""
+        if kind == "Identity" or kind == "slice" and not torch.is_tensor(source):
+            return True
+        home = getattr(node.target, "__module__", None) or "torch"
+        foreign = callable(node.target) and home.split(".")[0] not in ("torch", "_operator", "builtins")
+        return foreign and self.values[node] is source
+
+
+# ---------------------------------------------------------------------------- what an operation does
+# The names of the arguments after the first, for layers that are used as functions (F.conv2d and so on).
+ARGUMENTS = {
+    "conv": ("weight", "bias", "stride", "padding", "dilation", "groups"),
+    "maxpool": ("kernel_size", "stride", "padding", "dilation"),
+    "avgpool": ("kernel_size", "stride", "padding"),
+    "pad": ("pad",),
+    "slice": ("index",),
+}
+# Here an output value depends on more than the inputs at its own place.
+MIXING = ("groupnorm", "instancenorm", "layernorm", "convtranspose", "matmul", "bmm", "flip", "roll")
+
+
+def _family(kind: str) -> str:
+    """'MaxPool2d' and 'max_pool2d' -> 'maxpool'."""
+    return re.sub(r"[123]d$", "", kind.lower().replace("_", ""))
+
+
+def _settings(step, module, args, kwargs) -> dict:
+    """What decides cost and window: kernel_size, stride, padding and dilation by side, groups; pad; index."""
+    family, sides = _family(step.kind), len(step.inputs[0]) - 1
+    if module is not None:
+        found = dict(vars(module))
+    else:
+        found = {**dict(zip(ARGUMENTS.get(family, ()), args[1:], strict=False)), **kwargs}
+    if family == "slice":
+        return {"index": found["index"]}
+    if family in ("matmul", "bmm"):
+        return {"inner": args[0].shape[-1]}
+    if family.endswith("pad"):
+        return {"pad": found["pad"] if "pad" in found else found["padding"]}
+    if family.startswith("adaptive"):
+        pairs = list(zip(step.inputs[0][1:], step.outputs[0][1:], strict=True))
+        kernel = tuple(before // after for before, after in pairs)
+        if any(before % after for before, after in pairs):
+            return {}  # windows of several sizes
+        return {"kernel_size": kernel, "stride": kernel, "padding": (0,) * sides, "dilation": (1,) * sides}
+    if family == "conv" and module is None:
+        found["kernel_size"] = found["weight"].shape[2:]
+    if not found.get("kernel_size"):
+        return {}
+    default = 1 if family.startswith("conv") else found["kernel_size"]
+    found = {"padding": 0, "dilation": 1, "groups": 1, **found, "stride": found.get("stride") or default}
+    result = {"groups": found["groups"]}
+    for name in ("kernel_size", "stride", "dilation", "padding"):
+        value = found[name]
+        if value == "same":
+            value = [d * (k - 1) // 2 for k, d in zip(result["kernel_size"], result["dilation"], strict=True)]
+        value = (0,) if value == "valid" else (value,) if isinstance(value, int) else tuple(value)
+        result[name] = value * sides if len(value) == 1 else value
+    return result
+
+
+def _macs(step, settings) -> int:
+    family, before, after = _family(step.kind), step.inputs[0], step.outputs[0]
+    if family == "conv":
+        return conv_macs(before[0], after[0], settings["kernel_size"], after[1:], settings["groups"])
+    if family == "convtranspose":
+        return conv_macs(before[0], after[0], settings["kernel_size"], before[1:], settings["groups"])
+    if family in ("linear", "matmul", "bmm"):
+        values = step.activation_bytes // 4
+        return linear_macs(settings.get("inner", before[-1]), after[-1]) * (values // after[-1])
+    return 0
+
+
+def _windows(step, settings, before) -> tuple[Window, ...] | None:
+    """The windows of the outputs, from the union of those of the inputs; None: the whole input or unknown."""
+    family, sizes = _family(step.kind), step.inputs[0][1:]
+    if any(w is None or len(w) != len(sizes) for w in before) or family.startswith(MIXING):
+        return None
+    if not sizes or len(step.outputs[0]) != len(sizes) + 1:  # there is no map, or another kind of map
+        return None
+    sides = list(zip(*before, strict=True))
+    if any(len({w.jump for w in side}) > 1 for side in sides):
+        return None
+    union = [Window(min(w.lo for w in side), max(w.hi for w in side), side[0].jump) for side in sides]
+    if "kernel_size" in settings:
+        if family.startswith("adaptive") and settings["kernel_size"] == sizes and math.prod(sizes) > 1:
+            return None
+        each = (settings[name] for name in ("kernel_size", "stride", "padding", "dilation"))
+        reads = [(-p, d * (k - 1) - p, s) for k, s, p, d in zip(*each, strict=True)]
+    elif "index" in settings:
+        reads = _slices(settings["index"], sizes)
+        if reads is None:
+            return None
+    elif "pad" in settings:  # torch names the last side first: (left, right, top, bottom, ...)
+        firsts = [*settings["pad"][::2], *(0 for _ in sizes)][: len(sizes)]
+        reads = [(-first, -first, 1) for first in reversed(firsts)]
+    elif all(shape[1:] == sizes for shape in step.inputs + step.outputs):
+        reads = [(0, 0, 1)] * len(sizes)  # value by value
+    else:
+        return None
+    return tuple(side.read(*read) for side, read in zip(union, reads, strict=True))
+
+
+def _slices(index, sizes) -> list[tuple[int, int, int]] | None:
+    """What x[index] reads along each side, for x of shape (N, C, *sizes); None where it picks by a list."""
+    index = list(index) if isinstance(index, tuple) else [index]
+    dots = next((i for i, item in enumerate(index) if item is Ellipsis), None)
+    if dots is not None:
+        index[dots : dots + 1] = [slice(None)] * (len(sizes) + 3 - len(index))
+    index += [slice(None)] * (len(sizes) + 2 - len(index))
+    reads = []
+    for item, size in zip(index[2:], sizes, strict=True):
+        if not isinstance(item, slice):
+            return None
+        start, _, step = item.indices(size)
+        reads.append((start, start, step))
+    return reads

@@ -1,0 +1,60 @@
+"""Batches of normalized images, made on the device that trains: shuffled, augmented as whole batches, turned into floats."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from cnn_course.data.cifar10 import Split
+
+# Over all pixels of the training images, on the scale 0 to 1. The widespread (0.2023, 0.1994, 0.2010) is
+# something else: the mean of each image's own standard deviation.
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 (N, 3, H, W) to channels_last float32, per channel of mean 0 and deviation 1 over CIFAR-10."""
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+        shape = tuple(images.shape)
+        raise ValueError(f"images are {images.dtype} {shape}; expected torch.uint8 (N, 3, H, W)")
+    x = images.to(torch.float32, memory_format=torch.channels_last)
+    mean, std = _row(images.shape[3], images.device)
+    # Row by row, as they lie in memory: 5 times faster than broadcasting over three channels.
+    n, c, h, w = x.shape
+    x.permute(0, 2, 3, 1).view(n, h, w * c).sub_(mean).div_(std)
+    return x
+
+
+@lru_cache
+def _row(width, device):
+    """Mean and deviation of each value of a row of pixels, on the scale 0 to 255."""
+    return tuple(torch.tensor(t, device=device).repeat(width) * 255 for t in (MEAN, STD))
+
+
+def batches(
+    split: Split,
+    batch_size: int,
+    augment: tuple[Callable, ...] = (),
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+    shuffle: bool = True,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield x, normalized float32 (B, 3, 32, 32) in channels_last, and y, int64 (B,); the last is the rest.
+
+    `augment` is a pipeline of transforms from cnn_course.augment, applied to the uint8 batch on the device,
+    which is the split's unless another is named.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; expected 1 or more")
+    device = split.images.device if device is None else device
+    pixels, labels = split.images.to(device).permute(0, 2, 3, 1).contiguous(), split.labels.to(device)
+    home = "cpu" if generator is None else generator.device
+    n = len(split)
+    order = torch.randperm(n, generator=generator, device=home) if shuffle else torch.arange(n)
+    for index in order.to(device).split(batch_size):
+        images = pixels.index_select(0, index).permute(0, 3, 1, 2)
+        for transform in augment:
+            images = transform(images, generator=generator)
+        yield to_float(images), labels[index]

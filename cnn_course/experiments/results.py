@@ -1,0 +1,167 @@
+"""What was recorded of the experiments: a JSON file each in `recorded`, read, compared and summed up."""
+
+import json
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+from cnn_course import files, training
+from cnn_course.experiments import declared
+from cnn_course.experiments.declared import find
+
+
+@dataclass
+class Record:
+    """The results of an experiment: for each variant its histories, one a seed, and how they were made.
+
+    machines: what computed them. variants: label -> its network, settings, parameters and multiply-adds.
+    """
+
+    name: str
+    question: str
+    command: str
+    machines: list[dict] = field(default_factory=list)
+    variants: dict[str, dict] = field(default_factory=dict)
+    runs: dict[str, list[training.History]] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds every variant has at least."""
+        return min((len(histories) for histories in self.runs.values()), default=0)
+
+    @property
+    def test_images(self) -> int:
+        """The images that each accuracy was measured on."""
+        return declared.EXPERIMENTS[self.name].test_images
+
+    def find(self, label: str, seed: int) -> training.History | None:
+        """The run of a variant with this seed, if it was recorded."""
+        return next((history for history in self.runs.get(label, []) if history.seed == seed), None)
+
+    def difference(self, a: str, b: str) -> "Difference":
+        """How much better a is than b. Its variance: that of the seeds' means, and p (1 - p) / n for each on n test images."""
+        points, variance, seeds = 0.0, 0.0, []
+        for label, sign in ((a, 1), (b, -1)):
+            accuracies = torch.tensor([history.test_accuracy for history in self.runs[label]], dtype=torch.float64)
+            p, count = accuracies.mean().item(), len(accuracies)
+            points += sign * p
+            variance += p * (1 - p) / self.test_images + (accuracies.var().item() / count if count > 1 else 0)
+            seeds.append(count)
+        return Difference(a, b, 100 * points, 100 * variance**0.5, tuple(seeds))
+
+    def table(self):
+        """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
+
+        The training accuracy is that of images as they are, without augmentation. A core-minute is a minute of one processor
+        core: minutes of training times threads. It is that of the run that `training.fastest` gives; nan where all were made
+        on a GPU.
+        """
+        import pandas as pd
+
+        rows = {}
+        for label, histories in self.runs.items():
+            tested = pd.Series([history.test_accuracy for history in histories])
+            rows[label] = {
+                "runs": len(histories),
+                "parameters": histories[0].parameters,
+                "multiply-adds": self.variants.get(label, {}).get("multiply_adds", float("nan")),
+                "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
+                "test accuracy": tested.mean(),
+                "deviation": tested.std(),  # nan for a single run
+                "core-minutes": core_minutes(training.fastest(histories)),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much variant `a` is better than `b`: points of test accuracy, the standard error of that, the seeds of each."""
+
+    a: str
+    b: str
+    points: float
+    error: float
+    seeds: tuple[int, int]
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the difference is larger than two standard errors."""
+        return abs(self.points) > 2 * self.error
+
+    def __str__(self):
+        points = round(self.points, 1) + 0.0  # never -0.0
+        what = f"{self.a} against {self.b}: {points:+.1f} points, standard error {self.error:.1f}"
+        single = [label for label, count in zip((self.a, self.b), self.seeds, strict=True) if count == 1]
+        one = f" (one seed of {single[0]})" if single else ""
+        if len(single) == 2:
+            one = " (of the test images alone: there is one seed)"
+        return what + one + ("" if self.measurable else ", so no measurable difference")
+
+    __repr__ = __str__
+
+
+def core_minutes(history):
+    """What a run took of a CPU; nan if it was made on a GPU."""
+    return history.core_seconds * len(history.rows) / 60 if history.device == "cpu" else math.nan
+
+
+def epochs_to(history: training.History, accuracy: float) -> float:
+    """The epochs until this share of the training images was right, on a straight line between epochs; nan if it never was.
+
+    The accuracy of an epoch is the mean while it ran, so it stands at the epoch's middle; a guess is right once in ten.
+    """
+    time, right = 0.0, 0.1
+    for row in history.rows:
+        middle, now = row["epoch"] - 0.5, row["train_accuracy"]
+        if now >= accuracy:
+            return time + (middle - time) * max(0.0, accuracy - right) / (now - right)
+        time, right = middle, now
+    return math.nan
+
+
+def recorded(name: str) -> Record:
+    """What has been recorded of an experiment; no runs at all if it has not been run yet.
+
+    ValueError for an unknown name or a damaged file.
+    """
+    experiment, path = find(name), files.RECORDED / f"{name}.json"
+    if not path.exists():
+        return Record(name, experiment.question, f"python -m cnn_course record {name}")
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
+    kept["runs"] = {label: [training.History(**run) for run in runs] for label, runs in kept["runs"].items()}
+    return Record(**kept)
+
+
+def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, str]]:
+    """(seed, label) of the runs that the experiment still lacks, all variants of a seed before the next seed."""
+    experiment, kept = find(name), recorded(name)
+    return [(seed, label) for seed in seeds or experiment.seeds for label in experiment.variants if not kept.find(label, seed)]
+
+
+def states():
+    """One row an experiment: variants, epochs, runs wanted and recorded, core-hours spent and still to spend on a CPU.
+
+    What a missing run costs is what the fastest recorded run of its variant took, else the mean of the other variants.
+    """
+    import pandas as pd
+
+    rows = {}
+    for name, experiment in declared.EXPERIMENTS.items():
+        kept, lacking = recorded(name), missing(name)
+        runs = [history for group in kept.runs.values() for history in group]
+        spent = pd.Series(map(core_minutes, runs), dtype=float).sum()  # leaves out nan
+        cost = kept.table()["core-minutes"].dropna() if runs else pd.Series(dtype=float)
+        open_ = sum(cost.get(label, cost.mean()) for _, label in lacking)
+        rows[name] = {
+            "variants": len(experiment.variants),
+            "epochs": experiment.epochs,
+            "recorded": len(runs),
+            "missing": len(lacking),
+            "core-hours": spent / 60,
+            "to go": open_ / 60,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

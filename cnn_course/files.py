@@ -1,0 +1,32 @@
+"""Files: where the course keeps them, and how one is replaced in a single step."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+RECORDED = Path(__file__).parent / "experiments" / "recorded"  # results and weights that come with the course
+
+
+def cache_folder() -> Path:
+    """Where this user's downloads live: among temporary files where the user has no home."""
+    if "XDG_CACHE_HOME" in os.environ:
+        return Path(os.environ["XDG_CACHE_HOME"]) / "cnn_course"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a container that runs under a number without a name
+        return Path(tempfile.gettempdir()) / f"cnn_course-{os.getuid()}"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "cnn_course"
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "cnn_course"
+
+
+def into_place(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside `path`, and move it there in one step; cut off, the old file stays."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,25 @@
+"""Training: `fit` trains a network by a `Recipe` and leaves a `History`; `evaluate` and `predict` ask it afterwards."""
+
+from cnn_course.training.checkpoint import CheckpointError
+from cnn_course.training.device import best_device, precision
+from cnn_course.training.evaluation import Evaluation, evaluate, predict
+from cnn_course.training.fitting import Diverged, fit, lesson
+from cnn_course.training.history import History, fastest
+from cnn_course.training.recipe import Recipe, default_batch_size, default_lr
+
+__all__ = [
+    "CheckpointError",
+    "Diverged",
+    "Evaluation",
+    "History",
+    "Recipe",
+    "best_device",
+    "default_batch_size",
+    "default_lr",
+    "evaluate",
+    "fastest",
+    "fit",
+    "lesson",
+    "precision",
+    "predict",
+]

@@ -1,0 +1,47 @@
+"""What a network says of images, and how much of it is right."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course import data
+from cnn_course.training import device as devices
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy in nats, share of images right, and the predicted class of each image (N,)."""
+
+    loss: float
+    accuracy: float
+    predictions: torch.Tensor
+
+
+@torch.inference_mode()
+def predict(
+    net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int | None = None
+) -> torch.Tensor:
+    """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W). The network's mode is left as it was.
+
+    batch_size: None picks 100 on a CPU, whose caches hold that (a third faster than 500), and 1,000 elsewhere.
+    """
+    device = torch.device(device) if device else next(net.parameters()).device
+    batch_size = batch_size or (100 if device.type == "cpu" else 1_000)
+    was_training = net.training
+    net.eval()
+    try:
+        with devices.autocast(device):
+            logits = [net(data.to_float(chunk.to(device))).float() for chunk in images.split(batch_size)]
+    finally:
+        net.train(was_training)
+    return torch.cat(logits).cpu()  # once at the end: on a GPU every copy waits for the answer
+
+
+def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None) -> Evaluation:
+    """Loss and accuracy of `net` on a split, without augmentation, one view of each image."""
+    logits, labels = predict(net, split.images, device), split.labels.cpu()
+    predictions = logits.argmax(dim=1)
+    accuracy = (predictions == labels).float().mean().item()
+    return Evaluation(F.cross_entropy(logits, labels).item(), accuracy, predictions)

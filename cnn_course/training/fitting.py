@@ -1,0 +1,244 @@
+"""Training and evaluation: `fit`, `evaluate`, `predict`, and the `History` that a training leaves behind.
+
+Fast for reasons that the last notebook measures: images wait as uint8 in the memory of the training device and whole batches
+are augmented at once; convolutions see channels_last memory; 16-bit floats are used where the device gains from them;
+memory that was given back is kept for the next batch; and on CUDA forward and backward pass are replayed as one graph.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from cnn_course import data
+from cnn_course.training import checkpoint, cuda_graph, distributed
+from cnn_course.training import device as devices
+from cnn_course.training.evaluation import evaluate, predict
+from cnn_course.training.history import History
+from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number. `history` keeps the epochs that were finished."""
+
+    def __init__(self, message, history):
+        super().__init__(message)
+        self.history = history
+
+    def __reduce__(self):  # so that it can be sent from one process to another
+        return type(self), (str(self), self.history)
+
+
+def lesson(cifar: data.Cifar10) -> tuple[data.Cifar10, int]:
+    """The data and the epochs that fit into a lesson: 5,000 images twice on a CPU, all of them ten times on a GPU."""
+    if devices.best_device().type == "cpu":
+        return cifar.subset(train=5_000, test=1_000), 2
+    return cifar, 10
+
+
+def _check(net, cifar, epochs, device):
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; expected 1 or more")
+    if any(p.is_meta for p in net.parameters()):
+        raise ValueError('this network was built with device="meta" and has no weights; build it without device to train it')
+    net.to(device, memory_format=torch.channels_last)
+    classes = predict(net, cifar.train.images[:2]).shape[1]
+    for title, split in (("training", cifar.train), (cifar.held_out, cifar.test)):
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= classes:
+            raise ValueError(
+                f"the {title} labels run from {low} to {high}, but the network has {classes} classes, "
+                f"0 to {classes - 1}; build it with classes={high + 1}"
+            )
+
+
+def fit(
+    net: nn.Module,
+    cifar: data.Cifar10,
+    epochs: int = 2,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    name: str | None = None,
+    quiet: bool = False,
+    on_epoch: Callable[[History], None] | None = None,
+    save: str | Path | None = None,
+) -> History:
+    """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
+
+    The same seed, machine and thread count give the same history. Interrupting keeps the epochs done. on_epoch is called with
+    the history after each epoch, for live plots. quiet prints nothing.
+
+    save: a file that holds the run after every epoch. If it is there already, the run resumes from it, and ends with the
+    history and the weights, to the bit, of a run that was never cut; so after an interrupt, run the same line again.
+
+    Under torchrun each process trains on its share of every batch (batch_size counts the images of all processes together), and
+    gradients are averaged by DistributedDataParallel. Batch norm's statistics are those of each process's own share, and the
+    running ones are the first process's, so the result equals one process that accumulates the gradients of the shares.
+
+    Raises ValueError for labels or images that do not fit the network, Diverged when the loss is no longer a number,
+    CheckpointError for a file in `save` that is damaged or holds another run.
+    """
+    recipe, device = recipe or Recipe(), torch.device(device) if device else devices.best_device()
+    _check(net, cifar, epochs, device)
+    history = History(
+        name=name or getattr(net, "name", "") or type(net).__name__,
+        source=cifar.source,
+        seed=seed,
+        parameters=sum(p.numel() for p in net.parameters()),
+        train_images=len(cifar.train),
+        device=device.type,
+        precision=str(devices.precision(device)).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+        split=cifar.held_out,
+    )
+    quiet = quiet or distributed.rank() > 0
+    run = _Run(net, cifar, epochs, recipe, history, device)
+    bar = tqdm(total=run.steps, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), bar:
+            torch.manual_seed(seed + distributed.rank())  # dropout: each process its own
+            if save and Path(save).exists():
+                run.resume(Path(save), bar)
+                if not quiet:
+                    print(f"{save} holds {len(history.rows)} of {epochs} epochs; going on from there.")
+            for epoch in range(len(history.rows) + 1, epochs + 1):
+                row = run.epoch(bar)
+                if not math.isfinite(row["train_loss"]):
+                    raise Diverged(
+                        f"the loss of {history.name} is {row['train_loss']} in epoch {epoch}; its learning rate goes up to "
+                        f"{run.lr:.3g}, try one five times smaller: Recipe(lr={run.lr / 5:.2g})",
+                        history,
+                    )
+                result = distributed.from_first(lambda: evaluate(net, cifar.test, device))
+                history.rows.append({"epoch": epoch, **row, "test_loss": result.loss, "test_accuracy": result.accuracy})
+                if save and distributed.rank() == 0:
+                    run.save(Path(save))
+                bar.set_postfix_str(f"{history.split} accuracy {result.accuracy:.1%}")
+                if on_epoch:
+                    if not bar.disable:
+                        bar.display("")  # behind a figure that on_epoch may show, this half of the bar would stay
+                    on_epoch(history)
+    except KeyboardInterrupt:
+        print(f"Interrupted; the {len(history.rows)} finished epochs are kept.")
+    finally:
+        devices.return_memory()
+    if not quiet and history.rows:
+        seconds = sum(row["seconds"] for row in history.rows)
+        print(
+            f"{history.name}: {len(history.rows)} x {history.train_images:,} images in {seconds:.0f} s on {device.type}, "
+            f"{history.split} accuracy {history.test_accuracy:.1%}" + (f" ({history.note})" if history.note else "")
+        )
+    return history
+
+
+class _Run:
+    """The moving parts of one training: network, optimizer, schedule, loss scale, random streams and history."""
+
+    def __init__(self, net, cifar, epochs, recipe, history, device):
+        self.net, self.split, self.recipe, self.history, self.device = net, cifar.train, recipe, history, device
+        self.batch_size = recipe.batch_size or default_batch_size(device, len(cifar.train) * epochs)
+        smallest = len(cifar.train) % self.batch_size or self.batch_size
+        if smallest < distributed.processes():
+            raise ValueError(
+                f"a batch of {smallest} images cannot be shared by {distributed.processes()} processes: {len(cifar.train):,} "
+                f"images in batches of {self.batch_size}; choose another batch_size"
+            )
+        self.batches = math.ceil(len(cifar.train) / self.batch_size)
+        self.steps = self.batches * epochs
+        self.model = distributed.wrap(net)
+        self.optimizer = sgd(net, recipe, self.batch_size)
+        self.lr = self.optimizer.param_groups[0]["lr"]
+        self.scheduler = scheduler(self.optimizer, recipe, self.steps)
+        # 2**10 rather than torch's 2**16: the first steps overflow less often, and a step that overflows is lost
+        self.scaler = torch.amp.GradScaler(device.type, init_scale=2.0**10, enabled=devices.precision(device) == torch.float16)
+        self.generator = torch.Generator(device).manual_seed(history.seed)
+        self.replay = None  # on CUDA: forward and backward of a full batch as a graph, recorded at the first of them
+        devices.reuse_memory()
+
+    def epoch(self, bar):
+        """One pass over the images: mean loss and accuracy on augmented images, seconds. Stops once the loss is no number."""
+        self.net.train()
+        self.replays = cuda_graph.possible(self.net, self.device)
+        start, seen = time.perf_counter(), 0
+        sums = torch.zeros(2, device=self.device)  # of the losses and of the right answers
+        batches = data.batches(self.split, self.batch_size, self.recipe.augment, self.generator, self.device)
+        for step, (images, labels) in enumerate(batches):
+            # All processes draw the same batch and each takes its part, so that the run does not depend on their number.
+            sums += self._step(distributed.share(images), distributed.share(labels), of=len(labels))
+            seen += len(labels)
+            bar.update()
+            if step % 50 == 0 and not distributed.total(sums)[0].isfinite():  # asked rarely: the answer waits for a GPU
+                break
+        loss, right = distributed.total(sums).tolist()
+        return {"train_loss": loss / seen, "train_accuracy": right / seen, "seconds": time.perf_counter() - start}
+
+    def _step(self, images, labels, of):
+        """One step of the optimizer on this process's share of a batch `of` so many images: summed loss, right answers."""
+        if self.replays and of == self.batch_size:
+            self.replay = self.replay or cuda_graph.Replay(self._gradients, self.net, images, labels)
+            result = self.replay(images, labels)
+        else:
+            self.optimizer.zero_grad(set_to_none=True)
+            # gradients are averaged over processes, whose shares may differ by an image
+            result = self._gradients(images, labels, len(labels) * distributed.processes() / of)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.scheduler.step()
+        return result
+
+    def _gradients(self, images, labels, weight=1.0):
+        """Forward and backward pass: the gradients of the mean loss, times weight; returns summed loss, right answers."""
+        with devices.autocast(self.device):
+            logits, loss = loss_of(self.model(images), labels, self.recipe)
+        self.scaler.scale(loss * weight).backward()
+        return torch.stack([loss.detach() * len(labels), (logits.detach().argmax(dim=1) == labels).sum()])
+
+    def _settings(self):
+        """What has to be the same for a run to be resumed."""
+        history = self.history
+        return {
+            "network": f"{history.name} of {history.parameters:,} parameters",
+            "images": f"{history.train_images:,} of {history.source}, {history.split}",
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "seed": history.seed,
+            "recipe": str(self.recipe),
+            "precision": history.precision,
+        }
+
+    def _parts(self):
+        return {"net": self.net, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
+
+    def _generators(self):
+        """The random streams: of batches and augmentation, and torch's own, which dropout draws from."""
+        own = {"batches": self.generator, "cpu": torch.default_generator}
+        if self.device.type == "cuda":
+            index = self.device.index
+            own["cuda"] = torch.cuda.default_generators[torch.cuda.current_device() if index is None else index]
+        return own
+
+    def save(self, path):
+        checkpoint.write(
+            path,
+            {
+                "settings": self._settings(),
+                "rows": self.history.rows,
+                **{name: part.state_dict() for name, part in self._parts().items()},
+                "generators": {name: generator.get_state() for name, generator in self._generators().items()},
+            },
+        )
+
+    def resume(self, path, bar):
+        state = checkpoint.read(path, self._settings())
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        for name, generator in self._generators().items():
+            generator.set_state(state["generators"][name])
+        self.history.rows.extend(state["rows"])
+        bar.update(len(self.history.rows) * self.batches)

@@ -1,0 +1,116 @@
+"""Explorer of notebook 02: data augmentation, each transform of cnn_course.augment with its strength."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from cnn_course import plots
+from cnn_course.data import augment
+from cnn_course.widgets.explorer import Explorer, slider
+from cnn_course.widgets.pictures import Picture
+
+DRAWS = 15
+
+# setting: (label, at first, most, step, transform, its parameter, words); 0 leaves the transform out
+TRANSFORMS = {
+    "crop": ("Crop (pixels)", 4, 16, 1, augment.crop, "padding", "shifted by up to {} pixels"),
+    "flip": ("Mirror (%)", 50, 100, 5, augment.flip, "p", "mirrored in {}% of the draws"),
+    "rotate": ("Rotate (degrees)", 0, 90, 5, augment.rotate, "degrees", "turned by up to {}°"),
+    "shear": ("Shear (degrees)", 0, 60, 5, augment.shear, "degrees", "slanted by up to {}°"),
+    "brightness": ("Brightness (%)", 0, 100, 5, augment.brightness, "strength", "up to {}% darker or brighter"),
+    "contrast": ("Contrast (%)", 0, 100, 5, augment.contrast, "strength", "with up to {}% less or more contrast"),
+    "saturation": ("Saturation (%)", 0, 100, 5, augment.saturation, "strength", "with up to {}% less or more colour"),
+    "hue": ("Hue (degrees)", 0, 180, 5, augment.hue, "degrees", "with the hue turned by up to {}°"),
+    "pca_colour": ("PCA colour (%)", 0, 100, 5, augment.pca_colour, "strength", "with PCA colour noise of {}%"),
+    "cutout": ("Cutout (pixels)", 0, 32, 2, augment.cutout, "size", "with a square of {} pixels cut out"),
+}
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """One image and DRAWS random versions of it."""
+
+    image: torch.Tensor  # uint8 (3, H, W)
+    draws: torch.Tensor  # uint8 (DRAWS, 3, H, W)
+    strengths: dict  # setting -> strength in its own unit, only those that are on
+    changed: float  # share of the draws that differ from the image
+    note: str
+
+
+def pipeline(colours=None, **strengths):
+    """The tuple of transforms for `strengths`, settings of TRANSFORMS in their units; 0 leaves one out.
+
+    colours: augment.principal_colours of the training images, for pca_colour. Raises ValueError for an
+    unknown setting or a strength outside its range.
+    """
+    steps = []
+    for name, strength in strengths.items():
+        if name not in TRANSFORMS:
+            raise ValueError(f"transform {name!r} is unknown; choose from {', '.join(TRANSFORMS)}")
+        label, _, most, _, transform, parameter, _ = TRANSFORMS[name]
+        if not 0 <= strength <= most:
+            raise ValueError(f"{name} is {strength}; choose 0 to {most}")
+        if strength:
+            value = strength / 100 if "%" in label else strength
+            extra = {"colours": colours} if transform is augment.pca_colour else {}
+            steps.append(partial(transform, **{parameter: value}, **extra))
+    return tuple(steps)
+
+
+def compute(image, draw=1, colours=None, note="", **strengths):
+    """DRAWS versions of `image`, uint8 (3, H, W). The same `draw` number gives the same random draws."""
+    batch = image[None].repeat(DRAWS, 1, 1, 1)
+    draws = augment.apply(batch, pipeline(colours, **strengths), torch.Generator().manual_seed(draw))
+    changed = (draws != image).flatten(1).any(1).float().mean().item()
+    return Augmented(image, draws, {name: value for name, value in strengths.items() if value}, changed, note)
+
+
+def describe(result):
+    """One sentence."""
+    r = result
+    if not r.strengths:
+        return f"No transform is on: all {DRAWS} draws are the image itself, the same in every epoch."
+    words = [TRANSFORMS[name][6].format(value) for name, value in r.strengths.items()]
+    listed = words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+    return f"Each time the network meets this image it is {listed}; the label stays the same."
+
+
+@plots.styled
+def draw(result):
+    """The image, large, and its draws."""
+    r = result
+    figure = plots.Figure(figsize=(8.6, 3.6), alt=describe(r), note=r.note)
+    sheet = figure.sheet()
+    Picture(sheet, 0.1, 3.25, 2.9, r.image, "the image")
+    # One mosaic instead of 15 images: quicker to draw.
+    n, c, h, w = r.draws.shape
+    columns, gap = 5, max(1, w // 16)
+    rows = -(-n // columns)
+    mosaic = torch.full((c, rows * (h + gap) - gap, columns * (w + gap) - gap), 255, dtype=torch.uint8)
+    for i, picture in enumerate(r.draws):
+        top, left = i // columns * (h + gap), i % columns * (w + gap)
+        mosaic[:, top : top + h, left : left + w] = picture
+    Picture(sheet, 3.55, 3.25, 4.85, mosaic, f"{n} draws")
+    return figure
+
+
+def augmentation(cifar=None):
+    """Explorer: every transform with its strength, on training images; 0 leaves a transform out.
+
+    cifar: a data.Cifar10; the photograph, shrunk, where none is given.
+    """
+    if cifar is None:
+        from cnn_course import data
+
+        images, note = data.photograph(32)[None], ""
+    else:
+        images, note = cifar.train.images[:1000].cpu(), cifar.note
+    colours = augment.principal_colours(images)
+    controls = {"image": slider("Image number", 0, 0, min(len(images), 200) - 1), "draw": slider("Draw again", 1, 1, 50)}
+    controls |= {name: slider(label, first, 0, most, step) for name, (label, first, most, step, *_) in TRANSFORMS.items()}
+    if len(images) == 1:
+        del controls["image"]
+    return Explorer(
+        controls, lambda image=0, **settings: compute(images[image], colours=colours, note=note, **settings), draw, describe
+    )

@@ -1,0 +1,278 @@
+"""Explorer of notebook 08: what the recorded models cost and reach, and where your own runs lie."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import hypot, nan, sqrt
+from statistics import mean, stdev
+
+from matplotlib.ticker import MaxNLocator
+
+from cnn_course import anatomy, models, plots
+from cnn_course.plots import INK, short
+from cnn_course.training import History, fastest
+from cnn_course.widgets.boxes import quick_figure
+from cnn_course.widgets.explorer import Explorer, choice, switch
+
+# Axis -> (its name in the list, its label with unit, how a sentence says a value of it).
+AXES = {
+    "parameters": ("parameters", "parameters", "{} parameters"),
+    "macs": ("multiply-adds", "multiply-adds for one image", "{} multiply-adds an image"),
+    "activation_bytes": ("activation memory", "activations of one image (bytes, float32)", "{}B of activations"),
+    "seconds": ("training time", "core-seconds for 50,000 training images", "{} core-seconds for 50,000 training images"),
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model and its trainings, one a seed. `costs`: a value for each axis, None where unknown."""
+
+    label: str
+    family: str | None
+    own: bool
+    histories: tuple[History, ...]
+    costs: dict[str, float | None]
+    test_images: int | None
+
+    @property
+    def accuracy(self):
+        """Mean over the seeds of the final test accuracy, 0 to 1."""
+        return mean(history.test_accuracy for history in self.histories)
+
+    @property
+    def seed_deviation(self):
+        """Standard deviation over the seeds; 0 for one seed."""
+        return stdev(history.test_accuracy for history in self.histories) if len(self.histories) > 1 else 0.0
+
+    @property
+    def deviation(self):
+        """Standard deviation of one training tested once: seeds and test images together."""
+        if not self.test_images:
+            return 0.0
+        return hypot(self.seed_deviation, sqrt(self.accuracy * (1 - self.accuracy) / self.test_images))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The axis, the models shown, the one whose curves are drawn, those better for no more cost."""
+
+    x: str
+    shown: tuple[Model, ...]
+    chosen: Model
+    missing: tuple[str, ...]  # models of which this cost is not known
+    better: tuple[str, ...]
+
+    @property
+    def note(self):
+        """The data's note, if any of the runs is not of CIFAR-10."""
+        return next((h.note for model in (*self.shown, self.chosen) for h in model.histories if h.note), "")
+
+
+@lru_cache(maxsize=64)
+def _cost(name):
+    """The cost of a network of the course by its name, or None for an unknown name."""
+    return anatomy.cost(models.build(name, device="meta")) if name in models.names() else None
+
+
+def _model(label, histories, own, test_images):
+    first = histories[0]
+    cost = _cost(first.name)
+    run = fastest(histories)
+    costs = {
+        "parameters": first.parameters,
+        "macs": cost and cost.macs,
+        "seconds": 50_000 * run.core_seconds / run.train_images,
+        "activation_bytes": cost and cost.activation_bytes,
+    }
+    return Model(label, first.family or plots.family(label), own, tuple(histories), costs, test_images)
+
+
+def gather(record=None, own=None):
+    """The models of an experiments.Record and the reader's own histories: dict of label -> Model.
+
+    own: a History or a list of them, labelled "your NAME". Runs without a finished epoch are left out.
+    ValueError: there is no run at all.
+    """
+    own = [own] if isinstance(own, History) else list(own or ())
+    found = {}
+    for label, histories in (record.runs if record else {}).items():
+        done = [history for history in histories if history.rows]
+        if done:
+            found[label] = _model(label, done, False, record.test_images)
+    for history in own:
+        if not history.rows:
+            continue
+        label, number = f"your {history.name}", 2
+        while label in found:
+            label, number = f"your {history.name} ({number})", number + 1
+        found[label] = _model(label, [history], True, None)
+    if not found:
+        how = f"run it with: {record.command}" if record and record.command else "train one with training.fit(...)"
+        raise ValueError(f"there is no finished run to compare; {how}")
+    return found
+
+
+def comparison(found, x="parameters", curves=None, shown=None):
+    """What to draw. found: from `gather`; curves: whose curves are drawn; shown: labels, default all.
+
+    ValueError: an unknown axis or label, or no model shown.
+    """
+    if x not in AXES:
+        raise ValueError(f"x is {x!r}; the axes are {', '.join(AXES)}")
+    shown = list(found) if shown is None else list(shown)
+    curves = curves or best(found)
+    for label in (*shown, curves):
+        if label not in found:
+            raise ValueError(f"there is no model {label!r}; there are {', '.join(found)}")
+    if not shown:
+        raise ValueError("no model is chosen: tick at least one")
+    chosen = found[curves]
+    known = tuple(found[label] for label in shown if found[label].costs[x] is not None)
+    missing = tuple(label for label in shown if found[label].costs[x] is None)
+    cost = chosen.costs[x]
+    better = (
+        ()
+        if cost is None
+        else tuple(
+            model.label
+            for model in known
+            if not model.own and model is not chosen and model.costs[x] <= cost and model.accuracy > chosen.accuracy
+        )
+    )
+    return Comparison(x, known, chosen, missing, better)
+
+
+def best(found):
+    """The label of the recorded model with the highest accuracy; of the own ones where none is recorded."""
+    recorded = [model for model in found.values() if not model.own] or list(found.values())
+    return max(recorded, key=lambda model: model.accuracy).label
+
+
+def describe(result):
+    """The one sentence under the controls. It ranks recorded models only: your run does not change it."""
+    r, c = result, result.chosen
+    seeds = "one seed" if len(c.histories) == 1 else f"mean of {len(c.histories)} seeds"
+    cost = c.costs[r.x]
+    said = "a cost that is not known here" if cost is None else AXES[r.x][2].format(short(_rounded(cost)))
+    reach = f"{c.label} gets {c.accuracy:.1%} of the test images right ({seeds}) with {said}"
+    if c.own:
+        reach += f", after {_epochs(c)}"
+    if cost is None:
+        return reach + "."
+    if r.better:
+        who = _list(r.better) if len(r.better) <= 3 else f"{len(r.better)} of the recorded models shown"
+        return f"{reach}; {who} {'is' if len(r.better) == 1 else 'are'} better for no more."
+    return f"{reach}; no recorded model shown here is better for as little."
+
+
+def _rounded(cost):
+    return round(cost) if cost >= 10 else round(cost, 1)
+
+
+def _tick(value):
+    number, _, unit = short(round(value, 6)).partition(" ")
+    return f"{float(number):g} {unit}" if unit else number
+
+
+def _epochs(model):
+    h = model.histories[0]
+    return f"{len(h.rows)} epoch{'s' if len(h.rows) > 1 else ''} of {h.train_images:,} images"
+
+
+def _list(words):
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _colour(model):
+    return plots.FAMILY_COLOURS.get(model.family, plots.NEUTRAL)
+
+
+def draw(result):
+    """Left: cost against test accuracy. Right: the curves of one model.
+
+    Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
+    """
+    r = result
+    counts = {len(model.histories) for model in r.shown if not model.own}
+    notes = []
+    if counts:
+        seeds = " (one seed)" if counts == {1} else ", and of the seeds where there are several"
+        notes.append(f"Bars: one standard deviation of the test images{seeds}.")
+    notes += [f"{model.label}: {_epochs(model)}." for model in r.shown if model.own]
+    if r.missing:
+        notes.append(f"Not shown, cost not known: {_list(r.missing)}.")
+    if r.note:
+        notes.append(f"{r.note[0].upper()}{r.note[1:]}.")
+    title = f"Test accuracy against {AXES[r.x][0]}, and {r.chosen.label} while it learns"
+    figure = quick_figure(title, 9.2, 4.1, describe(r), " ".join(notes))
+    left, right = figure.panels(columns=2, widths=(1.45, 1), gaps=(0.75, 0.6), bottom=0.48, top=0.25)
+    _draw_points(left, r)
+    _draw_curves(right, r.chosen)
+    places = left.transData + figure.transFigure.inverted()
+    points = {model.label: places.transform((model.costs[r.x], 100 * model.accuracy)) for model in r.shown}
+    figure.spots = {label: (x, 1 - y) for label, (x, y) in points.items()}
+    return figure
+
+
+def _draw_points(ax, r):
+    ax.set(xlabel=AXES[r.x][1], ylabel="test accuracy (%)")
+    if not r.shown:
+        return
+    x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
+    bottoms, tops = ([100 * (m.accuracy + sign * m.deviation) for m in r.shown] for sign in (-1, 1))
+    low, high = min(bottoms), max(tops)
+    room, most = max(high - low, 1.0), 1.3 * max(x)
+    ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
+    ticks = [tick for tick in MaxNLocator(5).tick_values(0, most).tolist() if tick <= most]
+    ax.set_xticks(ticks, [_tick(tick) for tick in ticks])
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
+    ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
+    for own, marker in ((False, "o"), (True, "D")):
+        some = [i for i, model in enumerate(r.shown) if model.own == own]
+        if some:
+            picked = [r.shown[i] is r.chosen for i in some]
+            ax.scatter(
+                [x[i] for i in some],
+                [y[i] for i in some],
+                [75 if chosen else 40 for chosen in picked],
+                marker=marker,
+                c=["white" if own else colours[i] for i in some],
+                linewidths=1.6,
+                zorder=3,
+                edgecolors=[INK if chosen else colours[i] for i, chosen in zip(some, picked, strict=True)],
+            )
+    labels = [model.label for model in r.shown]
+    plots.place_labels(ax, list(zip(x, y, labels, colours, strict=True)), keep_clear=zip(x, bottoms, x, tops, strict=True))
+
+
+def _draw_curves(ax, model):
+    last = max(len(history.rows) for history in model.histories)
+    for key, style in (("train_accuracy", "--"), ("test_accuracy", "-")):
+        x, y = [], []
+        for history in model.histories:  # all seeds in one line with gaps: quick to draw
+            x += [row["epoch"] for row in history.rows] + [nan]
+            y += [100 * row[key] for row in history.rows] + [nan]
+        ax.plot(x, y, style, color=_colour(model), linewidth=1.4, marker="o" if last == 1 else None)
+    ax.set(xlabel="epoch", ylabel="accuracy (%)", xlim=(1 - 0.04 * last, last + 0.04 * last))
+    ax.set_title("solid: test, dashed: training", loc="left", y=1.02, fontsize=9.5)
+    ax.xaxis.set_major_locator(MaxNLocator(min(last, 6), integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def compare(record=None, own=None):
+    """Explorer: choose models and a cost; see it against accuracy, and the curves of one model, chosen by a click on its point.
+
+    record: an experiments.Record, as experiments.recorded("comparison"); own: a History or a list of them.
+    """
+    found = gather(record, own)
+    only_own = all(model.own for model in found.values())  # else they are not ticked: a short run would flatten the rest
+
+    def compute(x, curves, **ticked):
+        return comparison(found, x, curves, [label for label, on in ticked.items() if on])
+
+    controls = {
+        "x": choice("cost", [(name, key) for key, (name, _, _) in AXES.items()], tip="the horizontal axis"),
+        "curves": choice("curves of", list(found), best(found), tip="the model drawn at the right"),
+        **{label: switch(label, only_own or not model.own, tip=f"show {label}") for label, model in found.items()},
+    }
+    return Explorer(controls, compute, draw, describe, picks="curves")

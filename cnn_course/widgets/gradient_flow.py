@@ -1,0 +1,200 @@
+"""Explorer of notebook 06: how large the gradient of each layer is before the first training step.
+
+The network is small so that the answer comes at once: 3x3 convolutions with 8 channels on 8x8 maps, in blocks
+of two. What it shows is a matter of depth, normalization, shortcut and initialization, not of width.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf, sqrt
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from cnn_course import plots
+from cnn_course.plots import GREY, INK
+from cnn_course.widgets.boxes import quick_figure
+from cnn_course.widgets.explorer import Explorer, choice, switch
+from cnn_course.widgets.pictures import power_of_ten, power_ticks
+
+CHANNELS, SIDE, IMAGES, CLASSES = 8, 8, 16, 10
+FLOAT32_TINIEST = 1.4e-45  # a smaller number is zero in float32, and so in an ordinary training
+# A step of learning rate 0.1 changes a weight by 0.1 x gradient: here by 0.01% to 100% of its size.
+HEALTHY = (1e-3, 10.0)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Settings, and |gradient| / |weight| (Euclidean norms) of each convolution, first to last."""
+
+    depth: int
+    batch_norm: bool
+    skip: bool
+    init: str
+    relative: tuple[float, ...]
+
+    @property
+    def ratio(self):
+        """The first block's number over the last block's; above 1 the gradient grows on its way back."""
+        n = self.relative
+        return sqrt(n[1] / n[-1] * n[2] / n[-2]) if n[-1] and n[-2] else inf
+
+    @property
+    def middle(self):
+        """The median over the layers."""
+        return sorted(self.relative)[len(self.relative) // 2]
+
+    @property
+    def name(self):
+        kind = "ResNet" if self.skip else "Plain net"
+        norm = "with" if self.batch_norm else "without"
+        return f"{kind} of {self.depth} layers {norm} batch norm, {self.init} initialization"
+
+
+def weight_std(init, in_channels, out_channels, kernel):
+    """The standard deviation of normal weights: He (2015), Glorot (2010), or the fixed 0.01 of AlexNet."""
+    fan_in, fan_out = in_channels * kernel**2, out_channels * kernel**2
+    if init == "He":
+        return sqrt(2 / fan_in)
+    if init == "Glorot":
+        return sqrt(2 / (fan_in + fan_out))
+    if init == "small":
+        return 0.01
+    raise ValueError(f"init is {init!r}; it is 'He', 'Glorot' or 'small'")
+
+
+def new_weights(depth, init, generator):
+    """The first convolution, depth - 2 for the blocks, and the dense layer, drawn as `init` says."""
+    shapes = [(3, CHANNELS, 3)] + [(CHANNELS, CHANNELS, 3)] * (depth - 2) + [(CHANNELS, CLASSES, 1)]
+    return [
+        (
+            weight_std(init, *shape)
+            * torch.randn(shape[1], shape[0], shape[2], shape[2], generator=generator, dtype=torch.float64)
+        ).requires_grad_()
+        for shape in shapes
+    ]
+
+
+def logits(images, weights, batch_norm, skip):
+    """Convolution, blocks of two, global average, dense layer. (N, 3, H, W) -> (N, CLASSES)."""
+
+    def convolve(x, w):
+        x = F.conv2d(x, w, padding=1)
+        return F.batch_norm(x, None, None, training=True) if batch_norm else x
+
+    first, *blocks, dense = weights
+    x = F.relu(convolve(images, first))
+    for w1, w2 in zip(blocks[::2], blocks[1::2], strict=True):
+        branch = convolve(F.relu(convolve(x, w1)), w2)
+        x = F.relu(branch + x if skip else branch)
+    return F.conv2d(x, dense).mean((2, 3))
+
+
+@lru_cache(maxsize=256)
+def gradient_norms(depth=56, batch_norm=True, skip=False, init="He", seed=0):
+    """One forward and backward pass through a new network of `depth` layers, the dense one included.
+
+    Images are random: nothing is learnt yet, so they do not matter. In float64, which holds numbers that
+    float32 cannot. ValueError: an unknown `init`, or a `depth` that is odd or below 4.
+    """
+    if depth < 4 or depth % 2:
+        raise ValueError(f"depth is {depth}; it is even and at least 4: a first layer, blocks of two, a dense layer")
+    generator = torch.Generator().manual_seed(seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tensors this small only wait for one another on many threads
+    try:
+        images = torch.randn(IMAGES, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
+        weights = new_weights(depth, init, generator)
+        loss = F.cross_entropy(logits(images, weights, batch_norm, skip), torch.arange(IMAGES) % CLASSES)
+        grads = torch.autograd.grad(loss, weights[:-1])
+        relative = tuple((g.norm() / w.detach().norm()).item() for g, w in zip(grads, weights, strict=False))
+    finally:
+        torch.set_num_threads(threads)
+    return Gradients(depth, batch_norm, skip, init, relative)
+
+
+def describe(result):
+    """The one sentence under the controls, in words that another processor's rounding cannot change."""
+    r = result
+    if r.middle < FLOAT32_TINIEST:
+        fate = "every gradient is so small that float32 rounds it to zero, and nothing can be learnt"
+    elif r.ratio > 30:
+        times = "a thousand" if r.ratio > 1000 else "a hundred" if r.ratio > 100 else "thirty"
+        larger = f"more than {times} times larger in the first block than in the last"
+        fate = f"the gradient is {larger}; it explodes on its way back"
+    elif r.ratio < 1 / 30:
+        fate = "the gradient is far smaller in the first block than in the last; it vanishes on its way back"
+    elif r.middle < HEALTHY[0]:
+        fate = "the gradient is too small in all layers alike, because the signal fades on its way forward"
+    elif r.middle > HEALTHY[1]:
+        fate = "the gradient is too large in all layers alike, because the signal grows on its way forward"
+    else:
+        fate = "the gradient keeps its size, within a factor of thirty, from the last block to the first"
+    return f"{r.name}: {fate}."
+
+
+def draw(result):
+    """Relative gradient norm by layer, beside a ResNet of the same depth. Returns a plots.Figure."""
+    r = result
+    figure = quick_figure(f"{r.name}: gradients before the first step", 8.6, 3.8, describe(r))
+    ax = figure.panel(left=0.75, top=0.1)
+    healthy = gradient_norms(r.depth, True, True, "He")
+    layers = np.arange(1, r.depth)
+    here, other = np.log10(np.maximum(r.relative, 1e-300)), np.log10(healthy.relative)
+    low, high = min(-4, 1.04 * here.min() - 0.6), max(2.5, here.max() + 0.6)
+    span = high - low
+    ax.set(xlim=(0.2, r.depth - 0.2), ylim=(low, high), xlabel="layer (1 is next to the image)", ylabel="|gradient| / |weight|")
+    ticks = power_ticks(low, high)
+    ax.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
+    ax.set_xticks([i for i in range(1, r.depth) if i == 1 or i % (5 if r.depth > 14 else 1) == 0])
+    ax.axhspan(*np.log10(HEALTHY), color="#eef3ee", zorder=0)
+    wide = span > 15  # the band is then too thin for words
+    ax.text(
+        0.6,
+        np.log10(HEALTHY[0]) + (-0.02 if wide else 0.02) * span,
+        va="top" if wide else "bottom",
+        fontsize=9,
+        color=GREY,
+        s="in the band, a step at learning rate 0.1 moves the weights by 0.01% to 100%",
+    )
+    if low < -46:
+        ax.axhline(np.log10(FLOAT32_TINIEST), color=GREY, linewidth=1, linestyle="--")
+        ax.text(
+            0.6,
+            np.log10(FLOAT32_TINIEST) + 0.02 * span,
+            "below this line float32 holds only zero",
+            va="bottom",
+            fontsize=9,
+            color=GREY,
+        )
+    if healthy.relative != r.relative:
+        ax.plot(layers, other, color=GREY, linewidth=1.2)
+        i = len(layers) // 2
+        above = here[i] < other[i] and not wide
+        ax.text(
+            layers[-1 if wide else i],
+            other[i] + (0.04 if above else -0.04 - 0.04 * wide) * span,
+            "with batch norm, skip and He",
+            ha="right" if wide else "center",
+            va="bottom" if above else "top",
+            fontsize=9,
+            color=GREY,
+        )
+    ax.plot(layers, here, "o-", color=plots.FAMILY_COLOURS["ResNet"] if r.skip else INK, markersize=4, linewidth=1.6)
+    return figure
+
+
+def gradients():
+    """Explorer: depth, batch norm, skip connection and initialization against the gradient of each layer."""
+    controls = {
+        "depth": choice("depth (layers)", [8, 14, 20, 32, 44, 56], 56, tip="weight layers, the dense one included"),
+        "batch_norm": switch("batch norm", True, tip="batch norm after each convolution"),
+        "skip": switch("skip connection", False, tip="a shortcut around every two layers"),
+        "init": choice(
+            "initialization",
+            [("He: sqrt(2 / fan in)", "He"), ("Glorot: sqrt(2 / (fan in + fan out))", "Glorot"), ("small: 0.01", "small")],
+            tip="standard deviation of the first weights",
+        ),
+    }
+    return Explorer(controls, gradient_norms, draw, describe)

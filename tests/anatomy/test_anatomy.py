@@ -1,0 +1,394 @@
+"""`anatomy` against torch itself: output sizes, counts of its flop counter, regions of non-zero input gradient."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnn_course import anatomy, models
+from cnn_course.anatomy import Window, conv, pool, walk
+
+few = settings(deadline=None, max_examples=25, derandomize=True)
+many = settings(few, max_examples=150)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors are faster on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+# ---------------------------------------------------------------------------- arithmetic
+def either(compute):
+    """The result, or "impossible" where the settings are refused."""
+    try:
+        return compute()
+    except (ValueError, RuntimeError):
+        return "impossible"
+
+
+def torch_size(layer, size):
+    return either(lambda: layer(torch.zeros(1, 1, size, size)).shape[-1])
+
+
+@many
+@given(st.integers(1, 20), st.integers(1, 7), st.integers(1, 5), st.integers(0, 5), st.integers(1, 3))
+def test_output_size_of_convolutions(size, kernel, stride, padding, dilation):
+    layer = nn.Conv2d(1, 1, kernel, stride, padding, dilation)
+    assert either(lambda: anatomy.output_size(size, kernel, stride, padding, dilation)) == torch_size(layer, size)
+
+
+@many
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2), st.integers(1, 3), st.booleans())
+def test_output_size_of_pooling(size, kernel, stride, padding, dilation, ceil_mode):
+    padding = min(padding, kernel // 2)
+    layer = nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)
+    size_here = either(lambda: anatomy.output_size(size, kernel, stride, padding, dilation, ceil_mode))
+    assert size_here == torch_size(layer, size)
+
+
+@few
+@given(st.integers(1, 7), st.integers(0, 5))
+def test_padding_of_pooling(kernel, padding):
+    refused = torch_size(nn.MaxPool2d(kernel, 1, padding), 20) == "impossible"
+    assert (either(lambda: pool(kernel, 1, padding)) == "impossible") == refused
+
+
+@pytest.mark.parametrize(
+    "call, names",
+    [
+        (lambda: anatomy.output_size(5, 7), "window of 7"),
+        (lambda: anatomy.output_size(0, 1), "size is 0"),
+        (lambda: anatomy.output_size(5, 2.5), "kernel is 2.5"),
+        (lambda: conv(0), "kernel is 0"),
+        (lambda: conv(3, stride=0), "stride is 0"),
+        (lambda: conv(3, padding=-1), "padding is -1"),
+        (lambda: pool(2, padding=2), "padding is 2"),
+        (lambda: anatomy.conv_parameters(3, 8, 3, groups=2), "in_channels is 3"),
+        (lambda: anatomy.conv_macs(4, 8, 3, (0, 5)), "output_size is 0"),
+        (lambda: anatomy.linear_macs(0, 5), "in_features is 0"),
+        (lambda: anatomy.receptive_field([conv(3), 3]), "layer 2 is 3"),
+        (lambda: anatomy.receptive_fields([pool(2)] * 3, input_size=4), "window of 2"),
+    ],
+)
+def test_impossible_settings_are_named(call, names):
+    with pytest.raises(ValueError, match=names):
+        call()
+
+
+@few
+@given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 2]), st.booleans())
+def test_parameters_of_layers(width, out, kernel, groups, bias):
+    layer = nn.Conv2d(width * groups, out * groups, (kernel, 3), groups=groups, bias=bias)
+    count = anatomy.conv_parameters(width * groups, out * groups, (kernel, 3), groups, bias)
+    assert count == anatomy.parameters(layer)
+    assert anatomy.linear_parameters(width, out, bias) == anatomy.parameters(nn.Linear(width, out, bias))
+
+
+def test_numbers_from_the_papers():
+    assert anatomy.receptive_field([conv(3)] * 3) == anatomy.receptive_field([conv(7)]) == 7
+    assert 2 * anatomy.conv_parameters(128, 128, 3, bias=False) == 294_912
+    table = anatomy.receptive_fields([conv(11, 4), pool(3, 2), conv(5, padding=2), pool(3, 2)], input_size=227)
+    assert list(table.receptive_field) == [11, 19, 51, 67]
+    assert list(table.jump) == [4, 8, 8, 16]
+    assert list(table.output_size) == [55, 27, 27, 13]
+
+
+# ---------------------------------------------------------------------------- receptive fields against gradients
+class Average(nn.Module):
+    """Stands in for a convolution: the same windows over the mean of all channels, with equal positive weights."""
+
+    def __init__(self, conv):
+        super().__init__()
+        self.conv = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
+
+    def forward(self, x):
+        return self.conv(x.mean(dim=1, keepdim=True))
+
+
+def stand_in(module):
+    """What lets a positive gradient through wherever `module` may pass one, at little cost."""
+    if isinstance(module, nn.Conv2d):
+        return Average(module)
+    if isinstance(module, nn.MaxPool2d):
+        return nn.AvgPool2d(module.kernel_size, module.stride, module.padding, module.ceil_mode)
+    if isinstance(module, (nn.BatchNorm2d, nn.Linear)):  # pixel by pixel; behind the maps
+        return nn.Identity()
+    for name, child in module.named_children():
+        setattr(module, name, stand_in(child))
+    return module
+
+
+def twin(net):
+    """A copy in float64 where no path dies: positive weights, averages instead of maxima."""
+    net = stand_in(copy.deepcopy(net)).to_empty(device="cpu").double().eval()
+    for weight in net.parameters():
+        nn.init.constant_(weight, 0.5 / max(1, weight[0].numel()))
+    return net
+
+
+class Reached(Exception):
+    """The last layer of interest has run: the rest of the network need not."""
+
+
+def touched(net, windows, channels=3):
+    """For each layer (path -> its windows), where the input gradient of one of its outputs is not zero, and where it ought to.
+
+    The input is just large enough for windows that lie inside it, with a pixel to spare on each side.
+    """
+    places = {path: [max(0, -((w.lo - 1) // w.jump)) for w in sides] for path, sides in windows.items()}
+    size = [
+        max(32, *(w.at(i)[1] + 2 for w, i in side))
+        for side in zip(*(zip(windows[p], places[p], strict=True) for p in windows), strict=True)
+    ]
+    image, outputs = torch.ones(1, channels, *size, dtype=torch.double, requires_grad=True), {}
+
+    def keep(path):
+        def hook(module, inputs, output):
+            outputs[path] = output.sum(dim=1)
+            if len(outputs) == len(windows):
+                raise Reached
+
+        return hook
+
+    hooks = [net.get_submodule(path).register_forward_hook(keep(path)) for path in windows]
+    try:
+        net.forward(image)  # not net(image): some networks take one image size only
+    except Reached:
+        pass
+    for hook in hooks:
+        hook.remove()
+    found, wanted = {}, {}
+    for path, (row, column) in places.items():
+        (gradient,) = torch.autograd.grad(outputs[path][0, row, column], image, retain_graph=True)
+        rows, columns = gradient[0].abs().sum(dim=0).nonzero(as_tuple=True)
+        found[path] = [(int(side.min()), int(side.max())) for side in (rows, columns)]
+        wanted[path] = [w.at(i) for w, i in zip(windows[path], places[path], strict=True)]
+    return found, wanted
+
+
+kernels = st.integers(1, 5)
+
+
+@st.composite
+def stacks(draw):
+    """Two to five convolutions and poolings as (torch module, Layer)."""
+    layers = []
+    for _ in range(draw(st.integers(2, 5))):
+        kernel, stride, padding = draw(kernels), draw(st.integers(1, 2)), draw(st.integers(0, 2))
+        if draw(st.booleans()):
+            dilation = draw(st.integers(1, 2))
+            settings_ = (kernel, stride, padding, dilation)
+            layers.append((nn.Conv2d(1, 1, *settings_), conv(*settings_)))
+        else:
+            padding = min(padding, kernel // 2)
+            layers.append((nn.MaxPool2d(kernel, stride, padding), pool(kernel, stride, padding)))
+    return layers
+
+
+@few
+@given(stacks())
+def test_receptive_field_of_stacks(layers):
+    net, last = nn.Sequential(*(module for module, _ in layers)), str(len(layers) - 1)
+    window = Window()
+    for _, layer in layers:
+        window = window.then(layer)
+    table = anatomy.receptive_fields([layer for _, layer in layers])
+    assert table.receptive_field.iloc[-1] == window.size == anatomy.receptive_field(layer for _, layer in layers)
+    assert table.jump.iloc[-1] == window.jump
+    assert anatomy.window(net, last, (1, 200, 200)) == (window, window)
+    found, wanted = touched(twin(net), {last: (window, window)}, channels=1)
+    assert found == wanted
+
+
+class Block(nn.Module):
+    """Branches with kernels of their own, concatenated and added to a shortcut that skips pixels."""
+
+    def __init__(self, branches, stride, extra):
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), nn.Conv2d(1, 1, sides, stride), nn.ReLU())
+            for sides, left, right, top, bottom in branches
+        )
+        self.norm = nn.BatchNorm2d(len(branches))
+        self.stride, self.extra = stride, extra
+        self.last = nn.Conv2d(len(branches), 1, 1 + extra, padding="same", dilation=2)
+
+    def forward(self, x):
+        shortcut = F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, 0, len(self.branches) - 1))
+        x = self.norm(torch.cat([branch(x) for branch in self.branches], dim=1)) + shortcut
+        x = F.avg_pool2d(x, 3, 2, padding=1) + F.max_pool2d(x, kernel_size=1, stride=2)
+        return self.last(F.pad(x, (self.extra, 1, 2 * self.extra, 0))[:, :, self.extra :, 1:])
+
+
+@st.composite
+def blocks(draw):
+    stride, branches = draw(st.integers(1, 3)), []
+    for _ in range(draw(st.integers(1, 3))):
+        sides = draw(kernels), draw(kernels)
+        # Any padding that adds up to kernel - 1 keeps the size: the branches must fit together.
+        left, top = draw(st.integers(0, sides[1] - 1)), draw(st.integers(0, sides[0] - 1))
+        branches.append((sides, left, sides[1] - 1 - left, top, sides[0] - 1 - top))
+    return Block(branches, stride, draw(st.integers(0, 2)))
+
+
+@few
+@given(blocks())
+def test_receptive_field_of_branches_and_skips(block):
+    windows = anatomy.window(block, "last", (1, 30, 30))
+    found, wanted = touched(twin(block), {"last": windows}, channels=1)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_receptive_field_of_models(name):
+    net = models.build(name, device="meta").eval()
+    steps = {step.path: step.windows for step in walk.steps(net)}
+    used_again = {path[:-2] for path in steps if path.endswith("_1")}
+    largest = 64 if name in models.COURSE else 40
+    paths = [
+        path
+        for path, module in net.named_modules()
+        if path not in used_again and steps.get(path) and 1 < steps[path][0].size <= largest
+    ]
+    chosen = {path: steps[path] for path in (paths[0], paths[len(paths) // 2], paths[-1])}
+    found, wanted = touched(twin(net), chosen, net.input_shape[0])
+    assert found == wanted
+
+
+# ---------------------------------------------------------------------------- counts against torch
+class Functions(nn.Module):
+    """Weights of its own used through functions, groups, a transposed convolution, a layer used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(8, 3, 3, 5))
+        self.scale = nn.Parameter(torch.ones(8, 1, 1))
+        self.twice = nn.Conv2d(8, 8, 3, padding="same", dilation=2, groups=4, padding_mode="reflect")
+        self.up = nn.ConvTranspose2d(8, 6, 3, stride=2, groups=2)
+        self.left, self.right = nn.Parameter(torch.zeros(5, 6)), nn.Parameter(torch.zeros(7, 5))
+
+    def forward(self, x):
+        x = torch.relu(F.conv2d(x, self.weight, stride=(2, 1))) * self.scale.exp()
+        x, y = self.twice(self.twice(x)).chunk(2, dim=1)
+        x = self.up(torch.cat([y, x], dim=1))
+        x = self.left @ x.flatten(2)
+        return F.linear(x.transpose(1, 2), self.right).mean(1)
+
+
+def macs_by_torch(net, shape):
+    with FlopCounterMode(display=False) as counter:
+        net(torch.empty(1, *shape, device=next(net.parameters()).device))
+    return counter.get_total_flops() // 2
+
+
+PAPERS = ["lenet5_1998", "alexnet_two_gpus", "vgg16_c", "googlenet_aux", "resnet50"]
+
+
+@pytest.mark.parametrize("name", [*models.COURSE, *PAPERS])
+def test_cost_and_stages_of_models(name):
+    net = models.build(name, device="meta").to("meta").train("aux" in name)
+    cost, stages = anatomy.cost(net), anatomy.stages(net)
+    of_kind = {kind: sum(anatomy.parameters(m) for m in net.modules() if isinstance(m, kind)) for kind in (nn.Conv2d, nn.Linear)}
+    assert cost.macs == macs_by_torch(net, net.input_shape)
+    assert cost.parameters == anatomy.parameters(net)
+    assert (cost.conv_parameters, cost.linear_parameters) == (of_kind[nn.Conv2d], of_kind[nn.Linear])
+    assert stages.index.is_unique
+    for column in ("parameters", "macs", "activation_bytes"):
+        assert stages[column].sum() == getattr(cost, column)
+
+
+def test_macs_of_1x1_convolutions():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 5, 1), nn.Conv2d(5, 2, (1, 3)), nn.Flatten(), nn.Linear(80, 4))
+    assert anatomy.cost(net, (3, 12, 8)).macs_1x1 == 8 * 5 * 10 * 6 == anatomy.conv_macs(8, 5, 1, (10, 6))
+
+
+def test_functions_shared_layers_and_rows():
+    net = Functions()
+    table, cost = anatomy.trace(net, (3, 24, 24)), anatomy.cost(net, (3, 24, 24))
+    assert cost.macs == macs_by_torch(net, (3, 24, 24)) > 0
+    assert cost.parameters == anatomy.parameters(net)
+    assert list(table.loc[["twice", "twice_1"], "parameters"]) == [anatomy.parameters(net.twice), 0]
+    assert tuple(table.loc["conv2d", ["kernel", "stride", "receptive_field", "jump"]]) == ((3, 5), (2, 1), (3, 5), (2, 1))
+    assert tuple(table.loc["chunk", ["input", "output", "activation_bytes"]]) == ("8x11x20", "2 of 4x11x20", 7040)
+    assert table.loc["up", "receptive_field"] is None
+
+
+# ---------------------------------------------------------------------------- how it runs
+@torch.fx.wrap
+def checked(x):
+    if x.shape[1] != 3:
+        raise ValueError("three channels, please")
+    return x
+
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.drop = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.drop(self.norm(self.conv(checked(x))))
+
+
+@pytest.mark.parametrize("device, dtype", [("cpu", torch.float32), ("meta", torch.float32), ("cpu", torch.bfloat16)])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_net_is_left_as_it_was(device, dtype, training):
+    net = Wrapped().to(device, dtype).train(training)
+    before = {name: (tensor, tensor.clone()) for name, tensor in net.state_dict(keep_vars=True).items()}
+    table = anatomy.trace(net, (3, 5, 6))
+    assert list(table.index) == ["conv", "norm", "drop"]  # the check is no layer
+    assert list(table.output) == ["4x3x4"] * 3
+    assert net.training == training
+    for name, tensor in net.state_dict(keep_vars=True).items():
+        old, content = before[name]
+        assert tensor is old and (device == "meta" or torch.equal(tensor, content))
+
+
+def test_whole_input():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    seen = anatomy.trace(net, (3, 10, 10)).receptive_field
+    assert list(seen) == [3, 4, None, None, None]
+    assert anatomy.window(net, "3", (3, 10, 10)) is None
+    for mixing in (nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.LayerNorm([4, 8, 8])):
+        net = nn.Sequential(nn.Conv2d(3, 4, 3), mixing, nn.ReLU())
+        assert list(anatomy.trace(net, (3, 10, 10)).receptive_field) == [3, None, None]
+
+
+class Deciding(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    "call, names",
+    [
+        (lambda: anatomy.trace(nn.Conv2d(3, 4, 3)), "input_shape of Conv2d is None"),
+        (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), (3, 0, 5)), "input_shape is 0"),
+        (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), 32), "input_shape of Conv2d is 32"),
+        (lambda: anatomy.trace("resnet20"), "net is 'resnet20'"),
+        (lambda: anatomy.cost(Deciding(), (3, 5, 5)), "torch.fx cannot follow Deciding"),
+        (lambda: anatomy.stages(Wrapped(), (4, 5, 5)), "Wrapped cannot take 4x5x5.*three channels, please"),
+        (lambda: anatomy.stages(nn.Sequential(nn.Conv2d(3, 4, 9)), (3, 5, 5)), "Sequential cannot take 3x5x5: 0 fails"),
+        (lambda: anatomy.trace(nn.Sequential(nn.BatchNorm2d(4)), (3, 5, 5)), "3 channels, expected 4"),
+        (lambda: anatomy.window(Wrapped(), "fc", (3, 5, 5)), "layer is 'fc', expected one of .*conv, norm, drop"),
+    ],
+)
+def test_errors_name_what_is_wrong(call, names):
+    with pytest.raises(ValueError, match=names):
+        call()
+
+
+def test_arithmetic_needs_no_torch():
+    code = "import sys; from cnn_course import anatomy; anatomy.output_size(5, 3); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,0 +1,210 @@
+"""Counts equal the papers', outputs equal torchvision's, and bad input is told so."""
+
+import pytest
+import torch
+import torchvision
+
+from cnn_course import models
+from cnn_course.models import inception, lenet, resnet, vgg
+
+COUNTS = {
+    "lenet5_1998": 60_000,
+    "lenet5_grey": 61_706,
+    "lenet5": 62_006,
+    "alexnet": 62_378_344,
+    "alexnet_two_gpus": 60_965_224,
+    "alexnet_torchvision": 61_100_840,
+    "vgg11": 132_863_336,
+    "vgg13": 133_047_848,
+    "vgg16": 138_357_544,
+    "vgg19": 143_667_240,
+    "vgg16_c": 133_638_952,
+    "nin": 966_986,
+    "googlenet": 6_998_552,
+    "googlenet_aux": 13_378_280,
+    "googlenet_torchvision": 6_624_904,
+    "googlenet_torchvision_aux": 13_004_888,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnet20": 269_722,
+    "resnet56": 853_018,
+    "densenet121": 7_978_856,
+    "densenet161": 28_681_000,
+    "densenet169": 14_149_480,
+    "densenet201": 20_013_928,
+}
+TWINS = {name: name for name in set(models.names()) & set(torchvision.models.list_models())}
+TWINS = {name: TWINS[name] for name in sorted(TWINS) if name not in ("alexnet", "googlenet")}  # ours are the papers'
+TWINS |= {"alexnet_torchvision": "alexnet", "googlenet_torchvision": "googlenet"}
+
+
+def count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("name, published", COUNTS.items())
+def test_parameter_counts(name, published):
+    assert count(models.build(name, device="meta")) == published
+
+
+@pytest.mark.parametrize("name, twin", TWINS.items())
+def test_parameter_counts_are_torchvisions(name, twin):
+    settings = {"aux_logits": False, "init_weights": False} if twin == "googlenet" else {}
+    with torch.device("meta"):
+        theirs = torchvision.models.get_model(twin, **settings)
+    ours = models.build(name, device="meta")
+    assert [tuple(p.shape) for p in ours.parameters()] == [tuple(p.shape) for p in theirs.parameters()]
+
+
+def copy_weights(source, target):
+    """Torchvision's tensors into ours, in order; batch norms get statistics that are not 0 and 1, so that they matter."""
+    for module in source.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.8, 1.2)
+    theirs, ours = source.state_dict(), target.state_dict()
+    assert len(theirs) == len(ours)
+    for (_, value), own in zip(theirs.items(), ours.values(), strict=True):
+        assert value.shape == own.shape
+        own.copy_(value)
+
+
+@pytest.mark.parametrize(
+    "name, twin, size",
+    [
+        ("alexnet_torchvision", "alexnet", 224),
+        ("vgg11_bn", "vgg11_bn", 224),
+        ("googlenet_torchvision", "googlenet", 224),
+        ("resnet18", "resnet18", 97),
+        ("resnet50", "resnet50", 97),
+        ("densenet121", "densenet121", 97),
+    ],
+)
+def test_outputs_are_torchvisions(name, twin, size):
+    torch.manual_seed(0)
+    settings = {"aux_logits": False, "init_weights": False} if twin == "googlenet" else {}
+    theirs, ours = torchvision.models.get_model(twin, **settings).eval(), models.build(name).eval()
+    with torch.no_grad():
+        copy_weights(theirs, ours)
+        images = torch.randn(2, 3, size, size)
+        expected, got = theirs(images), ours(images)
+    assert torch.allclose(got, expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+
+
+def test_auxiliary_heads_are_torchvisions():
+    torch.manual_seed(0)
+    theirs = torchvision.models.googlenet(aux_logits=True, init_weights=False).aux1.eval()
+    ours = inception.AuxiliaryHead(512, 1000, batch_norm=True).eval()
+    with torch.no_grad():
+        copy_weights(theirs, ours)
+        maps = torch.randn(2, 512, 14, 14)
+        assert torch.allclose(ours(maps), theirs(maps), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", models.COURSE)
+def test_course_sizes_run_and_learn(name):
+    """Logits of the right shape, a gradient for every parameter, and the budget of the course."""
+    torch.manual_seed(0)
+    net = models.build(name).train()
+    logits = net(torch.randn(4, 3, 32, 32))
+    assert logits.shape == (4, 10)
+    logits.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+    assert count(net) < 100_000 if name == "lenet5" else 200_000 <= count(net) <= 320_000
+
+
+def test_every_name_builds_and_names_its_family():
+    for name in models.names():
+        net = models.build(name, device="meta")
+        assert net.name == name and models.family(name) in models.FAMILIES
+
+
+def test_unknown_name_suggests_the_nearest():
+    with pytest.raises(ValueError, match="'resnet21'; did you mean 'resnet"):
+        models.build("resnet21")
+
+
+@pytest.mark.parametrize(
+    "images, error, words",
+    [
+        (torch.zeros(2, 1, 32, 32), ValueError, r"\(N, 3, H, W\).*\(2, 1, 32, 32\)"),
+        (torch.zeros(3, 32, 32), ValueError, "batch dimension"),
+        (torch.zeros(2, 3, 16, 16), ValueError, "32 or more"),
+        (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), TypeError, "to_float"),
+        ([1, 2], TypeError, "list"),
+    ],
+)
+def test_wrong_images_are_told_so(images, error, words):
+    with pytest.raises(error, match=words):
+        models.build("resnet20")(images)
+
+
+def test_fixed_size_networks_name_their_size():
+    with pytest.raises(ValueError, match=r"\(N, 3, 32, 32\).*\(1, 3, 64, 64\)"):
+        models.build("vgg_cifar")(torch.zeros(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: models.build("resnet20", shortcut="D"), '"A", "B", "C"'),
+        (lambda: models.build("resnet20", depth=21), "6n . 2"),
+        (lambda: models.build("alexnet_cifar", norm="layer"), '"lrn"'),
+        (lambda: models.build("alexnet", image_size=32, device="meta"), "no pixel is left.*first_stride"),
+        (lambda: models.build("nin_cifar", pooling="sum"), '"average"'),
+        (lambda: models.build("googlenet_cifar", aux=("9z",)), "'9z'"),
+        (lambda: models.build("densenet_cifar", compression=0), "compression"),
+        (lambda: resnet.ResNet(stem="x"), "stem"),
+    ],
+)
+def test_impossible_settings_are_explained(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_zero_branch_gives_relu_in_2015_and_identity_in_2016():
+    x = torch.randn(2, 16, 8, 8)
+    for preact in (False, True):
+        block = resnet.BasicBlock(16, 16, preact=preact).eval()
+        for p in block.parameters():
+            torch.nn.init.zeros_(p)
+        assert torch.equal(block(x), x if preact else x.relu())
+
+
+def test_plain_network_has_the_same_layers_without_the_sum():
+    plain, residual = models.build("plain20"), models.build("resnet20")
+    assert [p.shape for p in plain.parameters()] == [p.shape for p in residual.parameters()]
+    assert not any(isinstance(m, resnet.PadShortcut) for m in plain.modules())
+
+
+def test_padding_shortcut_takes_every_second_pixel_and_adds_zero_channels():
+    x = torch.randn(1, 4, 6, 6)
+    out = resnet.PadShortcut(4, 8, 2)(x)
+    assert torch.equal(out[:, :4], x[:, :, ::2, ::2]) and not out[:, 4:].any()
+
+
+def test_dense_layers_as_convolutions_give_the_same_logits():
+    torch.manual_seed(0)
+    net = models.build("vgg_cifar").eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(vgg.as_convolutions(net).eval()(images).flatten(1), net(images), atol=1e-4)
+        assert vgg.as_convolutions(net).eval()(torch.randn(1, 3, 48, 64)).shape == (1, 10, 3, 5)
+
+
+def test_auxiliary_heads_speak_in_training_only():
+    images = torch.randn(2, 3, 32, 32)
+    for batch_norm in (True, False):
+        net = models.build("googlenet_cifar", aux=("4a",), batch_norm=batch_norm)
+        assert [o.shape for o in net.train()(images)] == [(2, 10), (2, 10)]
+        assert net.eval()(images).shape == (2, 10)
+
+
+def test_partial_connections_of_1998():
+    """Table I: six maps see three, nine see four, one sees all; every map below is used ten times."""
+    sees = lenet.PartialConvolution.SEES
+    assert [len(s) for s in sees] == [3] * 6 + [4] * 9 + [6]
+    assert all(sum(i in s for s in sees) == 10 for i in range(6))

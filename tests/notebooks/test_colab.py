@@ -1,0 +1,126 @@
+"""The notebooks as Colab opens them: torch, torchvision, matplotlib, IPython and an old ipywidgets are there, cnn_course is not.
+
+The repository that the set-up cell installs from is this checkout, committed to a repository of its own. There is no data.
+"""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from nbclient import NotebookClient
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PREINSTALLED = ("torch", "torchvision", "matplotlib", "ipython", "ipykernel")
+WIDGETS = "ipywidgets==7.7.1"  # what Colab has; its pages show no newer one
+EXPLORER = "from cnn_course import widgets; widgets.convolution()"
+WHERE = "import cnn_course, ipywidgets, torch; print(cnn_course.__file__, torch.__version__, ipywidgets.__version__)"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes links, which Windows forbids to most users")
+
+
+def with_requirements(names):
+    """The distributions of these names and all that they need, as installed here."""
+    found, waiting = {}, list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = importlib.metadata.distribution(name)
+            needs = map(Requirement, found[name].requires or [])
+            waiting += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+    return found.values()
+
+
+def lend(distributions, site):
+    """Link what belongs to these distributions into another environment's site-packages."""
+    for distribution in distributions:
+        for top in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(distribution.locate_file(top))
+
+
+def run(*command, cwd=None):
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    """The interpreter of such a machine."""
+    folder = tmp_path_factory.mktemp("machine")
+    run(sys.executable, "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    lend(with_requirements(PREINSTALLED), site)
+    (site / "google" / "colab").mkdir(parents=True)
+    (site / "google" / "colab" / "__init__.py").touch()
+    try:
+        run(python, "-m", "pip", "install", "--quiet", WIDGETS)
+    except AssertionError as error:
+        if os.environ.get("CNN_COURSE_TESTS") == "all":
+            raise
+        pytest.skip(f"no package index can be reached: {str(error).splitlines()[0]}")
+    return python
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """The address of a repository that holds this checkout as it is, without what git ignores."""
+    folder = tmp_path_factory.mktemp("repository")
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
+    for name in filter(lambda name: (ROOT / name).exists(), listed):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    run(sys.executable, folder / "notebooks" / "stamp.py", f"file://localhost{folder}")  # pip wants a host
+    author = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    run("git", *author, "commit", "--quiet", "--message=course", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def course(python, repository, tmp_path_factory):
+    """The cells that a fresh kernel of that machine, called "colab", ran: the set-up cell, where the course is, an explorer."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    for name in ("kernels/colab", "empty"):
+        (folder / name).mkdir(parents=True)
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Colab", "language": "python"}
+    (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(spec))
+    notebook = nbformat.read(repository / "notebooks" / NOTEBOOKS[0].name, 4)
+    set_up = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    notebook.cells = [set_up, nbformat.v4.new_code_cell(WHERE), nbformat.v4.new_code_cell(EXPLORER)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(folder))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setenv("CNN_COURSE_DATA", "")
+        patch.delenv("PYTHONPATH", raising=False)
+        empty = {"metadata": {"path": str(folder / "empty")}}
+        client = NotebookClient(notebook, timeout=600, kernel_name="colab", resources=empty, coalesce_streams=True)
+        client.execute()  # raises where a cell does
+        yield notebook.cells
+
+
+def test_the_set_up_cell_brings_the_course_and_leaves_torch_and_ipywidgets(course, python):
+    where, torch_version, widgets_version = course[1].outputs[0].text.split()
+    assert where.startswith(str(python.parents[2])) and f"ipywidgets=={widgets_version}" == WIDGETS
+    assert torch_version == torch.__version__
+    assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= course[2].outputs[0].data.keys()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_in_an_empty_folder_shows_there_what_is_stored(path, course, tmp_path):
+    if os.environ.get("CNN_COURSE_TESTS") != "all":
+        pytest.skip("takes as long as all notebooks; with CNN_COURSE_TESTS=all it is done")
+    shutil.copy(path, tmp_path)
+    run(sys.executable, "-m", "pytest", "--quiet", "--nbval", "--nbval-kernel-name=colab", path.name, cwd=tmp_path)

@@ -1,0 +1,137 @@
+"""What every stored notebook promises its reader, checked without running it (pytest --nbval runs it)."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from cnn_course import experiments
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NAMES = [
+    "01_ilsvrc",
+    "02_alexnet",
+    "03_vgg_receptive_field",
+    "04_conv1x1",
+    "05_inception",
+    "06_resnet",
+    "07_densenet",
+    "08_comparison",
+]
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.<>~$-])/(?:home|root|work|tmp|usr|Users)/[\w.-]+")
+
+
+def cells(path):
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def code(path):
+    return [cell for cell in cells(path) if cell["cell_type"] == "code"]
+
+
+def text(cell):
+    return "".join("".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", "")) for o in cell["outputs"])
+
+
+def prose_and_code():
+    return "\n".join("".join(cell["source"]) for path in NOTEBOOKS for cell in cells(path))
+
+
+COMPLETE = [name for name in experiments.names() if set(experiments.recorded(name).runs) == set(experiments.find(name).variants)]
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_every_recorded_experiment_is_drawn_with_its_command(name):
+    assert f'experiments.recorded("{name}")' in prose_and_code() and f"python -m cnn_course record {name}" in prose_and_code()
+
+
+def test_commands_that_record_name_experiments():
+    named = re.findall(r"python -m cnn_course record (\w+)", prose_and_code())
+    assert len(named) > 5 and set(named) <= set(experiments.names())
+
+
+def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(tmp_path):
+    for path in (ROOT / "pyproject.toml", ROOT / "notebooks" / "stamp.py", *NOTEBOOKS):
+        (tmp_path / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    before = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.ipynb")}
+    stamp = [sys.executable, tmp_path / "notebooks" / "stamp.py"]
+    subprocess.run([*stamp, "https://example.org/me/course"], check=True)
+    after = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.ipynb")}
+    kept = re.search('Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).group(1)
+    assert len(after) == 8 and all(text.count("git+https://example.org/me/course") == 1 for text in after.values())
+    assert {name: text.replace("https://example.org/me/course", kept) for name, text in after.items()} == before
+    wrong = subprocess.run([*stamp, "me/course"], capture_output=True, text=True)
+    assert wrong.returncode == 1 and "'me/course' is no address" in wrong.stderr
+
+
+MEMORY = """Out.clear()  # IPython keeps what a cell shows
+gc.collect()
+print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])"""
+SET_UP = """import gc
+import torch
+from cnn_course import data, models, plots, training, widgets
+cifar = data.load(quiet=True).subset(640, 100)"""
+AGAIN = (
+    """history = training.fit(models.build("alexnet_cifar"), cifar, epochs=1, quiet=True)
+plots.curves(history)""",
+    "widgets.convolution()",
+    "plots.feature_maps(torch.rand(8, 64, 64))",
+)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here to read a kernel's memory from")
+def test_a_kernel_whose_cells_are_run_again_ten_times_does_not_grow():
+    """Ten rounds take 20 MB, for ipywidgets keeps every widget; a training, or the pixels of its figures, would be more."""
+    rounds = [(*AGAIN, MEMORY)] * 13
+    notebook = new_notebook(cells=[new_code_cell(source) for source in (SET_UP, *sum(rounds, ()))])
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    kilobytes = [int(cell.outputs[0].text) for cell in notebook.cells if cell.source == MEMORY]
+    assert kilobytes[12] - kilobytes[2] < 50_000, kilobytes
+
+
+def test_the_eight_notebooks_are_there():
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestNotebook:
+    def test_begins_with_the_common_set_up_cell(self, path):
+        assert code(path)[0]["source"] == code(NOTEBOOKS[0])[0]["source"]
+        assert "import cnn_course" in "".join(code(path)[0]["source"])
+
+    def test_is_stored_from_one_run_without_errors_or_warnings(self, path):
+        assert [cell["execution_count"] for cell in code(path)] == list(range(1, len(code(path)) + 1))
+        for cell in code(path):
+            for output in cell["outputs"]:
+                assert output["output_type"] != "error" and output.get("name") != "stderr", "".join(cell["source"])
+
+    def test_most_text_is_compared(self, path):
+        printing = [cell for cell in code(path) if text(cell).strip()]
+        compared = [cell for cell in printing if "nbval-ignore-output" not in cell["metadata"].get("tags", [])]
+        assert len(compared) >= 0.6 * len(printing)
+
+    def test_was_run_on_the_real_cifar10_and_names_no_place_on_a_machine(self, path):
+        shown = "\n".join(text(cell) for cell in code(path))
+        assert "CIFAR-10, found through" in shown or "CIFAR-10, downloaded" in shown
+        assert not ABSOLUTE_PATH.search(shown) and "not CIFAR-10" not in shown
+
+    def test_has_exercises_an_explorer_and_sources(self, path):
+        source = "\n".join("".join(cell["source"]) for cell in cells(path))
+        for part in ("exercises.check(", "widgets.", "training.fit(", "experiments.recorded(", "## Sources"):
+            assert part in source, part
+
+    def test_links_to_its_neighbours(self, path):
+        source, place = "\n".join("".join(cell["source"]) for cell in cells(path)), NAMES.index(path.stem)
+        for name in NAMES[max(0, place - 1) : place] + NAMES[place + 1 : place + 2]:
+            assert f"({name}.ipynb)" in source
+
+    def test_is_small_enough_for_readers_and_diffs(self, path):
+        assert path.stat().st_size < 2_000_000

@@ -1,0 +1,371 @@
+"""Every figure with realistic data: nothing cut off, no words over words, the numbers that were put in."""
+
+import gc
+import json
+import subprocess
+import sys
+import weakref
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex, to_rgb
+from torch import nn
+
+from cnn_course import data, models, plots
+from cnn_course.experiments import Record
+from cnn_course.plots import diagrams
+from cnn_course.plots.canvas import spread
+from cnn_course.training import Evaluation, History
+
+COURSE = {
+    "lenet5": (0.68, 61_706),
+    "alexnet_cifar": (0.84, 310_000),
+    "vgg_cifar": (0.90, 292_000),
+    "nin_cifar": (0.89, 340_000),
+    "googlenet_cifar": (0.915, 275_000),
+    "resnet20": (0.917, 269_722),
+    "densenet_cifar": (0.92, 255_000),
+}
+
+
+def history(name, seed=0, epochs=12, source="CIFAR-10"):
+    top, parameters = COURSE.get(name, (0.9, 270_000))
+    noise, rows = np.random.RandomState(seed), []
+    for epoch in range(1, epochs + 1):
+        done = 1 - np.exp(-epoch / 4)
+        test = 0.3 + (top - 0.3) * done + 0.005 * noise.randn()
+        rows.append(
+            {
+                "epoch": epoch,
+                "train_loss": 2.2 - 1.6 * done,
+                "train_accuracy": test + 0.01,
+                "test_loss": 2 - 1.4 * done,
+                "test_accuracy": test,
+                "seconds": 20.0,
+            }
+        )
+    return History(name, source, seed, parameters, 50_000, rows=rows)
+
+
+RUNS = {name: [history(name, seed) for seed in range(3)] for name in COURSE}
+SMALL = torch.from_numpy(np.random.RandomState(0).randint(0, 256, (40, 3, 32, 32), dtype=np.uint8))
+LABELS = torch.arange(40) % 10
+YEARS = {2010: 28.2, 2011: 25.8, 2012: 16.4, 2013: 11.7, 2014: 6.7, 2015: 3.57, 2016: 2.99, 2017: 2.25}
+WINNERS = {2010: "NEC-UIUC", 2012: "AlexNet", 2014: "GoogLeNet", 2015: "ResNet", 2016: "Trimps-Soushen"}
+LAYERS = {f"conv{i}": {"parameters": 10.0**i, "multiply-adds": 10.0 ** (9 - i)} for i in range(1, 8)}
+LONG = "A title that is so long that it has to be wrapped, or else it would run out of the figure"
+
+FIGURES = {
+    "bars": lambda: plots.bars({"AlexNet": 61e6, "VGG-16": 138e6, "GoogLeNet": 7e6}, LONG, "parameters", note="A note."),
+    "bars, both signs": lambda: plots.bars({"a": -3.5, "b": 12.25, "c": 0.0}, "Gains and losses", "points"),
+    "bars with errors": lambda: plots.bars(
+        {"no flip": 91.3, "flip": 92.6},
+        "Flips help",
+        "accuracy (%)",
+        errors={"no flip": 0.3, "flip": 0.2},
+        limit=(90, 94),
+        mark="flip",
+    ),
+    "grouped": lambda: plots.bars({b: {"with 1x1": 4e5, "without": 1.1e6} for b in ("3a", "3b")}, "Groups", "weights"),
+    "stacked": lambda: plots.bars(
+        {n: {"1x1": 25, "other": 70, "dense": 5} for n in ("VGG", "NIN")}, "Shares", "share (%)", stacked=True, limit=(0, 100)
+    ),
+    "side_by_side": lambda: plots.side_by_side(LAYERS, LONG, mark="conv2"),
+    "lines": lambda: plots.lines(
+        {n: [0.5, 0.7, 0.8 + i / 500] for i, n in enumerate(COURSE)},
+        "Lines that end together",
+        "epoch",
+        "accuracy",
+        errors={"resnet20": 0.02},
+        marks={"cut": 2},
+    ),
+    "lines, log": lambda: plots.lines({"plain": {1: 1, 8: 1e-3, 64: 1e-6}}, "Gradients", "depth", "norm", log="xy"),
+    "scatter": lambda: plots.scatter({n: (p / 1e6, 100 * a) for n, (a, p) in COURSE.items()}, "Crowded", "x", "y", log="x"),
+    "timeline": lambda: plots.timeline(YEARS, LONG, "top-5 error (%)", WINNERS, band=(4, 12, "two trained humans")),
+    "histogram": lambda: plots.histogram({"tanh": np.sin(np.arange(999)), "ReLU": np.arange(999) / 999}, "Two", "activation"),
+    "heat": lambda: plots.heat(np.arange(30).reshape(5, 6), [f"layer {i}" for i in range(5)], list("abcdef"), LONG, "weight"),
+    "heat, diverging": lambda: plots.heat(torch.randn(3, 3), title="A kernel", diverging=True),
+    "images": lambda: plots.images(
+        SMALL[:10],
+        [f"a {c}" for c in data.CLASSES],
+        LONG,
+        rows=["first", "second"],
+        columns=5,
+        overlays=[torch.rand(8, 8)] * 10,
+        frames=["red"] * 10,
+    ),
+    "samples": lambda: plots.samples(data.Split(SMALL, LABELS), 3),
+    "one curve": lambda: plots.curves(history("resnet20", epochs=1, source="stand-in")),
+    "curves": lambda: plots.curves(RUNS, LONG, ("loss", "accuracy", "error"), log=True),
+    "curves over images": lambda: plots.curves(RUNS, LONG, "accuracy", train=False, x="images", level=(50, "half")),
+    "an experiment": lambda: plots.experiment(Record("norm", "?", "", runs=RUNS), LONG, training=True, own=history("resnet20")),
+    "parameters": lambda: plots.parameters_against_accuracy(RUNS, own=history("resnet20", epochs=2)),
+    "seconds": lambda: plots.parameters_against_accuracy(RUNS, x="seconds", log=""),
+    "confusion": lambda: plots.confusion(Evaluation(1.0, 0.5, LABELS.roll(1)), LABELS),
+    "filters": lambda: plots.filters(nn.Conv2d(3, 70, 11)),
+    "filters, deep": lambda: plots.filters(torch.randn(4, 40, 3, 3), title=LONG),
+    "feature_maps": lambda: plots.feature_maps({"conv1": torch.rand(16, 32, 32), "conv2": torch.rand(1, 4, 16, 16)}),
+    "parameters_by_layer": lambda: plots.parameters_by_layer(models.build("alexnet", device="meta")),
+    "parameters_by_stage": lambda: plots.parameters_by_layer(models.build("resnet20", device="meta"), by="stage"),
+    "receptive_field": lambda: plots.receptive_field(SMALL[0], [3, 5, 7, 15, 31, 63], title=LONG),
+    "Inception": lambda: diagrams.block(models.Inception(192, 64, 96, 128, 16, 32, 32), (192, 28, 28)),
+    "Inception, right": lambda: diagrams.block(models.Inception(192, 64, 96, 128, 16, 32, 32), (192, 28, 28), direction="right"),
+    "basic block": lambda: diagrams.block(models.BasicBlock(16, 32, stride=2, shortcut="A"), (16, 32, 32)),
+    "basic block, down": lambda: diagrams.block(models.BasicBlock(64, 64), (64, 56, 56), direction="down"),
+    "bottleneck": lambda: diagrams.block(models.Bottleneck(64, 64), (64, 56, 56)),
+    "dense block": lambda: diagrams.block(models.DenseBlock(4, 64, 32), (64, 56, 56)),
+    **{
+        name: lambda name=name: diagrams.network(models.build(name, device="meta"))
+        for name in ("lenet5", "vgg16", "googlenet", "densenet121")
+    },
+}
+
+
+def words(figure):
+    """The visible texts of a figure."""
+    texts = list(figure.texts)
+    for axes in figure.axes:
+        texts += axes.texts
+        if axes.axison:
+            texts += [axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title]
+            for axis in (axes.xaxis, axes.yaxis):
+                low, high = sorted(axis.get_view_interval())
+                labels = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=False)
+                texts += [label for place, label in labels if low <= place <= high]
+    return [text for text in texts if text.get_visible() and text.get_text().strip()]
+
+
+@pytest.fixture(scope="module", params=list(FIGURES))
+def figure(request):
+    before = dict(matplotlib.rcParams)
+    figure = FIGURES[request.param]()
+    figure.canvas.draw()
+    assert dict(matplotlib.rcParams) == before  # the style ends with the function
+    return figure
+
+
+def test_nothing_is_cut_off(figure):
+    wide, tall = figure.bbox.size
+    for text in words(figure):
+        box = text.get_window_extent()
+        assert min(box.x0, box.y0) >= -0.5 and box.x1 <= wide + 0.5 and box.y1 <= tall + 0.5, text.get_text()
+
+
+def test_no_words_over_words(figure):
+    boxes = [(text.get_text(), text.get_window_extent().padded(-2)) for text in words(figure)]
+    for i, (text, a) in enumerate(boxes):
+        for other, b in boxes[i + 1 :]:
+            assert not (a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1), f"{text!r} over {other!r}"
+
+
+def test_words_are_large_enough(figure):
+    width = figure.get_size_inches()[0]
+    for text in words(figure):  # 9 points at 6.4 inches, 8 on a slide
+        assert text.get_fontsize() >= (8 if width > 9 else 9 if text.axes is None else 8), text.get_text()
+
+
+def said(figure):
+    return [text.get_text() for text in words(figure)]
+
+
+def test_a_figure_is_a_picture_and_a_sentence():
+    figure = plots.bars({"a": 1, "b": 2}, "B is twice as large", "metres")
+    bundle, metadata = figure._repr_mimebundle_()
+    assert bundle["image/png"].startswith("iVBORw0KGgo")
+    assert metadata["image/png"]["alt"] == bundle["text/plain"] == repr(figure) == "Bars: B is twice as large (a, b)"
+    assert figure.png(1)[:4] == b"\x89PNG"
+
+
+def test_sentences_hold_no_measured_number():
+    for draw in (plots.curves, plots.parameters_against_accuracy):
+        assert draw([history("resnet20", 1)]).alt == draw([history("resnet20", 2)]).alt
+
+
+def test_figures_from_the_stand_in_say_so():
+    note = history("resnet20", source="stand-in").note
+    assert "stand-in" in note and any(note in text for text in said(plots.curves(history("resnet20", source="stand-in"))))
+
+
+def test_no_pyplot_and_the_palette_of_seaborn():
+    code = (
+        "import json, sys, cnn_course.plots, cnn_course.show; "
+        "print('matplotlib.pyplot' in sys.modules); import seaborn; "
+        "print(json.dumps(seaborn.color_palette('colorblind').as_hex()))"
+    )
+    pyplot, hexes = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split("\n")[:2]
+    assert pyplot == "False" and json.loads(hexes) == list(plots.PALETTE)
+
+
+def test_a_colour_for_each_family():
+    assert len({to_hex(c) for c in plots.FAMILY_COLOURS.values()}) == len(plots.FAMILY_COLOURS)
+    assert set(models.FAMILIES) <= set(plots.FAMILY_COLOURS)
+    for name in models.names():
+        assert plots.family(name) in (models.family(name), "Plain")
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=12), st.floats(0.1, 20))
+@settings(max_examples=60, deadline=None)
+def test_spread_keeps_order_and_distance(wanted, gap):
+    places = spread(wanted, gap)
+    order = np.argsort(wanted, kind="stable")
+    assert (np.diff(places[order]) >= gap - 1e-6).all()
+    if (np.diff(np.sort(wanted)) >= gap).all():
+        assert np.allclose(places, wanted)
+
+
+def test_spread_stays_inside():
+    assert np.allclose(spread([5, 5, 5], 1, 0, 5), [3, 4, 5]) and np.allclose(spread([0, 0], 2, 0, 9), [0, 2])
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [
+        (7, "7"),
+        (9_999, "9,999"),
+        (61_706, "61.7 k"),
+        (60_965_224, "61.0 M"),
+        (999_999, "1.00 M"),
+        (15_470_264_320, "15.5 G"),
+        (0.12345, "0.123"),
+        (-2.5, "−2.5"),
+    ],
+)
+def test_short(number, text):
+    assert plots.short(number) == text
+
+
+@pytest.mark.parametrize("shade", [*plots.PALETTE, "white", "black"])
+def test_readable_has_contrast(shade):
+    part = np.array(plots.readable(shade))
+    light = np.where(part <= 0.03928, part / 12.92, ((part + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+    assert 1.05 / (light + 0.05) >= 4.49
+
+
+def test_bars_are_as_long_as_their_values():
+    figure = plots.bars({"VGG-16": 138, "ResNet-50": 25.6}, unit="million")
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [138, 25.6]
+    assert [to_hex(bar.get_facecolor()) for bar in figure.axes[0].patches] == [plots.FAMILY_COLOURS[f] for f in ("VGG", "ResNet")]
+    assert "25.6" in said(figure)
+    assert not plots.bars({"a": 91, "b": 92}, limit=(90, 93)).axes[0].patches  # a bar that does not start at 0 would lie
+
+
+def test_curves_of_training_only_over_images():
+    run = history("resnet20")
+    figure = plots.curves(run, metrics="error", train="only", x="images", level=(25, "25 %"))
+    line, level = figure.axes[0].lines
+    assert line.get_xdata() == pytest.approx([row["epoch"] * run.train_images for row in run.rows])
+    assert line.get_ydata() == pytest.approx([100 - 100 * row["train_accuracy"] for row in run.rows])
+    assert level.get_ydata() == [25, 25] and figure.axes[0].get_ylabel() == "training error (%)"
+
+
+def test_curves_draw_what_was_measured():
+    run = history("resnet20")
+    axes = plots.curves(run, metrics="error").axes[0]
+    errors = [100 - 100 * row["test_accuracy"] for row in run.rows]
+    assert any(np.allclose(line.get_ydata(), errors) for line in axes.lines if len(line.get_ydata()) == len(errors))
+
+
+def test_confusion_counts_by_true_class():
+    figure = plots.confusion(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1]), classes=("cat", "dog"))
+    numbers = {text.get_position(): text.get_text() for text in figure.axes[0].texts if text.get_text()}
+    assert numbers == {(1, 0): "33", (0, 0): "67", (1, 1): "100"}
+
+
+def test_parameters_by_layer_shares():
+    texts = said(plots.parameters_by_layer(models.build("alexnet_two_gpus", device="meta")))
+    assert "61.9%" in texts and "fc6" in texts and "parameters: 61.0 M in all" in texts
+
+
+def test_receptive_field_boxes():
+    figure = plots.receptive_field(SMALL[0], {"3x3": 3, "all": 99})
+    small, large = figure.axes[0].patches[1], figure.axes[0].patches[3]
+    assert (small.get_x(), small.get_y(), small.get_width(), small.get_height()) == (14.5, 14.5, 3, 3)
+    assert (large.get_x(), large.get_width()) == (-0.5, 32) and "all (more than the image)" in said(figure)
+
+
+def test_block_diagrams_tell_the_channels():
+    inception = said(diagrams.block(models.Inception(192, 64, 96, 128, 16, 32, 32, batch_norm=True), (192, 28, 28)))
+    assert inception.count("conv 1x1\nBN, ReLU") == 4 and {"64", "96", "128", "16", "32", "256", "256x28x28"} <= set(inception)
+    plain = said(diagrams.block(models.BasicBlock(64, 64, shortcut="none"), (64, 8, 8)))
+    assert "+" not in plain and "conv 3x3\nBN, ReLU" in plain
+    assert "+" in said(diagrams.block(models.BasicBlock(64, 64), (64, 8, 8)))
+    assert said(diagrams.block(models.BasicBlock(64, 64, preact=True), (64, 8, 8))).count("BN, ReLU\nconv 3x3") == 2
+    dense = said(diagrams.block(models.DenseBlock(3, 64, 32), (64, 8, 8)))
+    assert dense.count("concat") == 3 and {"64", "96", "128", "160"} <= set(dense)
+    assert said(diagrams.block(models.DenseBlock(3, 64, 32), (64, 8, 8), collapse=[models.DenseLayer])).count("DenseLayer") == 3
+
+
+def test_block_leaves_the_module_alone():
+    block = models.BasicBlock(8, 8)
+    before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
+    diagrams.block(block, (8, 4, 4))
+    assert block.training and all(torch.equal(before[name], tensor) for name, tensor in block.state_dict().items())
+
+
+def test_network_counts():
+    texts = said(diagrams.network(models.build("vgg16", device="meta")))
+    assert {"103 M", "2 × conv 3x3\nmax pool", "512", "7x7", "parameters: 138 M in all"} <= set(texts)
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: plots.bars({}), "empty"),
+        (lambda: plots.bars([1, 2]), "list"),
+        (lambda: plots.lines({"a": np.zeros((2, 2))}), r"\(2, 2\)"),
+        (lambda: plots.heat(np.zeros(3)), r"\(3,\)"),
+        (lambda: plots.images([np.zeros((2, 4, 4, 3))]), r"\(2, 4, 4, 3\)"),
+        (lambda: plots.curves(history("resnet20", epochs=0)), "train first"),
+        (lambda: plots.curves(history("resnet20"), metrics="loss_rate"), "loss_rate"),
+        (lambda: plots.curves(history("resnet20"), x="time"), '"epoch" or "images"'),
+        (lambda: plots.parameters_against_accuracy(RUNS, x="width"), "width"),
+        (lambda: plots.parameters_against_accuracy(RUNS, x={"resnet20": 1}), "lenet5"),
+        (lambda: plots.confusion(torch.zeros(3, dtype=int), torch.zeros(4, dtype=int)), "3 predictions and 4 labels"),
+        (lambda: plots.filters(torch.zeros(3, 3)), r"\(3, 3\)"),
+        (lambda: plots.feature_maps(torch.zeros(3)), r"\(3,\)"),
+        (lambda: plots.receptive_field(SMALL[0], [0]), "at least 1"),
+        (lambda: plots.parameters_by_layer(models.build("lenet5"), by="block"), "block"),
+        (lambda: diagrams.block(Branching(), (3, 4, 4)), "Branching"),
+        (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), r"\(3, 4, 4\)"),
+        (lambda: diagrams.block(models.BasicBlock(8, 8), (8, 4, 4), direction="up"), "up"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_short_logarithmic_axis_has_numbers_too():
+    axes = plots.scatter({"a": (229_866, 1), "b": (291_610, 2)}, "Close", log="x").axes[0]
+    low, high = axes.get_xlim()
+    assert len([t for t in axes.xaxis.get_ticklabels() if t.get_text()]) >= 3 and low < 229_866 and high > 291_610
+
+
+def test_notes_say_where_there_is_only_one_run():
+    some = {"resnet20": RUNS["resnet20"], "lenet5": RUNS["lenet5"][:1]}
+    words = [text.get_text() for figure in (plots.curves(some), plots.parameters_against_accuracy(some)) for text in figure.texts]
+    assert "A band spans 3 seeds (without one: a single run), and the line is their mean." in words
+    assert "Bars: one standard deviation over 3 seeds (without one: a single run)." in words
+
+
+def test_tint():
+    assert plots.tint("black", 0.5) == (0.5, 0.5, 0.5) and np.allclose(plots.tint("#0173b2", 1), to_rgb("#0173b2"))
+
+
+def test_a_figure_that_was_shown_keeps_no_pixels_and_can_be_changed_and_shown_again():
+    figure = plots.lines({"a": {1: 2, 3: 4}}, "A line")
+    renderer = weakref.ref(figure.canvas.get_renderer())
+    first = figure._repr_mimebundle_()
+    gc.collect()
+    assert renderer() is None  # IPython keeps every figure that a cell shows, and a renderer holds a megabyte
+    figure.axes[0].set_xlabel("another name")
+    assert figure._repr_mimebundle_() != first

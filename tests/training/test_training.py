@@ -1,0 +1,336 @@
+"""`fit` learns, repeats itself to the bit, keeps and resumes what is done, and explains what is wrong."""
+
+import dataclasses
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import striped
+import torch
+from torch import nn
+
+from cnn_course import data, models, training
+from cnn_course.data import augment
+from cnn_course.training import checkpoint, cuda_graph, distributed
+from cnn_course.training import device as devices
+from cnn_course.training.recipe import loss_of, sgd
+from cnn_course.training.recipe import scheduler as make_schedule
+
+FAST = training.Recipe(batch_size=16, lr=0.05, augment=())
+
+
+@pytest.fixture(scope="module")
+def cifar():
+    return striped.cifar(train=640, test=200)
+
+
+def tiny(classes=10):
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=4), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(), nn.Linear(8 * 8 * 8, classes)
+    )
+
+
+def test_fit_learns_and_tells(cifar, capsys):
+    history = training.fit(tiny(), cifar, epochs=2, recipe=FAST, name="tiny")
+    assert history.test_accuracy > 0.7
+    assert [row["epoch"] for row in history.rows] == [1, 2]
+    assert history.rows[-1]["train_loss"] < history.rows[0]["train_loss"]
+    assert list(history.table().columns) == ["train_loss", "train_accuracy", "seconds", "test_loss", "test_accuracy"]
+    printed = capsys.readouterr().out
+    assert "2 x 640 images" in printed and "stand-in" in printed
+
+
+def test_same_seed_same_history_to_the_bit(cifar):
+    def run(seed):
+        return without_seconds(training.fit(tiny(), cifar, epochs=2, seed=seed, quiet=True))
+
+    assert run(0) == run(0) != run(1)
+
+
+def test_fit_leaves_the_callers_random_stream_alone(cifar):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    net = tiny()
+    torch.manual_seed(7)
+    training.fit(net, cifar, epochs=1, quiet=True)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_quiet_prints_nothing(cifar, capsys):
+    training.fit(tiny(), cifar, epochs=1, quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_figure_between_two_epochs_leaves_no_half_of_the_bar_behind(cifar, capsys):
+    training.fit(tiny(), cifar, epochs=2, on_epoch=lambda history: print("\rFIGURE"))
+    parts = capsys.readouterr().out.split("\rFIGURE\n")
+    assert len(parts) == 3 and "50%" in parts[0]
+    assert [part.rpartition("\r")[2].strip() for part in parts[:2]] == ["", ""]
+
+
+def test_interrupt_keeps_the_finished_epochs(cifar, capsys):
+    def stop(history):
+        if len(history.rows) == 2:
+            raise KeyboardInterrupt
+
+    history = training.fit(tiny(), cifar, epochs=5, on_epoch=stop)
+    assert len(history.rows) == 2 and "2 finished epochs are kept" in capsys.readouterr().out
+
+
+def without_seconds(history):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
+
+
+def interrupted(cifar, path, after, recipe=FAST, epochs=4):
+    """A run that is stopped in the middle of an epoch, when `after` epochs are finished."""
+    net, batches = tiny(), data.batches
+
+    def cut(*arguments):
+        for number, batch in enumerate(batches(*arguments)):
+            if number == 3 and finished == after:
+                raise KeyboardInterrupt
+            yield batch
+
+    finished = 0
+
+    def count(history):
+        nonlocal finished
+        finished = len(history.rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "batches", cut)
+        return training.fit(net, cifar, epochs, recipe, quiet=True, save=path, on_epoch=count)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "steps", "constant"])
+def test_a_resumed_run_is_the_uncut_one_to_the_bit(cifar, tmp_path, schedule):
+    recipe = dataclasses.replace(FAST, schedule=schedule, augment=augment.STANDARD)
+    whole, net = tiny(), tiny()
+    nn.init.zeros_(net[0].weight)  # resumed weights must come from the file
+    expected = training.fit(whole, cifar, 4, recipe, quiet=True)
+    assert len(interrupted(cifar, tmp_path / "run.pt", 2, recipe).rows) == 2
+    history = training.fit(net, cifar, 4, recipe, quiet=True, save=tmp_path / "run.pt")
+    assert without_seconds(history) == without_seconds(expected)
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), whole.state_dict().values(), strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"epochs": 3}, "steps 160, but this one has steps 120"),
+        ({"seed": 1}, "seed 0, but this one has seed 1"),
+        ({"recipe": dataclasses.replace(FAST, lr=0.1)}, "lr=0.05.*lr=0.1"),
+    ],
+)
+def test_a_file_of_another_run_is_refused_and_kept(cifar, tmp_path, change, words):
+    path = tmp_path / "run.pt"
+    training.fit(tiny(), cifar, 4, FAST, quiet=True, save=path)
+    before = path.read_bytes()
+    with pytest.raises(checkpoint.CheckpointError, match=words):
+        training.fit(tiny(), cifar, **{"epochs": 4, "recipe": FAST, "save": path, "quiet": True, **change})
+    assert path.read_bytes() == before
+
+
+class Trap:
+    """A pickle that runs a command when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
+def test_a_damaged_or_wicked_file_is_refused_and_kept(cifar, tmp_path, kind):
+    path = tmp_path / "run.pt"
+    training.fit(tiny(), cifar, 1, FAST, quiet=True, save=path)
+    whole = path.read_bytes()
+    path.write_bytes({"cut": whole[: len(whole) // 2], "noise": b"noise" * 100, "empty": b"", "pickle": b""}[kind])
+    if kind == "pickle":
+        torch.save({"settings": Trap(tmp_path / "trapped")}, path)
+    before = path.read_bytes()
+    with pytest.raises(checkpoint.CheckpointError, match="run.pt is damaged or no checkpoint.*Move it away"):
+        training.fit(tiny(), cifar, 1, FAST, quiet=True, save=path)
+    assert path.read_bytes() == before and not (tmp_path / "trapped").exists()
+
+
+def test_recipes_are_told_apart_by_every_setting():
+    cutout = [training.Recipe(augment=(partial(augment.cutout, size=size),)) for size in (8, 12)]
+    told = {str(recipe) for recipe in (training.Recipe(), training.Recipe(momentum=0.8), FAST, *cutout)}
+    assert len(told) == 5 and not any(" at 0x" in text for text in told)
+
+
+def test_validation_images_leave_the_test_images_unseen(cifar):
+    held_out = cifar.validation(40)
+    assert torch.equal(held_out.test.images, cifar.train.images[600:]) and len(held_out.train) == 600
+    history = training.fit(tiny(), held_out, 1, FAST, quiet=True)
+    assert history.split == "validation" and "validation_accuracy" in history.table()
+    with pytest.raises(ValueError, match=r"validation\(640\) of 640 images; expected 1 to 639"):
+        cifar.validation(640)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sixteen_bit_floats_learn_too(cifar, monkeypatch, dtype):
+    monkeypatch.setattr(devices, "precision", lambda device: dtype)
+    history = training.fit(tiny(), cifar, 2, FAST, quiet=True)
+    assert history.precision == str(dtype)[6:] and history.test_accuracy > 0.8
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(cifar, tmp_path):
+    with pytest.raises(training.Diverged, match=r"goes up to 1e\+30.*five times smaller.*lr=2e\+29") as caught:
+        training.fit(tiny(), cifar, epochs=2, recipe=training.Recipe(lr=1e30), quiet=True, save=tmp_path / "run.pt")
+    assert caught.value.history.rows == [] and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "make, epochs, words",
+    [
+        (lambda: tiny(5), 1, "0 to 9.*5 classes.*classes=10"),
+        (tiny, 0, "epochs is 0"),
+        (lambda: models.build("resnet20", device="meta"), 1, "meta"),
+    ],
+)
+def test_what_does_not_fit_is_explained(cifar, make, epochs, words):
+    with pytest.raises(ValueError, match=words):
+        training.fit(make(), cifar, epochs=epochs)
+
+
+def test_a_batch_too_small_to_share_is_explained(cifar, monkeypatch):
+    monkeypatch.setattr(distributed, "processes", lambda: 3)
+    with pytest.raises(ValueError, match="a batch of 2 images cannot be shared by 3 processes: 640 images in batches of 11"):
+        training.fit(tiny(), cifar, 1, training.Recipe(batch_size=11), quiet=True)
+
+
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_a_run_of_a_few_steps_has_its_schedule(steps):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler, rates = make_schedule(optimizer, training.Recipe(), steps), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert 0.01 <= max(rates) <= 0.1 + 1e-9 and (steps < 2 or max(rates) == pytest.approx(0.1))
+
+
+def test_unknown_schedule_lists_the_known(cifar):
+    with pytest.raises(ValueError, match='"one-cycle", "steps" or "constant"'):
+        training.fit(tiny(), cifar, recipe=training.Recipe(schedule="cosine"), quiet=True)
+
+
+@pytest.mark.parametrize("schedule, last", [("one-cycle", 1e-5), ("steps", 1e-3), ("constant", 0.1)])
+def test_schedules_end_where_they_should(schedule, last):
+    recipe = training.Recipe(lr=0.1, schedule=schedule)
+    optimizer = sgd(tiny(), recipe)
+    scheduler = make_schedule(optimizer, recipe, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert max(rates) <= 0.1 + 1e-9 and rates[-1] == pytest.approx(last, abs=2e-3 if schedule == "one-cycle" else 1e-9)
+
+
+def test_what_the_recipe_leaves_open_depends_on_the_run():
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    sizes = [training.default_batch_size(device, images) for device, images in ((cpu, 10_000), (cpu, 100_000), (cuda, 10_000))]
+    assert sizes == [32, 128, 128]
+    assert [training.default_lr(tiny(), size) for size in (8, 32, 128)] == pytest.approx([0.05, 0.05, 0.2])
+    assert training.default_lr(nn.Linear(1, 1), 128) == 0.02
+
+
+def test_weight_decay_spares_biases_and_norms():
+    decayed, spared = sgd(tiny(), training.Recipe()).param_groups
+    assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in spared["params"]} == {1}
+    assert decayed["weight_decay"] == 5e-4 and spared["weight_decay"] == 0
+
+
+def test_auxiliary_losses_count_a_third(cifar):
+    labels, logits = torch.tensor([1, 2]), torch.randn(2, 10)
+    recipe = training.Recipe()
+    plain, heads = loss_of(logits, labels, recipe)[1], loss_of((logits, logits, logits), labels, recipe)[1]
+    assert heads == pytest.approx(1.6 * plain.item(), rel=1e-5)
+
+
+def test_predict_equals_a_plain_forward_and_keeps_the_mode(cifar):
+    net = tiny().train()
+    logits = training.predict(net, cifar.test.images, batch_size=64)
+    assert net.training and logits.shape == (200, 10)
+    with torch.no_grad():
+        expected = net.eval()(data.to_float(cifar.test.images))
+    tolerance = 1e-5 if training.precision(torch.device("cpu")) == torch.float32 else 0.1
+    assert torch.allclose(logits, expected, atol=tolerance)
+
+
+def test_evaluate_counts_what_is_right(cifar):
+    result = training.evaluate(tiny(), cifar.test)
+    assert result.accuracy == pytest.approx((result.predictions == cifar.test.labels).double().mean().item())
+    assert math.isfinite(result.loss)
+
+
+def test_history_survives_json():
+    history = training.History("resnet20", "stand-in", 3, 269_722, 100, rows=[{"epoch": 1, "test_accuracy": 0.5}])
+    again = training.History.from_json(history.to_json())
+    assert dataclasses.asdict(again) == dataclasses.asdict(history)
+    assert again.family == "ResNet" and "stand-in" in again.note and again.test_accuracy == 0.5
+
+
+def test_lesson_is_short_on_a_cpu(cifar):
+    if training.best_device().type == "cpu":
+        big = data.Cifar10(
+            *(data.Split(torch.zeros(n, 3, 32, 32, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64)) for n in (6_000, 2_000))
+        )
+        small, epochs = training.lesson(big)
+        assert len(small.train) * epochs <= 10_000 and len(small.test) == 1_000
+
+
+def test_a_graph_stands_only_for_layers_that_are_known_and_unwatched():
+    cuda, known = torch.device("cuda"), models.build("resnet20")
+    assert (
+        cuda_graph.possible(known, cuda)
+        and cuda_graph.possible(tiny(), cuda)
+        and not cuda_graph.possible(known, torch.device("cpu"))
+    )
+    watched = models.build("resnet20")
+    watched.stages.stage1[0].register_forward_hook(lambda *_: None)
+    assert not cuda_graph.possible(watched, cuda)
+    assert not cuda_graph.possible(nn.Sequential(type("Mine", (nn.Identity,), {"__module__": "__main__"})(), tiny()), cuda)
+
+
+def test_full_batches_are_replayed_and_the_rest_is_not(cifar, monkeypatch):
+    sizes = []
+
+    class Again:  # computes the step anew where CUDA would replay it
+        def __init__(self, gradients, net, images, labels):
+            self.gradients, self.net = gradients, net
+
+        def __call__(self, images, labels):
+            sizes.append(len(images))
+            self.net.zero_grad()
+            return self.gradients(images, labels)
+
+    recipe = dataclasses.replace(FAST, batch_size=100)
+    usual, replayed = tiny(), tiny()
+    expected = training.fit(usual, cifar, 2, recipe, quiet=True)
+    monkeypatch.setattr(cuda_graph, "possible", lambda net, device: True)
+    monkeypatch.setattr(cuda_graph, "Replay", Again)
+    history = training.fit(replayed, cifar, 2, recipe, quiet=True)
+    assert sizes == [100] * 12 and history.rows[-1]["train_loss"] == expected.rows[-1]["train_loss"]
+    assert all(map(torch.equal, usual.state_dict().values(), replayed.state_dict().values()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_learns_too(cifar):
+    assert training.fit(tiny(), cifar, 2, FAST, device="cuda", quiet=True).test_accuracy > 0.8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_graph_computes_what_is_computed_without_it(cifar):
+    with_graph, watched = tiny(), tiny()
+    watched.register_forward_hook(lambda *_: None)
+    for net in (with_graph, watched):
+        training.fit(net, cifar, 2, FAST, device="cuda", quiet=True)
+    assert all(map(torch.equal, with_graph.state_dict().values(), watched.state_dict().values()))

@@ -1,0 +1,276 @@
+"""Block explorers: arithmetic against the real modules, sentences, pictures, speed."""
+
+from importlib import import_module
+
+import pytest
+import torch
+from torch import nn
+
+from cnn_course import anatomy, experiments, models
+from cnn_course.models.densenet import DenseBlock, Transition
+from cnn_course.models.inception import Inception
+from cnn_course.models.resnet import BasicBlock, Bottleneck
+from cnn_course.training import History
+from cnn_course.widgets import dense, inception, residual
+
+# The package exports functions of the same names.
+compare, gradients = (import_module(f"cnn_course.widgets.{name}") for name in ("comparison", "gradient_flow"))
+
+
+# ---------------------------------------------------------------- Inception
+@pytest.mark.parametrize("block", inception.PRESETS)
+def test_inception_counts_are_those_of_the_module(block):
+    channels, size, widths = inception.PRESETS[block]
+    n1, reduce3, n3, reduce5, n5, pool = widths
+    settings = dict(zip(inception.WIDTHS, widths, strict=True))
+    for reductions, module in ((True, Inception(channels, *widths)), (False, Inception(channels, n1, 0, n3, 0, n5, pool))):
+        cost = anatomy.cost(module, (channels, size, size))
+        result = inception.inception_cost(block, reductions, **settings)
+        assert (result.parameters, result.macs) == (cost.parameters, cost.macs)
+        assert result.out_channels == module.out_channels
+        branches = (module.branch1, module.branch2, module.branch3, module.branch4)
+        assert [b.parameters for b in result.branches] == [anatomy.parameters(b) for b in branches]
+
+
+def test_inception_presets_follow_one_another_and_save_what_the_course_says():
+    results = []
+    for block, (_, _, widths) in inception.PRESETS.items():
+        results.append(inception.inception_cost(block, True, *widths))
+    for before, after in zip(results, results[1:], strict=False):
+        assert after.in_channels == before.out_channels
+    assert [r.size for r in results] == [28, 28, 14, 14, 14, 14, 14, 7, 7]
+    assert (results[0].parameters_reduced, results[0].parameters_full) == (163_696, 393_472)
+    share = sum(r.parameters_reduced for r in results) / sum(r.parameters_full for r in results)
+    assert round(share, 2) == 0.24
+
+
+def test_inception_sentence_says_whose_widths_and_what_is_saved():
+    paper, full = inception.inception_cost(), inception.inception_cost(reductions=False)
+    assert "163,696" in inception.describe(paper) and "42%" in inception.describe(paper)
+    assert "2.4 times as many" in inception.describe(full)
+    own = inception.inception_cost("3a", True, n1=8)
+    assert "your widths" in inception.describe(own)
+    wide = inception.inception_cost("3a", True, 64, 192, 8, 96, 8, 32)
+    assert wide.parameters_reduced > wide.parameters_full and "larger" in inception.describe(wide)
+
+
+# ---------------------------------------------------------------- residual
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("option", residual.SHORTCUTS)
+@pytest.mark.parametrize("kind, module", [("basic", BasicBlock), ("bottleneck", Bottleneck)])
+def test_residual_counts_are_those_of_the_module(kind, module, option, stride):
+    result = residual.residual_cost(kind, 32, option, stride, size=14)
+    block = module(result.in_channels, 32, stride, option)
+    cost = anatomy.cost(block, (result.in_channels, 14, 14))
+    assert (result.parameters, result.macs) == (cost.parameters, cost.macs)
+    assert result.weights == cost.conv_parameters
+    output = block(torch.zeros(2, result.in_channels, 14, 14))
+    assert output.shape == (2, result.out_channels, result.out_size, result.out_size)
+
+
+def test_residual_rivals_are_the_papers_argument():
+    assert [r.weights for r in residual.rivals(residual.residual_cost())] == [73_728, 69_632, 1_179_648]
+    assert "identity" in residual.describe(residual.residual_cost())
+    assert "zeros" in residual.describe(residual.residual_cost(stride=2))
+    assert "projection" in residual.describe(residual.residual_cost(stride=2, shortcut="B"))
+    assert "0.94 times" in residual.describe(residual.residual_cost("bottleneck"))
+
+
+# ---------------------------------------------------------------- dense
+@pytest.mark.parametrize("bottleneck", [True, False])
+@pytest.mark.parametrize("growth_rate, layers, channels, compression", [(32, 6, 64, 0.5), (12, 16, 24, 1.0), (4, 1, 10, 0.3)])
+def test_dense_counts_are_those_of_the_modules(growth_rate, layers, channels, compression, bottleneck):
+    result = dense.dense_cost(growth_rate, layers, channels, compression, bottleneck)
+    block = DenseBlock(layers, channels, growth_rate, bottleneck)
+    transition = Transition(block.out_channels, compression)
+    assert result.layer_parameters == tuple(anatomy.parameters(layer) for layer in block)
+    assert result.transition_parameters == anatomy.parameters(transition)
+    assert (result.out_channels, result.transition_channels) == (block.out_channels, transition.out_channels)
+    switched = dense.dense_cost(growth_rate, layers, channels, compression, not bottleneck)
+    assert result.other_parameters == switched.layer_parameters
+
+
+def test_dense_channels_are_a_straight_line_below_the_exponential():
+    ends = []
+    channels = 64
+    for layers in (6, 12, 24, 16):  # DenseNet-121
+        result = dense.dense_cost(32, layers, channels, 0.5)
+        ends.append((channels, result.out_channels))
+        channels = result.transition_channels
+    assert ends == [(64, 256), (128, 512), (256, 1024), (512, 1024)]
+    assert {b - a for a, b in zip(result.channels, result.channels[1:], strict=False)} == {32}
+    assert result.exponential[:2] == pytest.approx(result.channels[:2])
+    assert all(e > c for e, c in zip(result.exponential[2:], result.channels[2:], strict=True))
+    assert "straight line" in dense.describe(result) and f"{result.block_parameters:,}" in dense.describe(result)
+
+
+# ---------------------------------------------------------------- gradients
+def test_gradient_norms_are_those_of_a_network_of_modules():
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randn(gradients.IMAGES, 3, gradients.SIDE, gradients.SIDE, generator=generator, dtype=torch.float64)
+    weights = gradients.new_weights(6, "Glorot", generator)
+    convs = [nn.Conv2d(w.shape[1], w.shape[0], 3, padding=1, bias=False).double() for w in weights[:-1]]
+    for conv, weight in zip(convs, weights[:-1], strict=True):
+        conv.weight.data = weight.detach().clone()
+    norms = [nn.BatchNorm2d(gradients.CHANNELS).double() for _ in convs]
+    x = torch.relu(norms[0](convs[0](images)))
+    for i in (1, 3):
+        x = torch.relu(norms[i + 1](convs[i + 1](torch.relu(norms[i](convs[i](x))))) + x)
+    logits = x.mean((2, 3)) @ weights[-1].detach()[:, :, 0, 0].T
+    loss = nn.functional.cross_entropy(logits, torch.arange(gradients.IMAGES) % gradients.CLASSES)
+    loss.backward()
+    expected = [(conv.weight.grad.norm() / conv.weight.norm()).item() for conv in convs]
+    assert gradients.gradient_norms(6, True, True, "Glorot", seed=3).relative == pytest.approx(expected)
+
+
+def test_gradients_explode_with_batch_norm_and_a_skip_tames_them():
+    for seed in range(3):
+        plain = gradients.gradient_norms(56, True, False, "He", seed)
+        assert plain.ratio > 1000 and "explodes" in gradients.describe(plain)
+        assert gradients.gradient_norms(56, True, True, "He", seed).ratio < plain.ratio / 50
+        assert gradients.gradient_norms(20, True, False, "He", seed).ratio < plain.ratio / 50
+
+
+def test_gradients_without_batch_norm_depend_on_the_initialization():
+    he, glorot, small = (gradients.gradient_norms(56, False, False, init) for init in ("He", "Glorot", "small"))
+    assert small.middle < gradients.FLOAT32_TINIEST < glorot.middle < gradients.HEALTHY[0] < he.middle
+    assert "float32" in gradients.describe(small) and "fades" in gradients.describe(glorot)
+    assert "grows" in gradients.describe(gradients.gradient_norms(56, False, True, "He"))
+
+
+def test_gradients_leave_the_callers_threads_and_random_numbers_alone():
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    gradients.gradient_norms.cache_clear()
+    gradients.gradient_norms(8)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# ---------------------------------------------------------------- compare
+def history(name, accuracies, seed=0, images=50_000, source="CIFAR-10", parameters=1000, seconds=10.0):
+    rows = [
+        {"epoch": i + 1, "train_loss": 1.0, "train_accuracy": a - 0.1, "test_loss": 1.0, "test_accuracy": a, "seconds": seconds}
+        for i, a in enumerate(accuracies)
+    ]
+    return History(name, source, seed, parameters, images, rows=rows)
+
+
+def record(**runs):
+    return experiments.Record("comparison", "Which?", "python -m cnn_course record comparison", runs=runs)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return record(
+        lenet5=[history("lenet5", (0.5, a), seed, parameters=62_006) for seed, a in enumerate((0.69, 0.70, 0.71))],
+        resnet20=[
+            history("resnet20", (0.6, a), seed, parameters=269_722, seconds=30 - 10 * seed)  # the fastest counts
+            for seed, a in enumerate((0.89, 0.90, 0.91))
+        ],
+        other=[history("other", (0.4, 0.5), parameters=300_000)],
+    )
+
+
+def test_compare_gathers_costs_and_deviations(results):
+    found = compare.gather(results, history("resnet20", (0.3,), images=5_000, parameters=269_722))
+    assert list(found) == ["lenet5", "resnet20", "other", "your resnet20"]
+    cost = anatomy.cost(models.build("resnet20", device="meta"))
+    assert found["resnet20"].costs == {
+        "parameters": 269_722,
+        "macs": cost.macs,
+        "activation_bytes": cost.activation_bytes,
+        "seconds": pytest.approx(10),
+    }
+    assert found["your resnet20"].costs["seconds"] == pytest.approx(100)
+    assert found["resnet20"].accuracy == pytest.approx(0.9) and found["resnet20"].seed_deviation == pytest.approx(0.01)
+    assert found["resnet20"].deviation == pytest.approx((0.01**2 + 0.9 * 0.1 / 10_000) ** 0.5)
+    shown = compare.comparison(found, "macs")
+    assert shown.missing == ("other",) and shown.chosen.label == "resnet20"
+    unknown = compare.comparison(found, "macs", "other", ["other"])
+    assert "not known" in compare.describe(unknown) and compare.draw(unknown).png()
+
+
+def test_compare_says_what_is_better_for_less(results):
+    found = compare.gather(results)
+    best = compare.describe(compare.comparison(found))
+    assert best.startswith("resnet20 gets 90.0%") and "3 seeds" in best and "no recorded model" in best
+    assert "lenet5 and resnet20 are better" in compare.describe(compare.comparison(found, curves="other"))
+    assert "resnet20 is better" in compare.describe(compare.comparison(found, curves="other", shown=["resnet20"]))
+
+
+@pytest.mark.parametrize("shown, words", [(["other"], "(one seed)"), (["lenet5", "other"], "where there are several")])
+def test_compare_says_what_its_bars_hold(results, shown, words):
+    figure = compare.draw(compare.comparison(compare.gather(results), shown=shown))
+    assert words in " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+def test_compare_default_sentence_does_not_depend_on_the_readers_run(results):
+    best = compare.compare(results, history("resnet20", (0.99,), parameters=10)).sentence
+    assert best == compare.compare(results).sentence
+    own = compare.compare(None, [history("vgg_cifar", (0.5, 0.6)), history("vgg_cifar", (0.7,))])
+    assert list(own.controls)[2:] == ["your vgg_cifar", "your vgg_cifar (2)"]
+
+
+def test_a_click_on_a_point_shows_its_curves(results):
+    explorer = compare.compare(results)
+    spots = {button.tooltip.removeprefix("curves of "): button for button in explorer._spots.values()}
+    assert set(spots) == set(explorer.controls["curves"].options)
+    for label in spots:
+        spots[label].click()
+        assert explorer.result.chosen.label == label and explorer.sentence.startswith(label)
+    figure = explorer._draw(explorer.result)
+    axes = figure.axes[0]
+    for model in explorer.result.shown:  # the spot lies on the dot
+        x, y = figure.spots[model.label]
+        inverse = (figure.transFigure - axes.transData).transform((x, 1 - y))
+        assert inverse == pytest.approx((model.costs["parameters"], 100 * model.accuracy))
+    explorer.set(**{label: False})
+    assert spots[label].layout.display == "none" and label not in explorer._draw(explorer.result).spots
+
+
+def test_compare_says_when_images_are_not_cifar10():
+    found = compare.gather(None, history("resnet20", (0.9,), source="stand-in"))
+    assert "not CIFAR-10" in compare.comparison(found).note
+
+
+def test_compare_refuses_in_words(results):
+    with pytest.raises(ValueError, match="python -m cnn_course record"):
+        compare.gather(record())
+    found = compare.gather(results)
+    with pytest.raises(ValueError, match="at least one"):
+        compare.comparison(found, shown=[])
+    with pytest.raises(ValueError, match="the axes are"):
+        compare.comparison(found, "price")
+    with pytest.raises(ValueError, match="lenet6"):
+        compare.comparison(found, curves="lenet6")
+
+
+# ---------------------------------------------------------------- refusals
+@pytest.mark.parametrize(
+    "function, settings, words",
+    [
+        (inception.inception_cost, {"block": "3c"}, "3c.*3a, 3b"),
+        (inception.inception_cost, {"n5": 0}, "n5 is 0"),
+        (residual.residual_cost, {"kind": "wide"}, "wide"),
+        (residual.residual_cost, {"shortcut": "D"}, "A, B and C"),
+        (residual.residual_cost, {"stride": 3}, "stride is 3"),
+        (residual.residual_cost, {"width": 3}, "width is 3"),
+        (dense.dense_cost, {"layers": 0}, "layers is 0"),
+        (dense.dense_cost, {"compression": 0}, "compression is 0"),
+        (dense.dense_cost, {"in_channels": 1, "growth_rate": 1, "layers": 1, "compression": 0.1}, "leaves none"),
+        (gradients.gradient_norms, {"depth": 7}, "depth is 7"),
+        (gradients.gradient_norms, {"init": "zero"}, "zero"),
+    ],
+)
+def test_impossible_settings_are_explained(function, settings, words):
+    with pytest.raises(ValueError, match=words):
+        function(**settings)
+
+
+def test_choosing_a_googlenet_block_sets_its_widths_with_one_redraw():
+    explorer, drawn = inception.inception_block(), []
+    draw, explorer._draw = explorer._draw, lambda result: drawn.append(result) or draw(result)
+    explorer.controls["block"].value = "4e"
+    assert [(r.block, r.widths) for r in drawn] == [("4e", inception.PRESETS["4e"][2])]
+    explorer.set(block="5a", n1=8)
+    assert explorer.result.widths[0] == 8 and explorer.result.widths[1:] == inception.PRESETS["5a"][2][1:]
