@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import striped
@@ -63,7 +64,8 @@ def together(tmp_path_factory):
     """What two processes saved, their history, and what they printed."""
     folder = tmp_path_factory.mktemp("torchrun")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    tests = str(Path(__file__).parents[1])  # for `striped`
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": tests}
     run = subprocess.run([*torchrun, __file__], cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]
     history = training.History.from_json((folder / "history.json").read_text())
