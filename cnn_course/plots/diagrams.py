@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
+from cnn_course.anatomy import walk
 from cnn_course.plots.canvas import Figure, around, short, styled, text_width, wrap
 from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, tint
 
@@ -70,66 +71,38 @@ def block(module, input_shape, title="", collapse=(), merge=None, direction=None
 
 
 def _graph(module, input_shape, collapse):
-    """The boxes of a module in execution order, one an operation on tensors."""
-    import torch
-    from torch import fx
-
-    class Tracer(fx.Tracer):
-        def is_leaf_module(self, child, path):
-            return isinstance(child, collapse) or super().is_leaf_module(child, path)
-
-    name = type(module).__name__
+    """The boxes of a module in execution order: one a step of the walk, and one at each end."""
     copied = copy.deepcopy(module).to("meta").eval()
-    try:
-        traced = fx.GraphModule(copied, Tracer().trace(copied))
-    except Exception as error:
-        advice = "draw a part of it that has no `if` on tensors"
-        raise ValueError(f"torch.fx cannot follow {name}.forward ({error}); {advice}") from error
-    boxes, by_node, values = [], {}, {}
-    run = fx.Interpreter(traced)
-    for node in traced.graph.nodes:
-        args = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n])
-        try:
-            if node.op == "placeholder":
-                value = torch.empty(2, *input_shape, device="meta") if not boxes else None
-            elif node.op == "output":
-                value = args[0][0]
-            else:
-                value = getattr(run, node.op)(node.target, *args)
-        except Exception as error:
-            shape = tuple(input_shape)
-            raise ValueError(f"{name} cannot take {shape}: {node.target} fails ({error})") from error
-        values[node] = value
-        if node.op == "output" and isinstance(value, (tuple, list)):
-            value = value[0]
-        if not torch.is_tensor(value):
+    boxes = [Box("end", ["input", _size(input_shape)], channels=input_shape[0])]
+    made = {None: boxes[0]}  # step -> its box, or that of the step whose result it hands on
+    steps = walk.steps(copied, tuple(input_shape), collapse)
+    for step in steps:
+        inputs = list(dict.fromkeys(made[source] for source in step.sources))
+        kind, words = _describe(step, len(inputs))
+        if kind is None:
+            made[step] = inputs[0]
             continue
-        inputs = list(dict.fromkeys(by_node[n] for n in node.all_input_nodes if n in by_node))
-        kind, words = _describe(node, copied, len(inputs))
-        if kind is None and inputs:  # passes its input on
-            by_node[node] = inputs[0]
-            continue
-        if kind == "end":
-            inputs = inputs[:1]
-            words = [words, "x".join(map(str, value.shape[1:]))]
-        box = Box(kind, words if isinstance(words, list) else [words], inputs, value.shape[1])
-        by_node[node] = box
-        boxes.append(box)
+        made[step] = Box(kind, [words], inputs, step.outputs[0][0])
+        boxes.append(made[step])
+    boxes.append(Box("end", ["output", _size(steps[-1].outputs[0])], [made[steps[-1]]], steps[-1].outputs[0][0]))
     return boxes
 
 
-JOINS = {"add": "+", "iadd": "+", "mul": "\N{MULTIPLICATION SIGN}", "imul": "\N{MULTIPLICATION SIGN}"}
+def _size(shape):
+    return "x".join(map(str, shape))
+
+
+JOINS = {"add": "+", "mul": "\N{MULTIPLICATION SIGN}"}
 WORDS = {
     "BatchNorm2d": "BN",
     "LocalResponseNorm": "LRN",
     "LayerNorm": "LN",
     "GroupNorm": "GN",
     "relu": "ReLU",
-    "relu_": "ReLU",
     "Dropout": "dropout",
     "Flatten": "flatten",
     "pad": "zero channels",
-    "getitem": "every 2nd pixel",
+    "slice": "every 2nd pixel",
     "Sigmoid": "sigmoid",
     "tanh": "tanh",
     "Tanh": "tanh",
@@ -137,13 +110,11 @@ WORDS = {
 }
 
 
-def _describe(node, module, inputs):
-    """Kind and words of a torch.fx node; kind None for one that hands its input on."""
-    if node.op in ("placeholder", "output"):
-        return "end", "input" if node.op == "placeholder" else "output"
-    if node.op == "call_module":
-        return _layer(module.get_submodule(node.target))
-    name = (node.target if isinstance(node.target, str) else node.target.__name__).strip("_")
+def _describe(step, inputs):
+    """Kind and words of a step; kind None for one that hands its input on."""
+    if step.module is not None:
+        return _layer(step.module)
+    name = step.kind
     if name in ("cat", "concat", "concatenate"):
         return ("concat", "concat") if inputs > 1 else (None, "")
     if name in JOINS and inputs > 1:

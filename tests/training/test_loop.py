@@ -29,7 +29,6 @@ def float32(monkeypatch):
 @pytest.mark.parametrize("make", [lambda: models.build("lenet5"), with_batch_norm], ids=["lenet5", "batch norm"])
 def test_fit_is_the_loop_with_machinery(float32, make, capsys):
     cifar, losses = striped.cifar(train=640, test=200), {}
-    measured = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
     for train in (training.train, training.fit):
         torch.manual_seed(3)
         net = make()
