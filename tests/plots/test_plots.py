@@ -335,7 +335,7 @@ class Branching(nn.Module):
         (lambda: plots.receptive_field(SMALL[0], [0]), "at least 1"),
         (lambda: plots.parameters_by_layer(models.build("lenet5"), by="block"), "block"),
         (lambda: diagrams.block(Branching(), (3, 4, 4)), "Branching"),
-        (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), r"\(3, 4, 4\)"),
+        (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), "3x4x4"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (8, 4, 4), direction="up"), "up"),
     ],
 )
