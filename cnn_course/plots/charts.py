@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -29,7 +28,7 @@ from cnn_course.plots.canvas import (
     text_width,
     wrap,
 )
-from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, family, readable, tint
+from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, is_dark, readable, tint, told_apart
 
 
 def plain(values) -> dict:
@@ -47,7 +46,7 @@ def bars(
     title="",
     unit="",
     errors=None,
-    text=None,
+    text=short,
     mark=(),
     stacked=False,
     band=None,
@@ -55,79 +54,53 @@ def bars(
     colours=None,
     note="",
     alt="",
-    figsize=None,
 ):
     """Horizontal bars, one a label, its value at its end; grouped bars where each label has several values.
 
     values: label -> number, or label -> {series -> number}, as dict, Series or DataFrame. unit: what the
     numbers are, such as "million parameters". errors: like values, half the length of an error bar. text:
-    value -> str, default `short`; "" hides the numbers. mark: labels that matter, coloured where the others
-    are grey. stacked: series one behind the other. band: (low, high, words) shades a range of values. limit:
+    value -> str; "" hides the numbers. mark: labels that matter, coloured where the others are grey.
+    stacked: series one behind the other. band: (low, high, words) shades a range of values. limit:
     (low, high) of the axis; where it leaves zero out, dots stand in for bars, whose length would mislead.
     colours: label (or series) -> colour; by default each family has its own.
     """
-    values, errors, text = plain(values), plain(errors or {}), short if text is None else text
+    values, errors, mark, colours = plain(values), plain(errors or {}), _names(mark), colours or {}
     if not values:
         raise ValueError("values is empty; expected label -> number")
     labels = list(values)
     grouped = isinstance(values[labels[0]], dict)
-    series = list(dict.fromkeys(s for v in values.values() for s in v)) if grouped else [""]
+    series = list(dict.fromkeys(name for row in values.values() for name in row)) if grouped else [""]
+    dots = limit is not None and not limit[0] <= 0 <= limit[1]
     rows = len(labels) * (1 if stacked else len(series))
     tall = (0.32 if rows < 12 else 0.26) * rows + (0.12 * len(labels) if grouped else 0)
-    size = figsize or (6.4, 1.0 + max(1.0, tall))
-    kind = "Stacked bars" if stacked else "Bars"
-    figure = Figure(title, size, alt or f"{kind}: {title or unit} ({', '.join(labels)})", note)
-    look = {s: (colours or {}).get(s) or colour(s, i) for i, s in enumerate(series)}
+    alt = alt or f"{'Stacked bars' if stacked else 'Bars'}: {title or unit} ({', '.join(labels)})"
+    figure = Figure(title, (6.4, 1.0 + max(1.0, tall)), alt, note)
+    look = {name: colours.get(name) or colour(name, i) for i, name in enumerate(series)}
     if grouped:
         key(figure, look)
-    mark = {mark} if isinstance(mark, str) else set(mark)
-    left = 0.25 + max(text_width(label, 9.5, "bold" if label in mark else "normal") for label in labels)
-    dots = limit is not None and not limit[0] <= 0 <= limit[1]
-    axes = figure.panel(left=left, right=0.25, bottom=(0.28 if stacked or dots else 0.05) + (0.24 if unit else 0.05))
-    ends, thick = [], 0.72 if stacked or not grouped else 0.8 / len(series)
-    for i, label in enumerate(labels):
-        start = 0.0
-        for j, name in enumerate(series):
-            value = values[label].get(name, math.nan) if grouped else values[label]
-            if math.isnan(value):
-                continue
-            shade = look[name] if grouped else _shade(label, mark, colours)
-            y = i if stacked or not grouped else i + (j - (len(series) - 1) / 2) * thick
-            if dots:
-                axes.plot(value, y, "o", color=shade, markersize=7)
-            else:
-                axes.barh(
-                    y, value, thick * (1 if stacked else 0.94), left=start, color=shade, edgecolor="white" if stacked else "none"
-                )
-            error = (errors.get(label) or {}).get(name) if grouped else errors.get(label)
-            if error:
-                axes.errorbar(
-                    start + value,
-                    y,
-                    xerr=error,
-                    color=shade if dots else INK,
-                    linewidth=1.1,
-                    capsize=2.5,
-                    zorder=1.5 if dots else 3,
-                )
-            words = text(value) if callable(text) else text
-            if stacked and words:
-                ends.append((start + value / 2, y, words, abs(value), shade))
-            elif words:
-                ends.append((value + (error or 0) * (1 if value >= 0 else -1), y, " " * dots + words, None, INK))
-            start += value if stacked else 0
-    _value_axis(axes, ends, limit, stacked, ticks=dots)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.45, -0.55)
-    for tick in axes.get_yticklabels():
-        if tick.get_text() in mark:
-            tick.set_fontweight("bold")
-    axes.tick_params(axis="y", length=0)
+    axes = _rows(figure, labels, mark, bottom=(0.28 if stacked or dots else 0.05) + (0.24 if unit else 0.05))
+
+    def column(table, name, absent):
+        return np.array([(table.get(label, {}).get(name, absent) if grouped else table.get(label, absent)) for label in labels])
+
+    numbers = {name: column(values, name, math.nan) for name in series}
+    half = {name: column(errors, name, 0.0) for name in series}
+    shades = look if grouped else {"": [_shade(label, mark, colours) for label in labels]}
+    if stacked:
+        _stack(axes, numbers, shades, text, limit)
+    elif dots:
+        _dots(axes, numbers, half, shades, text, limit)
+    else:
+        _bars(axes, numbers, half, shades, text, limit)
     if band:
         axes.axvspan(band[0], band[1], color=tint(PALETTE[1], 0.3), zorder=0)
         axes.text(band[1], len(labels) - 0.5, f" {band[2]}", fontsize=9, color=readable(PALETTE[1]), va="bottom")
     axes.set_xlabel(unit, labelpad=4)
     return figure
+
+
+def _names(mark):
+    return {mark} if isinstance(mark, str) else set(map(str, mark))
 
 
 def _shade(label, mark, colours):
@@ -137,39 +110,100 @@ def _shade(label, mark, colours):
     return (colours or {}).get(label) or colour(label, default=ACCENT if label in mark else NEUTRAL)
 
 
-def _value_axis(axes, ends, limit, stacked, ticks=False):
-    """Limits so that the numbers at the ends of the bars fit, then the numbers, which replace the ticks."""
-    figure, gap = axes.figure, 0.06
-    wide = axes.bbox.width / figure.dpi
-    if limit:
-        axes.set_xlim(limit)
-    else:
-        low, high = min(0, axes.dataLim.x0), max(0, axes.dataLim.x1)
-        for end, _, words, _, _ in [] if stacked else 3 * ends:  # each number changes the scale for the others
-            share = min(0.8, (text_width(words, 9.5) + gap) / wide)
-            if end >= 0:
-                high = max(high, low + (end - low) / (1 - share))
-            else:
-                low = min(low, high - (high - end) / (1 - share))
-        axes.set_xlim(low, high if high > low else 1)
-    inch = (axes.get_xlim()[1] - axes.get_xlim()[0]) / wide
-    for end, y, words, room, shade in ends:
-        if room is None:
-            side = 1 if end >= 0 else -1
-            axes.text(end + side * gap * inch, y, words, fontsize=9.5, va="center_baseline", ha="left" if side > 0 else "right")
-        elif text_width(words, 9) < room / inch - 0.06:
-            dark = np.dot(to_rgb(shade), (0.3, 0.59, 0.11)) < 0.55
-            axes.text(end, y, words, fontsize=9, va="center_baseline", ha="center", color="white" if dark else INK)
-    axes.spines["left"].set_visible(axes.get_xlim()[0] >= 0)
-    if axes.get_xlim()[0] < 0:
+def _rows(figure, labels, mark, bottom):
+    """Axes with a row a label, from the top down; marked ones in bold."""
+    left = 0.25 + max(text_width(label, 9.5, "bold" if label in mark else "normal") for label in labels)
+    axes = figure.panel(left=left, right=0.25, bottom=bottom)
+    _name_rows(axes, labels, mark)
+    return axes
+
+
+def _name_rows(axes, labels, mark):
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.45, -0.55)
+    axes.tick_params(axis="y", length=0)
+    for tick in axes.get_yticklabels():
+        tick.set_fontweight("bold" if tick.get_text() in mark else "normal")
+
+
+def _beside(numbers, thick=0.8):
+    """(name, places of its values, thickness) for series drawn side by side within each row."""
+    thick = thick / len(numbers) if len(numbers) > 1 else 0.72
+    for j, (name, values) in enumerate(numbers.items()):
+        yield name, np.arange(len(values)) + (j - (len(numbers) - 1) / 2) * thick, thick
+
+
+def _bars(axes, numbers, half, shades, text, limit=None):
+    """Bars with their numbers at their ends, which replace the axis."""
+    ends = []
+    for name, places, thick in _beside(numbers):
+        values, errors = numbers[name], half[name]
+        look = {"ecolor": INK, "capsize": 2.5, "error_kw": {"linewidth": 1.1}} if errors.any() else {}
+        xerr = np.where(errors > 0, errors, np.nan) if errors.any() else None
+        drawn = axes.barh(places, values, thick * (0.94 if len(numbers) > 1 else 1), color=shades[name], xerr=xerr, **look)
+        words = _words(values, text)
+        axes.bar_label(drawn, words, padding=4, fontsize=9.5)
+        ends += [(value + math.copysign(error, value), word) for value, error, word in zip(values, errors, words, strict=True)]
+    axes.set_xlim(limit or _room(axes, [(end, word) for end, word in ends if not math.isnan(end)]))
+    negative = axes.get_xlim()[0] < 0
+    axes.spines["left"].set_visible(not negative)
+    if negative:
         axes.axvline(0, color=GREY, linewidth=0.8)
-    if ticks:
-        axes.grid(True, axis="x")
-    if ends and not stacked and not ticks:
+    if any(word for _, word in ends):
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
     else:
         short_numbers(axes.xaxis)
+
+
+def _words(values, text):
+    return [text(value) if callable(text) and not math.isnan(value) else "" for value in values]
+
+
+def _room(axes, ends):
+    """Limits that leave room for the words at the ends of bars."""
+    wide = axes.bbox.width / axes.figure.dpi
+    low, high = min(0, *(end for end, _ in ends)), max(0, *(end for end, _ in ends))
+    for end, words in 3 * ends:  # each number changes the scale for the others
+        share = min(0.8, (text_width(words, 9.5) + 0.06) / wide)
+        if end >= 0:
+            high = max(high, low + (end - low) / (1 - share))
+        else:
+            low = min(low, high - (high - end) / (1 - share))
+    return low, high if high > low else 1
+
+
+def _dots(axes, numbers, half, shades, text, limit):
+    """Dots on an axis that leaves zero out, error bars through them."""
+    for name, places, _ in _beside(numbers):
+        values, errors = numbers[name], half[name]
+        rows = zip(values, places, errors, _each(shades[name], len(values)), _words(values, text), strict=True)
+        for value, y, error, shade, words in rows:
+            axes.errorbar(value, y, xerr=error or None, fmt="o", color=shade, markersize=7, linewidth=1.1, capsize=2.5, zorder=2)
+            axes.annotate(words, (value + error, y), (7, 0), textcoords="offset points", fontsize=9.5, va="center_baseline")
+    axes.set_xlim(limit)
+    axes.grid(True, axis="x")
+    short_numbers(axes.xaxis)
+
+
+def _each(shades, count):
+    return shades if isinstance(shades, list) else [shades] * count
+
+
+def _stack(axes, numbers, shades, text, limit):
+    """Series one behind the other, each value in its part where it fits."""
+    numbers = {name: np.nan_to_num(values) for name, values in numbers.items()}
+    starts, drawn = 0, {}
+    for name, values in numbers.items():
+        drawn[name] = axes.barh(range(len(values)), values, 0.72, left=starts, color=shades[name], edgecolor="white")
+        starts = starts + values
+    axes.set_xlim(limit or (0, starts.max()))
+    inch = (axes.get_xlim()[1] - axes.get_xlim()[0]) / (axes.bbox.width / axes.figure.dpi)
+    for name, values in numbers.items():
+        words = [w if text_width(w, 9) < v / inch - 0.06 else "" for v, w in zip(values, _words(values, text), strict=True)]
+        ink = "white" if is_dark(shades[name]) else INK
+        axes.bar_label(drawn[name], words, label_type="center", fontsize=9, color=ink)
+    short_numbers(axes.xaxis)
 
 
 @styled
@@ -177,47 +211,32 @@ def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, 
     """One panel of bars for each column of a table: parameters beside multiply-adds, say.
 
     table: DataFrame or label -> {column -> number}. units: column -> words above its panel, default the
-    column's name. shares: write each value's share of its column's sum instead of the value. mark, colours,
-    text: as in `bars`.
+    column's name. shares: write each value's share of its column's sum instead of the value. text: as in `bars`, or
+    column -> such a function. mark, colours: as in `bars`.
     """
-    values = plain(table)
+    values, mark = plain(table), _names(mark)
     labels, columns = list(values), list(dict.fromkeys(c for row in values.values() for c in row))
-    size = figsize or (7.2 if len(columns) < 4 else 8.2, 0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels)))
+    tall = 0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels))
+    size = figsize or (7.2 if len(columns) < 4 else 8.2, tall)
     figure = Figure(title, size, alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
-    mark = {mark} if isinstance(mark, str) else set(mark)
     left = 0.25 + max(text_width(label, 9.5, "bold" if label in mark else "normal") for label in labels)
     heads = [wrap((units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5) for c in columns]
-    panels = figure.panels(
-        1,
-        len(columns),
-        left=left,
-        right=0.15,
-        bottom=0.05,
-        gaps=(0.25, 0),
-        top=0.02 + 0.17 * max(h.count("\n") + 1 for h in heads),
-    )
-    for i, (axes, column, head) in enumerate(zip(panels, columns, heads, strict=True)):
-        total = sum(row.get(column, 0) for row in values.values())
-        ends = []
-        for y, label in enumerate(labels):
-            value = values[label].get(column, math.nan)
-            if math.isnan(value):
-                continue
-            axes.barh(y, value, 0.72, color=_shade(label, mark, colours))
-            write = text.get(column) if isinstance(text, Mapping) else text
-            words = (write or short)(value)
-            if shares and total:
-                words = "<0.1%" if 0 < value / total < 0.0005 else f"{value / total:.1%}"
-            ends.append((value, y, words, None, INK))
-        _value_axis(axes, ends, None, False)
-        axes.set_yticks(range(len(labels)), labels if i == 0 else [""] * len(labels))
-        axes.set_ylim(len(labels) - 0.45, -0.55)
-        axes.tick_params(axis="y", length=0)
+    top = 0.02 + 0.17 * max(head.count("\n") + 1 for head in heads)
+    panels = figure.panels(1, len(columns), left=left, right=0.15, bottom=0.05, gaps=(0.25, 0), top=top)
+    shades = [_shade(label, mark, colours) for label in labels]
+    for axes, column, head in zip(panels, columns, heads, strict=True):
+        numbers = np.array([values[label].get(column, math.nan) for label in labels])
+        write = (text.get(column) if isinstance(text, Mapping) else text) or short
+        _bars(axes, {"": numbers}, {"": np.zeros(len(labels))}, {"": shades}, _share_of(numbers) if shares else write)
+        _name_rows(axes, labels if axes is panels[0] else [""] * len(labels), mark)
         axes.set_title(head, fontsize=9.5, pad=4, color=GREY)
-        for tick in axes.get_yticklabels():
-            if tick.get_text() in mark:
-                tick.set_fontweight("bold")
     return figure
+
+
+def _share_of(numbers):
+    """A function that writes a value as its share of their sum."""
+    total = np.nansum(numbers) or 1
+    return lambda value: "<0.1%" if 0 < value / total < 0.0005 else f"{value / total:.1%}"
 
 
 @styled
@@ -296,14 +315,10 @@ def _xy(values):
 def _draw_lines(axes, drawn, errors, dashed, markers, log, colours, width=1.9):
     axes.set_xscale("log" if "x" in log else "linear")
     axes.set_yscale("log" if "y" in log else "linear")
-    used = {}
-    for i, (name, (xs, ys)) in enumerate(drawn.items()):
-        shade = colours.get(name) or colour(name, i)
-        if name not in colours and family(name):  # more networks of one family: darker, lighter, darkest
-            used[family(name)] = turn = used.get(family(name), -1) + 1
-            shade = (shade, tuple(0.55 * np.array(to_rgb(shade))), tint(shade, 0.55), tuple(0.3 * np.array(to_rgb(shade))))[
-                turn % 4
-            ]
+    own = [name for name in drawn if name not in colours]
+    colours = dict(zip(own, told_apart([colour(name, i) for i, name in enumerate(drawn) if name in own]), strict=True)) | colours
+    for name, (xs, ys) in drawn.items():
+        shade = colours[name]
         dots = len(xs) <= 12 if markers is None else markers
         axes.plot(
             xs,
@@ -491,17 +506,19 @@ def timeline(
 @styled
 def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xlim=None, note="", alt="", figsize=(6.4, 3.2)):
     """The distribution of one or several sets of numbers. values: name -> numbers, or numbers alone."""
+    import seaborn  # which imports pyplot: not before it is needed
+
     named = values if hasattr(values, "items") else {"": values}
     groups = {str(name): to_array(numbers).ravel() for name, numbers in named.items()}
     low, high = xlim or (min(map(np.min, groups.values())), max(map(np.max, groups.values())))
-    edges = np.linspace(low, high, bins + 1)
     figure = Figure(title, figsize, alt or f"Histogram: {title or xlabel} ({', '.join(groups)})", note)
+    shades = {name: colour(name, i) if name else ACCENT for i, (name, _) in enumerate(groups.items())}
     if len(groups) > 1:
-        key(figure, {name: colour(name, i) for i, name in enumerate(groups)})
+        key(figure, shades)
     axes = figure.panel(left=0.75)
-    for i, (name, numbers) in enumerate(groups.items()):
-        counts = np.histogram(numbers, edges)[0] / len(numbers)
-        axes.stairs(counts, edges, color=colour(name, i) if name else ACCENT, fill=len(groups) == 1, linewidth=1.8)
+    look = {"bins": bins, "binrange": (low, high), "stat": "proportion", "element": "step", "linewidth": 1.8, "ax": axes}
+    for name, numbers in groups.items():
+        seaborn.histplot(x=numbers, color=shades[name], fill=len(groups) == 1, **look)
     axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(low, high))
     axes.grid(True, axis="y")
     short_numbers(axes.xaxis)
@@ -518,78 +535,76 @@ def heat(
     unit="",
     xlabel="",
     ylabel="",
-    text=None,
+    text=short,
     diverging=False,
     limits=None,
-    mask=None,
     note="",
     alt="",
     figsize=None,
 ):
     """A matrix as colours, and as numbers where the cells are large enough.
 
-    matrix: (R, C), or a DataFrame, whose labels are used. rows, columns: names. unit: what the numbers are.
-    text: number -> str, "" for none. diverging: white at zero, for numbers of both signs. limits: (low, high)
-    of the colours. mask: boolean (R, C), True where a cell stays blank.
+    matrix: (R, C), or a DataFrame, whose labels are used; nan leaves a cell blank. rows, columns: names. unit: what the
+    numbers are. text: number -> str, "" for none. diverging: white at zero, for numbers of both signs. limits: (low, high) of
+    the colours.
     """
+    import seaborn  # which imports pyplot: not before it is needed
+
     if hasattr(matrix, "columns"):
-        rows, columns = rows or list(map(str, matrix.index)), columns or list(map(str, matrix.columns))
+        rows, columns = rows or list(matrix.index), columns or list(matrix.columns)
     matrix = to_array(matrix).astype(float)
     if matrix.ndim != 2 or not matrix.size:
         raise ValueError(f"matrix has shape {matrix.shape}; expected (rows, columns)")
-    mask = np.isnan(matrix) if mask is None else np.asarray(mask, dtype=bool) | np.isnan(matrix)
-    count, wide = matrix.shape
-    rows, columns = [str(r) for r in rows or []], [str(c) for c in columns or []]
-    cell = min(0.62, 4.8 / wide, 4.6 / count)
-    left = 0.2 + max((text_width(r, 9.5) for r in rows), default=0.1) + (0.25 if ylabel else 0)
-    slant = columns and max(text_width(c, 9.5) for c in columns) > cell - 0.06
-    tall = (0.1 + max(text_width(c, 9.5) for c in columns) if slant else 0.25) if columns else 0.05
-    bottom = 0.1 + (0.25 if xlabel else 0)
-    size = figsize or (
-        max(left + cell * wide + 1.0, min(4.6, text_width(title, 12) + 0.25)),
-        0.45 + 0.2 * (len(title) > 50) + bottom + tall + max(cell * count, 1.0),
-    )
-    if figsize is None and note:
-        size = size[0], size[1] + 0.2
-    figure = Figure(title, size, alt or f"Heat map: {title or unit} ({count} x {wide})", note)
-    axes = figure.panel(left=left, right=size[0] - left - cell * wide if figsize is None else 0.95, bottom=bottom, top=tall)
-    low, high = limits or (np.min(matrix, where=~mask, initial=np.inf), np.max(matrix, where=~mask, initial=-np.inf))
+    rows, columns = [list(map(str, names if names is not None else [])) for names in (rows, columns)]
+    place = _heat_places(matrix.shape, rows, columns, title, note, bool(xlabel), bool(ylabel), figsize)
+    figure = Figure(title, place["size"], alt or f"Heat map: {title or unit} ({matrix.shape[0]} x {matrix.shape[1]})", note)
+    axes = figure.panel(**place["margins"])
+    low, high = limits or (np.nanmin(matrix), np.nanmax(matrix))
     if diverging:
         low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    shades = matplotlib.colormaps["RdBu_r" if diverging else "Blues"].with_extremes(bad="#f2f2f2")
-    picture = axes.imshow(np.ma.array(matrix, mask=mask), cmap=shades, vmin=low, vmax=high, aspect="auto")
-    axes.set_xticks(range(len(columns)), columns, rotation=90 if slant else 0)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
     box, inches = axes.get_position(), figure.get_size_inches()
-    write = text if text is not None else short
-    words = {} if write == "" else {(i, j): write(matrix[i, j]) for i in range(count) for j in range(wide) if not mask[i, j]}
-    side = min(box.width * inches[0] / wide - 0.04, 2.2 * box.height * inches[1] / count)
-    widest = max(words.values(), key=len, default="")
-    fits = words and text_width(widest, 9) <= side
-    if fits or (words and text_width(widest, 8) <= side):
-        for (i, j), word in words.items():
-            rgba = shades((matrix[i, j] - low) / max(high - low, 1e-12))
-            axes.text(
-                j,
-                i,
-                word,
-                ha="center",
-                va="center_baseline",
-                fontsize=9 if fits else 8,
-                color="white" if np.dot(rgba[:3], (0.3, 0.59, 0.11)) < 0.5 else INK,
-            )
     bar = figure.add_axes((box.x1 + 0.12 / inches[0], box.y0, 0.13 / inches[0], box.height))
-    figure.colorbar(picture, cax=bar)
-    bar.spines["outline"].set_visible(False)
+    words = np.array([["" if math.isnan(v) or text == "" else text(v) for v in row] for row in matrix])
+    side = min(box.width * inches[0] / matrix.shape[1] - 0.04, 2.2 * box.height * inches[1] / matrix.shape[0])
+    widest = max(words.ravel(), key=len)
+    size = next((size for size in (9, 8) if text_width(widest, size) <= side), None)
+    axes.set_facecolor("#f2f2f2")  # of blank cells
+    seaborn.heatmap(
+        matrix,
+        vmin=low,
+        vmax=high,
+        cmap="RdBu_r" if diverging else "Blues",
+        annot=words if size else None,
+        fmt="",
+        annot_kws={"fontsize": size, "va": "center_baseline"},
+        xticklabels=columns,
+        yticklabels=rows,
+        ax=axes,
+        cbar_ax=bar,
+    )
+    axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False, rotation=0)
+    axes.tick_params(axis="x", rotation=90 if place["slant"] else 0)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     bar.yaxis.set_major_locator(MaxNLocator(4))
     short_numbers(bar.yaxis)
     bar.tick_params(length=0, labelsize=9)
     bar.set_ylabel(unit, fontsize=9)
     return figure
+
+
+def _heat_places(shape, rows, columns, title, note, xlabel, ylabel, figsize) -> dict:
+    """Size and margins of a heat map whose cells are square where room is left for all names; slant: columns named upwards."""
+    count, wide = shape
+    cell = min(0.62, 4.8 / wide, 4.6 / count)
+    left = 0.2 + max((text_width(row, 9.5) for row in rows), default=0.1) + 0.25 * ylabel
+    longest = max((text_width(column, 9.5) for column in columns), default=0)
+    slant = longest > cell - 0.06
+    top = (0.1 + longest if slant else 0.25) if columns else 0.05
+    bottom = 0.1 + 0.25 * xlabel
+    width = max(left + cell * wide + 1.0, min(4.6, text_width(title, 12) + 0.25))
+    size = figsize or (width, 0.45 + 0.2 * (len(title) > 50) + 0.2 * bool(note) + bottom + top + max(cell * count, 1.0))
+    right = 0.95 if figsize else size[0] - left - cell * wide
+    return {"size": size, "slant": slant, "margins": {"left": left, "right": right, "top": top, "bottom": bottom}}
 
 
 def to_array(values) -> np.ndarray:
@@ -642,67 +657,66 @@ def images(
     items = [None if item is None else to_picture(item) for item in items]
     if all(item is None for item in items):
         raise ValueError("items is empty; expected a list of images")
-    columns = columns or min(len(items), 8 if len(items) > 12 else 6)
-    count = math.ceil(len(items) / columns)
-    ratio = max(item.shape[0] / item.shape[1] for item in items if item is not None)
-    left = 0.1 + (0.12 + max(text_width(r, 9.5) for r in rows) if rows else 0)
-    gap = 0.06 if not titles else 0.12
-    side = size or min(2.6, (7.2 - left - 0.1) / columns - gap)
-    words = [wrap(t, side + gap - 0.04, 9) for t in titles] if titles else []
-    above = [max((w.count("\n") + 1 for w in words[i * columns : (i + 1) * columns] if w), default=0) for i in range(count)]
-    deep = [0.165 * lines + 0.06 if lines else 0 for lines in above]
-    wide = max(left + columns * (side + gap) + 0.1 - gap, 3.2 if title else 0)
-    tall = 0.04 + around(wide, title, note) + count * (side * ratio + gap) + sum(deep)
+    grid = _Grid(items, titles, rows, columns, size)
+    wide = max(grid.width, 3.2 if title else 0)
+    tall = 0.04 + around(wide, title, note) + grid.height
     figure = Figure(title, (wide, tall), alt or f"{len(items)} images: {title}", note)
     sheet = figure.sheet()
-    y = tall - figure.head + 0.04
-    for row in range(count):
-        y -= deep[row] + side * ratio + (gap if row else 0)
-        if rows:
-            sheet.text(left - 0.1, y + side * ratio / 2, rows[row], ha="right", va="center", fontsize=9.5)
-        for column, item in enumerate(items[row * columns : (row + 1) * columns]):
-            place = row * columns + column
-            if item is None:
-                continue
-            x = left + column * (side + gap)
-            h, w = item.shape[:2]
-            scale = min(side / w, side * ratio / h)
-            extent = (x + (side - w * scale) / 2, x + (side + w * scale) / 2, y, y + h * scale)
-            sheet.imshow(
-                item,
-                extent=extent,
-                aspect="auto",
-                cmap=shades,
-                interpolation="nearest" if scale * DPI > 1 else "antialiased",
-                vmin=limits and limits[0],
-                vmax=limits and limits[1],
-            )
-            if overlays is not None and overlays[place] is not None:
-                _overlay(sheet, to_array(overlays[place]), extent)
-            if frames and frames[place]:
-                sheet.add_patch(
-                    Rectangle(
-                        extent[::2],
-                        extent[1] - extent[0],
-                        extent[3] - extent[2],
-                        fill=False,
-                        edgecolor=frames[place],
-                        linewidth=frame_width,
-                    )
-                )
-            if words:
-                sheet.text(
-                    x + side / 2,
-                    y + side * ratio + 0.05,
-                    words[place],
-                    ha="center",
-                    va="bottom",
-                    fontsize=9,
-                    linespacing=1.15,
-                    color=readable(frames[place]) if frames and frames[place] else INK,
-                )
+    scale = {"vmin": limits and limits[0], "vmax": limits and limits[1], "cmap": shades}
+    for i, (item, (x, y)) in enumerate(zip(items, grid.corners(tall - figure.head + 0.04), strict=True)):
+        if rows and i % grid.columns == 0:
+            words = rows[i // grid.columns]
+            sheet.text(grid.left - 0.1, y + grid.side * grid.ratio / 2, words, ha="right", va="center", fontsize=9.5)
+        if item is None:
+            continue
+        extent = grid.extent(item, x, y)
+        smooth = "nearest" if extent[1] - extent[0] > item.shape[1] / DPI else "antialiased"
+        sheet.imshow(item, extent=extent, aspect="auto", interpolation=smooth, **scale)
+        if overlays is not None and overlays[i] is not None:
+            _overlay(sheet, to_array(overlays[i]), extent)
+        frame = frames[i] if frames else None
+        if frame:
+            corner, width, height = extent[::2], extent[1] - extent[0], extent[3] - extent[2]
+            sheet.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=frame, linewidth=frame_width))
+        if grid.words:
+            x, y = x + grid.side / 2, y + grid.side * grid.ratio + 0.05
+            ink = readable(frame) if frame else INK
+            sheet.text(x, y, grid.words[i], ha="center", va="bottom", fontsize=9, linespacing=1.15, color=ink)
     sheet.set(xlim=(0, wide), ylim=(0, tall))
     return figure
+
+
+class _Grid:
+    """Where the images of a grid stand, in inches: each in a cell as high as the tallest, words above it."""
+
+    def __init__(self, items, titles, rows, columns, size):
+        self.columns = columns or min(len(items), 8 if len(items) > 12 else 6)
+        self.ratio = max(item.shape[0] / item.shape[1] for item in items if item is not None)
+        self.left = 0.1 + (0.12 + max(text_width(row, 9.5) for row in rows) if rows else 0)
+        self.gap = 0.12 if titles else 0.06
+        self.side = size or min(2.6, (7.2 - self.left - 0.1) / self.columns - self.gap)
+        self.words = [wrap(words, self.side + self.gap - 0.04, 9) for words in titles] if titles else []
+        self.deep = []  # what the words above each row take
+        for start in range(0, len(items), self.columns):
+            lines = max((w.count("\n") + 1 for w in self.words[start : start + self.columns] if w), default=0)
+            self.deep.append(0.165 * lines + 0.06 if lines else 0)
+        self.width = self.left + self.columns * (self.side + self.gap) + 0.1 - self.gap
+        self.height = len(self.deep) * (self.side * self.ratio + self.gap) + sum(self.deep)
+        self.count = len(items)
+
+    def corners(self, top):
+        """The lower left corner of each cell, row by row from `top` down."""
+        for i in range(self.count):
+            row, column = divmod(i, self.columns)
+            if column == 0:
+                top -= self.deep[row] + self.side * self.ratio + (self.gap if row else 0)
+            yield self.left + column * (self.side + self.gap), top
+
+    def extent(self, item, x, y):
+        """(left, right, bottom, top) of an image in the cell at (x, y): as large as fits, in the middle."""
+        h, w = item.shape[:2]
+        scale = min(self.side / w, self.side * self.ratio / h)
+        return x + (self.side - w * scale) / 2, x + (self.side + w * scale) / 2, y, y + h * scale
 
 
 def _overlay(axes, weight, extent):

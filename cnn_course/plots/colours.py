@@ -45,6 +45,16 @@ def tint(shade, share):
     return tuple(1 - share * (1 - part) for part in to_rgb(shade))
 
 
+def told_apart(shades) -> list:
+    """The colours; where one comes again, a darker one, a lighter one and the darkest of it, in turn."""
+    used, result = {}, []
+    for shade in shades:
+        turn = used[shade] = used.get(shade, -1) + 1
+        dark = np.array(to_rgb(shade))
+        result.append((shade, tuple(0.55 * dark), tint(shade, 0.55), tuple(0.3 * dark))[turn % 4])
+    return result
+
+
 def is_dark(shade) -> bool:
     """Whether white words stand better on the colour than dark ones."""
     return np.dot(to_rgb(shade), (0.3, 0.59, 0.11)) < 0.55

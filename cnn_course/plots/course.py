@@ -11,19 +11,18 @@ from functools import lru_cache
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
+from cnn_course import anatomy, data, models
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
 from cnn_course.plots.charts import make_room, tidy, to_array, to_picture
-from cnn_course.plots.colours import ACCENT, FAINT, FAMILY_COLOURS, GREY, INK, colour, family, tint
+from cnn_course.plots.colours import ACCENT, FAINT, GREY, INK, colour, family, tint, told_apart
+from cnn_course.training import fastest
 
 
 def samples(images, n=5, classes=None, title="", note=None, alt=""):
     """The first n images of each class, a class a column. images: a data.Split, or the data.Cifar10 to train on."""
-    from cnn_course import data
-
     split = getattr(images, "train", images)
     classes = classes or getattr(images, "classes", data.CLASSES)
     labels = to_array(split.labels)
@@ -45,7 +44,7 @@ def _runs(histories) -> dict:
     else:
         runs = {}
         for history in histories if isinstance(histories, (list, tuple)) else [histories]:
-            runs.setdefault(history.name, []).append(history)
+            runs.setdefault(history.label, []).append(history)
     if not runs or not all(history.rows for group in runs.values() for history in group):
         raise ValueError("no history, or one without an epoch; train first: history = training.fit(...)")
     return runs
@@ -60,9 +59,10 @@ def _held_out(runs) -> str:
     return " and ".join(dict.fromkeys(h.split for group in runs.values() for h in group))
 
 
-def _family_colour(name, group, index):
-    title = family(name) or family(group[0].name) or getattr(group[0], "family", None)
-    return FAMILY_COLOURS[title] if title in FAMILY_COLOURS else colour(name, index)
+def _colour_of(name, group, index):
+    """The colour of the family that a name tells, or that the runs are of; a variant of a network has one of its own."""
+    first = group[0]
+    return colour(name if family(name) or first.label != first.network else first.network, index)
 
 
 # Metric -> (its label with unit, its column in a History's rows, what is drawn of a value).
@@ -195,13 +195,8 @@ def live(**settings):
 
 def _shades(runs, colours):
     """A colour a run: its family's; more runs of one family get darker and lighter ones."""
-    used, shades = {}, []
-    for i, (name, group) in enumerate(runs.items()):
-        base = _family_colour(name, group, i)
-        turn = used[base] = used.get(base, -1) + 1
-        dark = np.array(to_rgb(base))
-        shades.append(colours.get(name) or (base, tuple(0.55 * dark), tint(base, 0.55), tuple(0.3 * dark))[turn % 4])
-    return shades
+    own = told_apart([_colour_of(name, group, i) for i, (name, group) in enumerate(runs.items())])
+    return [colours.get(name) or shade for name, shade in zip(runs, own, strict=True)]
 
 
 @styled
@@ -222,17 +217,18 @@ def parameters_against_accuracy(
     }
     if isinstance(x, str) and x not in axis:
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
+    multiply_adds = getattr(record, "multiply_adds", {})
     dots, bars_, shades = {}, {}, {}
     for i, (name, group) in enumerate(runs.items()):
         accuracy = [100 * h.accuracy for h in group]
-        dots[name] = _size(name, group, x), float(np.mean(accuracy))
+        dots[name] = _size(name, group, x, multiply_adds), float(np.mean(accuracy))
         if len(group) > 1:
             bars_[name] = float(np.std(accuracy, ddof=1))
-        shades[name] = _family_colour(name, group, i)
+        shades[name] = _colour_of(name, group, i)
     hollow = {}
     for name, group in mine.items():
-        hollow[f"your {name}"] = _size(name, group, x), 100 * group[-1].accuracy
-        shades[f"your {name}"] = _family_colour(name, group, len(shades))
+        hollow[f"your {name}"] = _size(name, group, x, multiply_adds), 100 * group[-1].accuracy
+        shades[f"your {name}"] = _colour_of(name, group, len(shades))
     facts = [
         note,
         f"Bars: one standard deviation over {_several(runs)}." if bars_ else "",
@@ -257,25 +253,24 @@ def parameters_against_accuracy(
     )
 
 
-def _size(name, group, x):
+def _size(name, group, x, multiply_adds):
     if x == "parameters":
         return group[0].parameters
     if x == "seconds":
-        from cnn_course import training
-
-        return training.fastest(group).core_seconds
+        return fastest(group).core_seconds
     if x == "macs":
-        return _macs(group[0].name)
+        return multiply_adds[name] if name in multiply_adds else _macs(group[0].network, group[0].parameters)
     if name not in x:
         raise ValueError(f"x has no number for {name!r}; it has {', '.join(map(str, x))}")
     return x[name]
 
 
 @lru_cache
-def _macs(name):
-    from cnn_course import anatomy, models
-
-    return anatomy.cost(models.build(name, device="meta")).macs
+def _macs(network, parameters):
+    cost = anatomy.cost(models.build(network, device="meta")) if network else None
+    if cost is None or cost.parameters != parameters:
+        raise ValueError(f"the multiply-adds of a network of {parameters:,} parameters are not known: give x as name -> number")
+    return cost.macs
 
 
 @styled
@@ -284,8 +279,6 @@ def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
 
     evaluation: training.Evaluation or predicted classes (N,). labels: true classes (N,).
     """
-    from cnn_course import data
-
     classes = classes or data.CLASSES
     said, true = to_array(getattr(evaluation, "predictions", evaluation)), to_array(labels)
     if said.shape != true.shape:
@@ -310,7 +303,7 @@ def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
         text=lambda v: f"{v:.0f}" if v >= 0.5 else "",
     )
     for k, value in enumerate(np.diag(share)):
-        figure.axes[0].text(k, k, f"{value:.0f}", ha="center", va="center_baseline", fontsize=9, color=GREY)
+        figure.axes[0].text(k + 0.5, k + 0.5, f"{value:.0f}", ha="center", va="center_baseline", fontsize=9, color=GREY)
     return figure
 
 
@@ -389,8 +382,6 @@ def parameters_by_layer(net, by=None, shares=True, title="", note="", alt=""):
     net: a network of the course, or any traceable nn.Module with an input_shape; weights are not needed
     (device="meta"). by: "layer" or "stage"; None takes layers while there are at most 24.
     """
-    from cnn_course import anatomy
-
     if by not in (None, "layer", "stage"):
         raise ValueError(f'by is {by!r}; expected "layer", "stage" or None')
     table = anatomy.trace(net)
@@ -481,12 +472,14 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     one. training: squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose
     name is a label, as hollow dots. colours: label -> colour; by default that of the network's family.
     """
+    import seaborn  # which imports pyplot: not before it is needed
+
     runs = {label: record.runs[label] for label in only or record.runs}
     if not runs:
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
     test = {label: 100 * np.array([h.accuracy for h in group]) for label, group in runs.items()}
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
-    mine = {h.name: 100 * h.accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
+    mine = {h.label: 100 * h.accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
     networks = {label: record.variants.get(label, {}).get("network", label) for label in runs}
     shade = {label: colour(name, i) for i, (label, name) in enumerate(networks.items())} | (colours or {})
@@ -517,20 +510,13 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     left = 0.25 + max(text_width(label, 9.5) for label in runs)
     axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
     for i, label in enumerate(runs):
-        spread = test[label].std(ddof=1) if len(test[label]) > 1 else 0
-        axes.errorbar(
-            test[label].mean(),
-            i,
-            xerr=spread or None,
-            fmt="o",
-            color=shade[label],
-            markersize=8,
-            linewidth=1.4,
-            capsize=3,
-            zorder=4,
-        )
-        if len(test[label]) > 1:
-            axes.plot(test[label], np.full(len(test[label]), i + 0.22), "o", color=tint(shade[label], 0.6), markersize=3.5)
+        spread = test[label].std(ddof=1) if len(test[label]) > 1 else None
+        look = {"color": shade[label], "markersize": 8, "linewidth": 1.4, "capsize": 3, "zorder": 4}
+        axes.errorbar(test[label].mean(), i, xerr=spread, fmt="o", **look)
+        if spread is not None:  # the seeds below their mean, none over another
+            places = np.full(len(test[label]), i + 0.24)
+            colour_ = tint(shade[label], 0.6)
+            seaborn.swarmplot(x=test[label], y=places, color=colour_, size=3.5, orient="h", native_scale=True, ax=axes)
         if training:
             axes.plot(train[label].mean(), i, "s", color="white", markeredgecolor=shade[label], markersize=6.5, zorder=4)
         if label in mine:

@@ -211,7 +211,9 @@ def test_the_figure_says_every_mean_and_shows_every_seed():
     figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
     assert figure.alt == "Test accuracy (2 seeds): a 91.0%, b 80.5%"
     axes = figure.axes[0]
+    figure.canvas.draw()  # which is when the swarm takes its places
     drawn = {round(float(x), 6) for line in axes.lines for x in line.get_xdata()}
+    drawn |= {round(float(x), 6) for dots in axes.collections for x, _ in dots.get_offsets()}
     assert {90, 92, 80, 81, 91, 80.5, 96, 85.5} <= drawn
     one = plots.experiment(record(a=(0.9,), b=(0.8, 0.8)), only=["b", "a"])
     assert "1 to 2 seeds" in one.alt and one.alt.index("b 80") < one.alt.index("a 90")

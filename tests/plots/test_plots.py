@@ -272,7 +272,7 @@ def test_curves_draw_what_was_measured():
 def test_confusion_counts_by_true_class():
     figure = plots.confusion(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1]), classes=("cat", "dog"))
     numbers = {text.get_position(): text.get_text() for text in figure.axes[0].texts if text.get_text()}
-    assert numbers == {(1, 0): "33", (0, 0): "67", (1, 1): "100"}
+    assert {(x - 0.5, y - 0.5): word for (x, y), word in numbers.items()} == {(1, 0): "33", (0, 0): "67", (1, 1): "100"}
 
 
 def test_parameters_by_layer_shares():
