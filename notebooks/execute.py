@@ -49,6 +49,7 @@ def execute(path):
         if cell.cell_type == "code":
             tidy(cell)
     notebook.metadata = {
+        "cnn_course": notebook.metadata.get("cnn_course", {}),  # where the course lives: see stamp.py
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }

@@ -1,35 +1,38 @@
 """Tell every notebook where the course lives: python notebooks/stamp.py [ADDRESS]
 
-On Colab and Kaggle the first cell of a notebook installs the course from the ADDRESS of its repository, for example
-https://github.com/me/cnn_course. It is kept in pyproject.toml; without an argument the notebooks get the one that stands there.
+On Colab the first cell of a notebook installs the course from the repository that the notebook's metadata name. ADDRESS, for
+example https://github.com/me/cnn_course, is kept in pyproject.toml too; without it, that of this checkout's origin is taken.
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
+
+import nbformat
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent / "pyproject.toml"
 KEPT = re.compile(r'(?m)^(Repository = ")([^"]+)(")$')
-IN_A_CELL = re.compile(r"(cnn_course @ git\+)([^\\\"]+)(\\\")")
 
 
-def replace(path, pattern, address):
-    """Put the address where the pattern's second group is; how often. Nothing else in the file changes."""
-    text, count = pattern.subn(rf"\g<1>{address}\g<3>", path.read_text(encoding="utf-8"))
-    path.write_text(text, encoding="utf-8")
-    return count
+def origin():
+    """The address that this checkout was cloned from, else the one in pyproject.toml."""
+    asked = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HERE, capture_output=True, text=True)
+    ssh = re.sub(r"^git@([^:]+):", r"https://\1/", asked.stdout.strip())
+    return ssh.removesuffix(".git") or KEPT.search(PROJECT.read_text(encoding="utf-8")).group(2)
 
 
 def stamp(address=None):
-    """Write the address into the project and all notebooks."""
-    address = address or KEPT.search(PROJECT.read_text(encoding="utf-8")).group(2)
+    """Write the address into the project and the metadata of all notebooks."""
+    address = address or origin()
     if not re.fullmatch(r"(https?|ssh|file)://[^\s\"\\]+", address):
         raise SystemExit(f"{address!r} is no address of a repository; expected one such as https://github.com/me/cnn_course")
-    replace(PROJECT, KEPT, address)
+    PROJECT.write_text(KEPT.sub(rf"\g<1>{address}\g<3>", PROJECT.read_text(encoding="utf-8")), encoding="utf-8")
     for path in sorted(HERE.glob("[0-9]*.ipynb")):
-        if replace(path, IN_A_CELL, address) != 1:
-            raise SystemExit(f"{path.name} has no set-up cell; copy that of another notebook")
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata["cnn_course"] = {"repository": address}
+        nbformat.write(notebook, path)
     print(f"All notebooks install the course from {address}")
 
 

@@ -19,9 +19,26 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-PREINSTALLED = ("torch", "torchvision", "matplotlib", "ipython", "ipykernel")
+PREINSTALLED = (
+    "torch",
+    "torchvision",
+    "matplotlib",
+    "ipython",
+    "ipykernel",
+    "pandas",
+    "seaborn",
+    "tqdm",
+    "safetensors",
+    "filelock",
+)
 WIDGETS = "ipywidgets==7.7.1"  # what Colab has; its pages show no newer one
 EXPLORER = "from cnn_course import widgets; widgets.convolution()"
+# What a notebook on Colab is told of itself.
+MESSAGE = """
+import json, os
+def blocking_request(what):
+    return {"ipynb": json.loads(os.environ["THIS_NOTEBOOK"])} if what == "get_ipynb" else None
+"""
 WHERE = "import cnn_course, ipywidgets, torch; print(cnn_course.__file__, torch.__version__, ipywidgets.__version__)"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes links, which Windows forbids to most users")
@@ -63,6 +80,7 @@ def python(tmp_path_factory):
     lend(with_requirements(PREINSTALLED), site)
     (site / "google" / "colab").mkdir(parents=True)
     (site / "google" / "colab" / "__init__.py").touch()
+    (site / "google" / "colab" / "_message.py").write_text(MESSAGE)
     try:
         run(python, "-m", "pip", "install", "--quiet", WIDGETS)
     except AssertionError as error:
@@ -104,6 +122,7 @@ def course(python, repository, tmp_path_factory):
         patch.setenv("JUPYTER_PATH", str(folder))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setenv("CNN_COURSE_DATA", "")
+        patch.setenv("THIS_NOTEBOOK", json.dumps({"metadata": notebook.metadata}))
         patch.delenv("PYTHONPATH", raising=False)
         empty = {"metadata": {"path": str(folder / "empty")}}
         client = NotebookClient(notebook, timeout=600, kernel_name="colab", resources=empty, coalesce_streams=True)

@@ -62,11 +62,12 @@ def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(
         (tmp_path / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / path.relative_to(ROOT))
     before = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.ipynb")}
+    assert not any("OWNER" in "".join(cell["source"]) for path in NOTEBOOKS for cell in cells(path))
     stamp = [sys.executable, tmp_path / "notebooks" / "stamp.py"]
     subprocess.run([*stamp, "https://example.org/me/course"], check=True)
     after = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.ipynb")}
     kept = re.search('Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).group(1)
-    assert len(after) == 8 and all(text.count("git+https://example.org/me/course") == 1 for text in after.values())
+    assert len(after) == 8 and all(text.count("https://example.org/me/course") == 1 for text in after.values())
     assert {name: text.replace("https://example.org/me/course", kept) for name, text in after.items()} == before
     wrong = subprocess.run([*stamp, "me/course"], capture_output=True, text=True)
     assert wrong.returncode == 1 and "'me/course' is no address" in wrong.stderr
