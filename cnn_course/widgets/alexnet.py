@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from matplotlib.collections import LineCollection
 
-from cnn_course import anatomy, plots
+from cnn_course import anatomy, data, models, plots
 from cnn_course.plots import canvas
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
@@ -23,20 +23,9 @@ SIDE = 227 / canvas.DPI  # inches of a picture: a pixel of the photograph is a p
 @lru_cache
 def alexnet_after_conv1():
     """Name -> (parameters, multiply-adds) of AlexNet's other seven layers, two groups as published (3.5)."""
-    layers = {}
-    for name, channels, out, kernel, side, groups in (
-        ("conv2", 96, 256, 5, 27, 2),
-        ("conv3", 256, 384, 3, 13, 1),
-        ("conv4", 384, 384, 3, 13, 2),
-        ("conv5", 384, 256, 3, 13, 2),
-    ):
-        layers[name] = (
-            anatomy.conv_parameters(channels, out, kernel, groups),
-            anatomy.conv_macs(channels, out, kernel, side, groups),
-        )
-    for name, inputs, outputs in (("fc6", 256 * 6 * 6, 4096), ("fc7", 4096, 4096), ("fc8", 4096, 1000)):
-        layers[name] = (anatomy.linear_parameters(inputs, outputs), anatomy.linear_macs(inputs, outputs))
-    return layers
+    table = anatomy.trace(models.build("alexnet_two_gpus", device="meta"))
+    layers = table[table["macs"] > 0].iloc[1:]
+    return {path.rpartition(".")[2]: counts for path, *counts in layers[["parameters", "macs"]].itertuples()}
 
 
 @dataclass(frozen=True)
@@ -47,9 +36,6 @@ class FirstFilter:
     stride: int
     pictures: tuple  # uint8 (3, H, W): the photograph, the small image
     maps: tuple  # the answer of one vertical-edge filter to each, (out, out)
-    parameters: int  # of the 96 kernels and their biases
-    macs: int  # multiply-adds on the photograph
-    small_macs: int  # on the small image
     note: str = ""  # what is to be said about the small image
 
     @property
@@ -57,6 +43,16 @@ class FirstFilter:
         """((photograph side, map side), (small image side, map side))."""
         pairs = zip(self.pictures, self.maps, strict=True)
         return tuple((picture.shape[-1], output.shape[-1]) for picture, output in pairs)
+
+    @property
+    def parameters(self):
+        """Of the 96 kernels and their biases."""
+        return anatomy.conv_parameters(3, CHANNELS, self.kernel)
+
+    @property
+    def macs(self):
+        """Multiply-adds on the photograph."""
+        return anatomy.conv_macs(3, CHANNELS, self.kernel, self.sizes[0][1])
 
     @property
     def shares(self):
@@ -71,18 +67,11 @@ def compute_first_filter(photograph, small, kernel=11, stride=4, note=""):
 
     Raises ValueError where the window does not fit into an image.
     """
-    outputs = [anatomy.output_size(image.shape[-1], kernel, stride) for image in (photograph, small)]
-    weights = make_kernel("edge", kernel)[None, None]
-    maps = [F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0] for image in (photograph, small)]
-    return FirstFilter(
-        kernel,
-        stride,
-        (photograph, small),
-        tuple(maps),
-        anatomy.conv_parameters(3, CHANNELS, kernel),
-        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs),
-        note,
-    )
+    weights, maps = make_kernel("edge", kernel)[None, None], []
+    for image in (photograph, small):
+        anatomy.output_size(image.shape[-1], kernel, stride)  # it says in words where no window fits
+        maps.append(F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0])
+    return FirstFilter(kernel, stride, (photograph, small), tuple(maps), note)
 
 
 def describe_first_filter(result):
@@ -117,18 +106,16 @@ def draw_first_filter(result):
     axes = panel(figure, (0.62, 0.16, 0.37, 0.76), "dark: multiply-adds, pale: parameters")
     shares = r.shares
     y = np.arange(len(shares))
-    parameters, macs = (np.array([share[i] for share in shares.values()]) * 100 for i in (0, 1))
     colours = [ORANGE] + [GREY] * (len(shares) - 1)
-    axes.barh(y - 0.2, macs, 0.38, color=colours)
-    axes.barh(y + 0.2, parameters, 0.38, color=colours, alpha=0.45)
-    for i in y:
-        axes.text(macs[i] + 1, i - 0.2, f"{macs[i]:.0f}%", va="center", fontsize=9)
-        few = f"{parameters[i]:.1g}%" if parameters[i] < 0.5 else f"{parameters[i]:.0f}%"
-        axes.text(parameters[i] + 1, i + 0.2, few, va="center", fontsize=9)
+    parameters, macs = np.array(list(shares.values())).T * 100
+    for values, offset, alpha in ((macs, -0.2, 1), (parameters, 0.2, 0.45)):
+        axes.barh(y + offset, values, 0.38, color=colours, alpha=alpha)
+        for place, value in zip(y + offset, values, strict=True):
+            words = f"{value:.1g}%" if value < 0.5 else f"{value:.0f}%"
+            axes.text(value + 1, place, words, va="center", fontsize=9)
     axes.set_yticks(y, list(shares))
     axes.invert_yaxis()
-    axes.set(xlim=(0, 78), xticks=range(0, 80, 20))
-    axes.set_xlabel("share of AlexNet (%)")
+    axes.set(xlim=(0, 78), xticks=range(0, 80, 20), xlabel="share of AlexNet (%)")
     return figure
 
 
@@ -137,8 +124,6 @@ def first_filter(cifar=None):
 
     cifar: a data.Cifar10 that lends its first test image; the photograph, shrunk, where none is given.
     """
-    from cnn_course import data
-
     photograph = data.photograph(227)
     small, note = (data.photograph(32), "") if cifar is None else (cifar.test.images[0].cpu(), cifar.note)
     controls = {"kernel": slider("Kernel (pixels)", 11, 3, 11), "stride": slider("Stride (pixels)", 4, 1, 6)}
@@ -265,49 +250,32 @@ def draw_activation(result):
     axes = panel(figure, (0.06, 0.16, 0.38, 0.74), r.function)
     axes.axhline(0, color="0.8", linewidth=0.8)
     axes.axvline(0, color="0.8", linewidth=0.8)
-    axes.plot(r.grid, r.values, color=BLUE, linewidth=2.2)
-    axes.plot(r.grid, r.slopes, color=ORANGE, linewidth=2.2)
-    axes.plot([r.x], [r.value], "o", color=BLUE)
-    axes.plot([r.x], [r.slope], "o", color=ORANGE)
-    axes.set(xlim=(-5, 5), ylim=(-1.5, 3), xticks=range(-4, 5, 2), yticks=range(-1, 4))
-    axes.set_xlabel("x, the sum that enters the unit")
-    axes.text(-4.8, 2.65, "function", color=BLUE, fontsize=11)
-    axes.text(-4.8, 2.25, "gradient", color=ORANGE, fontsize=11)
+    for name, colour, curve, point, y in (
+        ("function", BLUE, r.values, r.value, 2.65),
+        ("gradient", ORANGE, r.slopes, r.slope, 2.25),
+    ):
+        axes.plot(r.grid, curve, color=colour, linewidth=2.2)
+        axes.plot([r.x], [point], "o", color=colour)
+        axes.text(-4.8, y, name, color=colour, fontsize=11)
+    axes.set(xlim=(-5, 5), ylim=(-1.5, 3), xticks=range(-4, 5, 2), yticks=range(-1, 4), xlabel="x, the sum that enters the unit")
 
     axes = panel(figure, (0.54, 0.16, 0.34, 0.74), "gradient norm, last layer = 1")
-    layers = np.arange(1, r.depth + 1)
     powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
-    for name, power in powers.items():
-        chosen = name == r.function
-        axes.plot(
-            layers, power, "-", color=ORANGE if chosen else GREY, linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2
-        )
-    low = min(-2.0, min(power.min() for power in powers.values()))
-    high = max(2.0, max(power.max() for power in powers.values()))
-    axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
+    every = np.concatenate(list(powers.values()))
+    low, high = min(-2.0, every.min()), max(2.0, every.max())
     ticks = power_ticks(low, high)
     axes.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
     # The gradient travels from the last layer to the first.
-    axes.set_xlim(r.depth + 0.02 * r.depth, 1 - 0.02 * r.depth)
+    axes.set(xlim=(1.02 * r.depth, 1 - 0.02 * r.depth), ylim=(1.04 * low - 0.04 * high, 1.04 * high - 0.04 * low))
     axes.set_xticks(sorted({1, r.depth, *range(10, r.depth - 3, 10)}))
     axes.set_xlabel("layer (the gradient arrives from the left)")
-    _labels_at_right(axes, {name: float(power[0]) for name, power in powers.items()}, r.function)
+    ends = []
+    for name, power in powers.items():
+        look = {"color": ORANGE, "linewidth": 2.5, "zorder": 3} if name == r.function else {"color": GREY, "linewidth": 1.2}
+        axes.plot(range(1, r.depth + 1), power, **look)
+        ends.append((1, power[0], name, look["color"]))
+    plots.end_labels(axes, ends, size=10)
     return figure
-
-
-def _labels_at_right(axes, values, chosen, gap=0.075):
-    """Name each line at its right end, labels kept apart."""
-    low, high = axes.get_ylim()
-    places = {name: (value - low) / (high - low) for name, value in values.items()}
-    order = sorted(places, key=places.get)
-    up, down = [places[order[0]]], [places[order[-1]]]
-    for below, above in zip(order[1:], order[-2::-1], strict=True):
-        up.append(max(places[below], up[-1] + gap))
-        down.append(min(places[above], down[-1] - gap))
-    heights = (np.array(up) + down[::-1]) / 2  # pushed up and pushed down, the mean of both
-    for name, height in zip(order, heights - max(0, heights[-1] - 0.97), strict=True):
-        style = {"color": DARK_ORANGE, "weight": "bold"} if name == chosen else {"color": "0.4"}
-        axes.text(1.03, height, name, transform=axes.transAxes, va="center", fontsize=10, **style)
 
 
 def activation():
@@ -328,24 +296,25 @@ class Groups:
 
     in_channels: int
     out_channels: int
-    kernel: int
     groups: int
-    parameters: int  # with biases
-    ungrouped: int
-    curve: dict  # every possible number of groups -> parameters
+    curve: dict  # every possible number of groups -> parameters, biases included
 
     @property
     def seen(self):
         """Input channels that one filter sees."""
         return self.in_channels // self.groups
 
+    @property
+    def parameters(self):
+        return self.curve[self.groups]
+
 
 def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
     """Parameters of a grouped convolution. Raises ValueError where the groups cannot share the channels."""
-    parameters = anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
+    anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
     possible = [g for g in range(1, in_channels + 1) if in_channels % g == 0 and out_channels % g == 0]
     curve = {g: anatomy.conv_parameters(in_channels, out_channels, kernel, g) for g in possible}
-    return Groups(in_channels, out_channels, kernel, groups, parameters, curve[1], curve)
+    return Groups(in_channels, out_channels, groups, curve)
 
 
 def describe_groups(result):
@@ -359,7 +328,7 @@ def describe_groups(result):
     name = " (a depthwise convolution)" if r.groups == r.in_channels else ""
     return (
         f"With {r.groups} groups each of the {r.out_channels} filters sees {each}{name}: {r.parameters:,} "
-        f"parameters instead of {r.ungrouped:,}, and 1/{r.groups} of the multiply-adds."
+        f"parameters instead of {r.curve[1]:,}, and 1/{r.groups} of the multiply-adds."
     )
 
 
@@ -381,15 +350,13 @@ def draw_groups(result):
     axes.plot(x, y, "o-", color=GREY, markersize=4)
     here = np.log2(r.groups), np.log10(r.parameters)
     axes.plot(*here, "o", color=ORANGE, markersize=9)
-    style = {"textcoords": "offset points", "color": DARK_ORANGE, "fontsize": 11}
-    axes.annotate(f"{r.parameters:,}", here, (8, 8), **style)
+    axes.annotate(f"{r.parameters:,}", here, (8, 8), textcoords="offset points", color=DARK_ORANGE, fontsize=11)
+    bottom, top = np.floor(y.min()), np.ceil(y.max() + 0.1)
+    axes.set(xlim=(-0.3, x[-1] * 1.1 + 2.4), ylim=(bottom, top), xlabel="groups")
     ticks = _few(list(r.curve))
     axes.set_xticks(np.log2(ticks), ticks)
-    axes.set_xlim(-0.3, x[-1] * 1.1 + 2.4)
-    bottom, top = np.floor(y.min()), np.ceil(y.max() + 0.1)
-    axes.set_ylim(bottom, top)
-    axes.set_yticks(ticks := power_ticks(bottom, top), [f"{10**tick:,}" for tick in ticks])
-    axes.set_xlabel("groups")
+    ticks = power_ticks(bottom, top)
+    axes.set_yticks(ticks, [f"{10**tick:,}" for tick in ticks])
     return figure
 
 
@@ -411,22 +378,13 @@ def _wires(axes, r):
         if from_group[i] == to_group[j] or (r.groups > 16 and i * right == j * left)
     ]
     axes.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
-    axes.plot(np.zeros(left), y_left, "o", color=BLUE, markersize=6)
-    axes.plot(np.ones(right), y_right, "o", color=BLUE, markersize=6)
-    axes.set_xlim(-0.15, 1.15)
-    axes.set_ylim(0, 1)
+    axes.plot(np.zeros(left), y_left, "o", color=BLUE)
+    axes.plot(np.ones(right), y_right, "o", color=BLUE)
+    axes.set(xlim=(-0.15, 1.15), ylim=(0, 1))
     axes.set_axis_off()
     if r.in_channels > 16 or r.out_channels > 16:
-        axes.text(
-            0.5,
-            -0.05,
-            f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters",
-            ha="center",
-            va="top",
-            fontsize=9,
-            color="0.3",
-            transform=axes.transAxes,
-        )
+        words = f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters"
+        axes.text(0.5, -0.05, words, ha="center", va="top", fontsize=9, color="0.3")
 
 
 def groups():

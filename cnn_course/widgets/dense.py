@@ -1,12 +1,15 @@
 """Explorer of notebook 07: a dense block and its transition (Huang et al. 2016, arXiv 1608.06993)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import torch
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
 from cnn_course import anatomy, plots
+from cnn_course.models import DenseLayer, Transition
 from cnn_course.plots import INK, tint
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, slider, switch
@@ -17,16 +20,30 @@ class DenseCost:
     """A dense block: channels before and after each layer, parameters of each layer and the transition."""
 
     growth_rate: int
-    layers: int
-    in_channels: int
-    compression: float
     bottleneck: bool
     channels: tuple[int, ...]  # layers + 1 values: what layer l+1 receives
-    exponential: tuple[float, ...]  # the same, if every layer multiplied the channels as the first one does
     layer_parameters: tuple[int, ...]
     other_parameters: tuple[int, ...]  # the same with the bottleneck switched
     transition_parameters: int
     transition_channels: int
+
+    @property
+    def layers(self):
+        return len(self.layer_parameters)
+
+    @property
+    def in_channels(self):
+        return self.channels[0]
+
+    @property
+    def factor(self):
+        """By what the first layer multiplies the channels."""
+        return self.channels[1] / self.channels[0]
+
+    @property
+    def exponential(self):
+        """The channels, if every layer multiplied them as the first one does."""
+        return [self.in_channels * self.factor**i for i in range(self.layers + 1)]
 
     @property
     def out_channels(self):
@@ -41,18 +58,11 @@ class DenseCost:
         return self.block_parameters + self.transition_parameters
 
 
+@lru_cache(maxsize=4096)
 def _layer(channels, growth_rate, bottleneck):
-    """BN, ReLU, [1x1 to 4k channels, BN, ReLU,] 3x3 to k channels; a batch norm has two numbers a channel."""
-    norm = 2 * channels
-    if not bottleneck:
-        return norm + anatomy.conv_parameters(channels, growth_rate, 3, bias=False)
-    middle = 4 * growth_rate
-    return (
-        norm
-        + anatomy.conv_parameters(channels, middle, 1, bias=False)
-        + 2 * middle
-        + anatomy.conv_parameters(middle, growth_rate, 3, bias=False)
-    )
+    """The parameters of a models.DenseLayer that receives `channels` maps."""
+    with torch.device("meta"):
+        return anatomy.parameters(DenseLayer(channels, growth_rate, bottleneck))
 
 
 def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bottleneck=True):
@@ -68,22 +78,18 @@ def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bott
     if not 0 < compression <= 1:
         raise ValueError(f"compression is {compression}; it is a share of the channels: above 0, at most 1")
     channels = tuple(in_channels + growth_rate * i for i in range(layers + 1))
-    factor = channels[1] / channels[0]
-    kept = int(channels[-1] * compression)
-    if kept < 1:
+    if int(channels[-1] * compression) < 1:
         raise ValueError(f"compression is {compression}; of {channels[-1]} channels it leaves none")
+    with torch.device("meta"):
+        transition = Transition(channels[-1], compression)
     return DenseCost(
         growth_rate,
-        layers,
-        in_channels,
-        compression,
         bottleneck,
         channels,
-        tuple(in_channels * factor**i for i in range(layers + 1)),
-        tuple(_layer(c, growth_rate, bottleneck) for c in channels[:-1]),
-        tuple(_layer(c, growth_rate, not bottleneck) for c in channels[:-1]),
-        2 * channels[-1] + anatomy.conv_parameters(channels[-1], kept, 1, bias=False),
-        kept,
+        layer_parameters=tuple(_layer(c, growth_rate, bottleneck) for c in channels[:-1]),
+        other_parameters=tuple(_layer(c, growth_rate, not bottleneck) for c in channels[:-1]),
+        transition_parameters=anatomy.parameters(transition),
+        transition_channels=transition.out_channels,
     )
 
 
@@ -146,7 +152,7 @@ def _draw_channels(ax, r, ticks):
     ax.plot(x, np.minimum(r.exponential, 4 * top), "--", color=INK, linewidth=1.3)
     ax.text(last + 0.4, r.out_channels + 0.015 * top, str(r.out_channels), ha="right", va="bottom", **words)
     leaves = next((i for i, value in enumerate(r.exponential) if value > top), last)
-    factor = f"{r.channels[1] / r.channels[0]:.3f}".rstrip("0").rstrip(".")
+    factor = f"{r.factor:.3f}".rstrip("0").rstrip(".")
     dashed = f"dashed: if every layer\nmultiplied them by {factor},\nas the first one does"
     ax.text(0.03 if leaves > 0.5 * last else 0.45, 0.97, dashed, transform=ax.transAxes, va="top", linespacing=1.15, **words)
 

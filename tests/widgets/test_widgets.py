@@ -91,10 +91,9 @@ def test_first_filter_counts(kernel, stride):
     result = compute_first_filter(photograph, IMAGE, kernel, stride)
     layer = nn.Conv2d(3, 96, kernel, stride)
     assert result.parameters == weights(layer)
-    for picture, (size, side), macs in zip((photograph, IMAGE), result.sizes, (result.macs, result.small_macs), strict=True):
-        out = layer(picture[None].float())
-        assert (size, side) == (picture.shape[-1], out.shape[-1])
-        assert macs == layer.weight.numel() * side**2
+    for picture, sizes in zip((photograph, IMAGE), result.sizes, strict=True):
+        assert sizes == (picture.shape[-1], layer(picture[None].float()).shape[-1])
+    assert result.macs == layer.weight.numel() * result.sizes[0][1] ** 2
     parameters, macs = (sum(column) for column in zip(*result.shares.values(), strict=True))
     assert (parameters, macs) == pytest.approx((1, 1))
 
@@ -136,7 +135,7 @@ def test_groups_are_torch_groups(channels, filters, kernel, groups):
     layer = nn.Conv2d(channels, filters, kernel, groups=groups)
     result = compute_groups(channels, filters, kernel, groups)
     assert result.parameters == weights(layer) == result.curve[groups]
-    assert result.ungrouped == weights(nn.Conv2d(channels, filters, kernel))
+    assert result.curve[1] == weights(nn.Conv2d(channels, filters, kernel))
     assert result.seen == layer.weight.shape[1]
     with pytest.raises(ValueError, match="5 groups"):
         compute_groups(channels, filters, kernel, 5)
@@ -184,7 +183,14 @@ def test_effective_field_gathers_in_the_middle():
     assert deep.shape == flat.shape == (21, 21)
     assert inner_side(deep) < 10 < inner_side(flat)
     assert deep[10, 10] > 4 * deep[0].mean() and flat[7:14, 7:14].mean() < 1.2 * flat.mean()
-    assert inner_side(torch.eye(5)[2:3].T @ torch.eye(5)[2:3]) == 1 and inner_side(torch.ones(5, 5)) == 5
+
+
+@pytest.mark.parametrize("middle, side", [(0.501, 1), (0.499, 3)])
+def test_half_of_the_squared_gradient_is_meant(middle, side):
+    """A middle pixel with a share of the energy, eight neighbours with the rest: the share asked for is one half."""
+    field = torch.full((3, 3), ((1 - middle) / 8) ** 0.5)
+    field[1, 1] = middle**0.5
+    assert inner_side(torch.nn.functional.pad(field, [2] * 4)) == side
 
 
 def test_receptive_field_of_a_model():
@@ -192,7 +198,8 @@ def test_receptive_field_of_a_model():
     trace = anatomy.trace(models.build("resnet20"))
     assert result.size == trace["receptive_field"].dropna().max() == 81
     assert list(result.sizes) == sorted(set(result.sizes))
-    assert result.side == 32 and result.field.shape == (32, 32) and 1 < result.inner < 32
+    assert result.side == 32 and result.field.shape == (32, 32)
+    assert 1 < result.inner == inner_side(result.field, 0.5) < 32
     with pytest.raises(ValueError):
         compute_field(IMAGE, "resnet21")
 
