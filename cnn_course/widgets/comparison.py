@@ -11,7 +11,7 @@ from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
 from cnn_course.training import History, fastest
 from cnn_course.widgets.boxes import quick_figure
-from cnn_course.widgets.explorer import Explorer, choice, switch
+from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
 
 # Axis -> (its name in the list, its label with unit, how a sentence says a value of it).
 AXES = {
@@ -73,10 +73,16 @@ def _cost(name):
     return anatomy.cost(models.build(name, device="meta")) if name in models.names() else None
 
 
+def _names(history):
+    """(network, label) of a run: what models.build knows, or "", and what the reader calls it."""
+    if not hasattr(history, "network"):  # one field was both
+        return history.name, history.name
+    return history.network, history.label or history.network
+
+
 def _model(label, histories, own, test_images):
-    first = histories[0]
-    cost = _cost(first.name)
-    run = fastest(histories)
+    first, run = histories[0], fastest(histories)
+    cost = _cost(_names(first)[0])
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,
@@ -101,9 +107,10 @@ def gather(record=None, own=None):
     for history in own:
         if not history.rows:
             continue
-        label, number = f"your {history.name}", 2
+        name, number = f"your {_names(history)[1]}", 2
+        label = name
         while label in found:
-            label, number = f"your {history.name} ({number})", number + 1
+            label, number = f"{name} ({number})", number + 1
         found[label] = _model(label, [history], True, None)
     if not found:
         how = f"run it with: {record.command}" if record and record.command else "train one with training.fit(...)"
@@ -159,7 +166,7 @@ def describe(result):
     if cost is None:
         return reach + "."
     if r.better:
-        who = _list(r.better) if len(r.better) <= 3 else f"{len(r.better)} of the recorded models shown"
+        who = in_words(r.better) if len(r.better) <= 3 else f"{len(r.better)} of the recorded models shown"
         return f"{reach}; {who} {'is' if len(r.better) == 1 else 'are'} better for no more."
     return f"{reach}; no recorded model shown here is better for as little."
 
@@ -176,10 +183,6 @@ def _tick(value):
 def _epochs(model):
     h = model.histories[0]
     return f"{len(h.rows)} epoch{'s' if len(h.rows) > 1 else ''} of {h.train_images:,} images"
-
-
-def _list(words):
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _colour(model):
@@ -199,7 +202,7 @@ def draw(result):
         notes.append(f"Bars: one standard deviation of the test images{seeds}.")
     notes += [f"{model.label}: {_epochs(model)}." for model in r.shown if model.own]
     if r.missing:
-        notes.append(f"Not shown, cost not known: {_list(r.missing)}.")
+        notes.append(f"Not shown, cost not known: {in_words(r.missing)}.")
     if r.note:
         notes.append(f"{r.note[0].upper()}{r.note[1:]}.")
     title = f"Test accuracy against {AXES[r.x][0]}, and {r.chosen.label} while it learns"

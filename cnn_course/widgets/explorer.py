@@ -58,6 +58,11 @@ def text(label, value="", tip=""):
     return _dress(ipywidgets.Text(value=value, description=label), tip)
 
 
+def in_words(items):
+    """["a", "b", "c"] -> "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
+
+
 def _dress(control, tip):
     control.tooltip = tip or control.description  # ipywidgets 7, which Colab has, takes no such argument
     control.style.description_width = LABEL

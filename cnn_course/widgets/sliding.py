@@ -6,7 +6,7 @@ import ipywidgets
 import torch
 import torch.nn.functional as F
 
-from cnn_course import anatomy, plots
+from cnn_course import anatomy, data, plots
 from cnn_course.widgets.explorer import Explorer, choice, slider, text
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture
 
@@ -29,12 +29,31 @@ class Convolution:
     picture: torch.Tensor  # (3, size + 2 padding, size + 2 padding)
     weights: torch.Tensor  # (kernel, kernel), applied to the mean of R, G and B
     output: torch.Tensor  # (out_size, out_size)
-    out_size: int
-    row: int  # of the output at `position`
-    column: int
-    unseen: int  # rows at the bottom, and columns on the right, that no window reaches
-    parameters: int  # of a layer with `filters` such filters over 3 channels
     note: str = ""  # what is to be said about the image
+
+    @property
+    def out_size(self):
+        return len(self.output)
+
+    @property
+    def row(self):
+        """Of the output at `position`."""
+        return (self.position - 1) // self.out_size
+
+    @property
+    def column(self):
+        return (self.position - 1) % self.out_size
+
+    @property
+    def unseen(self):
+        """Rows at the bottom, and columns on the right, that no window reaches."""
+        reach = (self.out_size - 1) * self.stride + self.window[2]
+        return max(0, self.size + self.padding - reach)
+
+    @property
+    def parameters(self):
+        """Of a layer with `filters` such filters over 3 channels."""
+        return anatomy.conv_parameters(3, self.filters, self.kernel)
 
     @property
     def window(self):
@@ -100,29 +119,9 @@ def compute(image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=
     weights = make_kernel(kind, kernel, numbers)
     picture = F.interpolate(image[None].float() / 255, size=(size, size), mode="area")[0]
     picture = F.pad(picture, [padding] * 4)
-    mean, filled = picture.mean(0)[None, None], weights[None, None]
-    output = F.conv2d(mean, filled, stride=stride, dilation=dilation)[0, 0]
+    output = F.conv2d(picture.mean(0)[None, None], weights[None, None], stride=stride, dilation=dilation)[0, 0]
     position = min(max(position, 1), out_size**2)
-    row, column = divmod(position - 1, out_size)
-    reach = (out_size - 1) * stride + dilation * (kernel - 1) + 1
-    return Convolution(
-        size,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        position,
-        filters,
-        picture,
-        weights,
-        output,
-        out_size,
-        row,
-        column,
-        max(0, size + padding - reach),
-        anatomy.conv_parameters(3, filters, kernel),
-        note,
-    )
+    return Convolution(size, kernel, stride, padding, dilation, position, filters, picture, weights, output, note)
 
 
 def describe(result):
@@ -192,10 +191,7 @@ def convolution(image=None, note=""):
 
     image: uint8 (3, H, W); the photograph where none is given. note: small print under the picture.
     """
-    if image is None:
-        from cnn_course import data
-
-        image = data.photograph(LARGEST)
+    image = data.photograph(LARGEST) if image is None else image
     controls = {
         "size": slider("Input (pixels)", 16, 4, LARGEST),
         "kernel": slider("Kernel (pixels)", 3, 1, 11),

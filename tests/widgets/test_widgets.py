@@ -145,7 +145,7 @@ def test_groups_are_torch_groups(channels, filters, kernel, groups):
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_each_transform_changes_the_draws_and_nothing_else(name):
     still = dict.fromkeys(TRANSFORMS, 0)
-    most = TRANSFORMS[name][2]
+    most = TRANSFORMS[name].most
     result = compute_augmentation(IMAGE, **still | {name: most})
     assert result.changed > 0.7 and result.strengths == {name: most}
     assert torch.equal(result.draws, compute_augmentation(IMAGE, **still | {name: most}).draws)
@@ -214,7 +214,7 @@ def test_mix_is_a_1x1_convolution(numbers, relu):
     expected = layer(IMAGE[None].float() / 255)[0, 0].detach()
     result = conv1x1.compute_mix(IMAGE, *numbers, relu)
     torch.testing.assert_close(result.output, expected.relu() if relu else expected, atol=1e-5, rtol=1e-5)
-    assert result.parameters == weights(layer)
+    assert f"with {weights(layer)} parameters" in conv1x1.describe_mix(result)
 
 
 @pytest.mark.parametrize("channels, width", [(128, 32), (16, 16), (256, 64)])
@@ -229,7 +229,7 @@ def test_bottleneck_counts(channels, width):
     for shape, net in zip(conv1x1.SHAPES, nets, strict=True):
         result = conv1x1.compute_bottleneck(channels, width, 8, shape)
         assert result.weights == weights(net) == result.curve[width]
-        assert result.macs == anatomy.cost(net, (channels, 8, 8)).macs
+        assert result.weights * result.size**2 == anatomy.cost(net, (channels, 8, 8)).macs
         assert result.direct == weights(conv(channels, channels, 3))
     with pytest.raises(ValueError, match="nothing is squeezed"):
         conv1x1.compute_bottleneck(16, 32)
@@ -239,8 +239,10 @@ def test_recorded_accuracies_stand_beside_the_counts():
     def history(accuracy):
         return training.History("vgg_cifar", "CIFAR-10", 0, 1000, 50_000, rows=[{"test_accuracy": accuracy}])
 
-    runs = {"none": [history(0.9)], "width 16": [history(0.85), history(0.87)], "width 8": [history(0.8)]}
-    record = experiments.Record("widths", "How narrow?", "record widths", runs=runs)
+    runs = {"without": [history(0.9)], "sixteen": [history(0.85), history(0.87)], "8 of 128": [history(0.8)]}
+    widths = {"without": None, "sixteen": 16, "8 of 128": 8}
+    variants = {label: {"varied": {"bottleneck": width}} for label, width in widths.items()}
+    record = experiments.Record("widths", "How narrow?", "record widths", variants=variants, runs=runs)
     known = conv1x1.accuracies_by_width(record)
     assert list(known) == [8, 16, None] and known[16] == pytest.approx([85, 87])
     explorer = widgets.bottleneck(record)
