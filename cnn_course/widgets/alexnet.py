@@ -9,14 +9,13 @@ import torch.nn.functional as F
 from matplotlib.collections import LineCollection
 
 from cnn_course import anatomy, data, models, plots
-from cnn_course.plots import canvas
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
 from cnn_course.widgets.sliding import make_kernel
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 CHANNELS = 96  # kernels in AlexNet's first layer
-SIDE = 227 / canvas.DPI  # inches of a picture: a pixel of the photograph is a pixel of the figure
+SIDE = 227 / plots.DPI  # inches of a picture: a pixel of the photograph is a pixel of the figure
 
 
 # ----------------------------------------------------------------------------- first layer
@@ -103,20 +102,25 @@ def draw_first_filter(result):
         scale = {"cmap": "gray", "vmin": -limit, "vmax": limit}
         Picture(sheet, 2.55, top, SIDE, output, f"one map of {CHANNELS}: {out}×{out}", **scale)
 
-    axes = panel(figure, (0.62, 0.16, 0.37, 0.76), "dark: multiply-adds, pale: parameters")
-    shares = r.shares
-    y = np.arange(len(shares))
+    _draw_shares(sheet, r.shares, left=5.42, top=4.5)
+    return figure
+
+
+def _draw_shares(sheet, shares, left, top, row=0.49, percent=0.041):
+    """Two bars a layer from (left, top) downwards, each with its number; lengths in inches."""
+    sheet.text(left, top + 0.33, "dark: multiply-adds, pale: parameters", fontsize=11)
+    y = top - row * np.arange(len(shares))
     colours = [ORANGE] + [GREY] * (len(shares) - 1)
     parameters, macs = np.array(list(shares.values())).T * 100
-    for values, offset, alpha in ((macs, -0.2, 1), (parameters, 0.2, 0.45)):
-        axes.barh(y + offset, values, 0.38, color=colours, alpha=alpha)
-        for place, value in zip(y + offset, values, strict=True):
+    for values, places, alpha in ((macs, y + 0.1, 1), (parameters, y - 0.1, 0.45)):
+        sheet.barh(places, values * percent, 0.19, left=left, color=colours, alpha=alpha)
+        for place, value in zip(places, values, strict=True):
             words = f"{value:.1g}%" if value < 0.5 else f"{value:.0f}%"
-            axes.text(value + 1, place, words, va="center", fontsize=9)
-    axes.set_yticks(y, list(shares))
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 78), xticks=range(0, 80, 20), xlabel="share of AlexNet (%)")
-    return figure
+            sheet.text(left + value * percent + 0.05, place, words, va="center", fontsize=9)
+    sheet.plot([left, left], [y[0] + 0.25, y[-1] - 0.25], color=plots.GREY, linewidth=0.8)
+    sheet.text(left, y[-1] - 0.34, "share of AlexNet", va="top")
+    for place, name in zip(y, shares, strict=True):
+        sheet.text(left - 0.07, place, name, ha="right", va="center")
 
 
 def first_filter(cifar=None):
@@ -159,9 +163,6 @@ class Activation:
     x: float
     depth: int
     start: str
-    grid: torch.Tensor  # (P,) inputs
-    values: torch.Tensor  # (P,) the function there
-    slopes: torch.Tensor  # (P,) its gradient there
     value: float  # at x
     slope: float  # at x
     gradients: dict  # function name -> (depth,) gradient norm at each layer's input sum, 1 at the last layer
@@ -211,11 +212,9 @@ def compute_activation(function="ReLU", x=1.0, depth=20, start="He, 2/n"):
             raise ValueError(f"{value!r} is unknown; choose one of {', '.join(known)}")
     if not 2 <= depth <= DEEPEST:
         raise ValueError(f"depth is {depth}; choose 2 to {DEEPEST} layers")
-    grid = torch.linspace(-5, 5, 201)
-    values, slopes = _value_and_slope(FUNCTIONS[function], grid)
     value, slope = _value_and_slope(FUNCTIONS[function], torch.tensor(float(x)))
     gradients = {name: _gradient_norms(name, depth, start) for name in FUNCTIONS}
-    return Activation(function, x, depth, start, grid, values, slopes, float(value), float(slope), gradients)
+    return Activation(function, x, depth, start, float(value), float(slope), gradients)
 
 
 def _in_words(ratio):
@@ -250,11 +249,11 @@ def draw_activation(result):
     axes = panel(figure, (0.06, 0.16, 0.38, 0.74), r.function)
     axes.axhline(0, color="0.8", linewidth=0.8)
     axes.axvline(0, color="0.8", linewidth=0.8)
-    for name, colour, curve, point, y in (
-        ("function", BLUE, r.values, r.value, 2.65),
-        ("gradient", ORANGE, r.slopes, r.slope, 2.25),
-    ):
-        axes.plot(r.grid, curve, color=colour, linewidth=2.2)
+    grid = torch.linspace(-5, 5, 201)
+    values, slopes = _value_and_slope(FUNCTIONS[r.function], grid)
+    both = ("function", BLUE, values, r.value, 2.65), ("gradient", ORANGE, slopes, r.slope, 2.25)
+    for name, colour, curve, point, y in both:
+        axes.plot(grid, curve, color=colour, linewidth=2.2)
         axes.plot([r.x], [point], "o", color=colour)
         axes.text(-4.8, y, name, color=colour, fontsize=11)
     axes.set(xlim=(-5, 5), ylim=(-1.5, 3), xticks=range(-4, 5, 2), yticks=range(-1, 4), xlabel="x, the sum that enters the unit")
@@ -320,14 +319,13 @@ def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
 def describe_groups(result):
     """One sentence."""
     r = result
+    filters = f"each of the {r.out_channels} filters sees"
     if r.groups == 1:
-        return (
-            f"Without groups each of the {r.out_channels} filters sees all {r.in_channels} channels: {r.parameters:,} parameters."
-        )
+        return f"Without groups {filters} all {r.in_channels} channels: {r.parameters:,} parameters."
     each = "one channel" if r.seen == 1 else f"{r.seen} of the {r.in_channels} channels"
     name = " (a depthwise convolution)" if r.groups == r.in_channels else ""
     return (
-        f"With {r.groups} groups each of the {r.out_channels} filters sees {each}{name}: {r.parameters:,} "
+        f"With {r.groups} groups {filters} {each}{name}: {r.parameters:,} "
         f"parameters instead of {r.curve[1]:,}, and 1/{r.groups} of the multiply-adds."
     )
 
@@ -337,14 +335,9 @@ def draw_groups(result):
     """Which filter sees which channel, and parameters against groups."""
     r = result
     figure = plots.Figure(figsize=(8.6, 3.8), alt=describe_groups(r))
-    _wires(panel(figure, (0.02, 0.1, 0.24, 0.76), f"{r.in_channels} channels → {r.out_channels} filters"), r)
-    axes = panel(figure, (0.34, 0.16, 0.24, 0.7), "blue: filter sees channel")
-    sees = np.kron(np.eye(r.groups), np.ones((r.out_channels // r.groups, r.seen)))
-    axes.imshow(sees, cmap="Blues", vmin=0, vmax=1.3, aspect="auto", interpolation="nearest")
-    axes.set_xlabel("input channel")
-    axes.set_ylabel("filter", labelpad=-8)
-    axes.set_xticks([0, r.in_channels - 1], [1, r.in_channels])
-    axes.set_yticks([0, r.out_channels - 1], [1, r.out_channels])
+    sheet = figure.sheet()
+    _draw_wires(sheet, r, (0.45, 2.0), (0.45, 3.25))
+    _draw_matrix(sheet, r, (2.95, 5.0), (0.6, 3.25))
     axes = panel(figure, (0.7, 0.16, 0.285, 0.7), "parameters")
     x, y = np.log2(list(r.curve)), np.log10(list(r.curve.values()))
     axes.plot(x, y, "o-", color=GREY, markersize=4)
@@ -360,31 +353,41 @@ def draw_groups(result):
     return figure
 
 
+def _draw_matrix(sheet, r, x, y):
+    """Filters by input channels, blue where a filter sees a channel. x, y: from and to, in inches."""
+    sees = np.kron(np.eye(r.groups), np.ones((r.out_channels // r.groups, r.seen)))
+    sheet.imshow(sees, extent=(*x, *y), cmap="Blues", vmin=0, vmax=1.3, aspect="auto", interpolation="nearest")
+    sheet.text(x[0], y[1] + 0.09, "blue: filter sees channel", fontsize=11)
+    sheet.text(sum(x) / 2, y[0] - 0.22, "input channel", ha="center", va="top")
+    sheet.text(x[0] - 0.2, sum(y) / 2, "filter", rotation=90, ha="right", va="center")
+    for place, align, number in ((x[0], "left", 1), (x[1], "right", r.in_channels)):
+        sheet.text(place, y[0] - 0.06, number, ha=align, va="top", fontsize=9.5)
+    for place, align, number in ((y[1], "top", 1), (y[0], "bottom", r.out_channels)):
+        sheet.text(x[0] - 0.06, place, number, ha="right", va=align, fontsize=9.5)
+
+
 def _few(numbers):
     """At most five of the numbers, the first and the last among them."""
     return numbers if len(numbers) <= 5 else [numbers[round(i * (len(numbers) - 1) / 4)] for i in range(5)]
 
 
-def _wires(axes, r):
-    """Up to 16 dots a side, each standing for equally many channels, and a line from channel to filter."""
+def _draw_wires(sheet, r, x, y):
+    """Up to 16 dots a side, each standing for equally many channels, and a line from channel to filter. x, y: in inches."""
     left, right = min(r.in_channels, 16), min(r.out_channels, 16)
-    from_group = np.arange(left) * r.groups // left
-    to_group = np.arange(right) * r.groups // right
-    y_left, y_right = 1 - (np.arange(left) + 0.5) / left, 1 - (np.arange(right) + 0.5) / right
+    from_group, to_group = np.arange(left) * r.groups // left, np.arange(right) * r.groups // right
+    y_left, y_right = (y[1] - (y[1] - y[0]) * (np.arange(count) + 0.5) / count for count in (left, right))
     lines = [
-        ((0, y_left[i]), (1, y_right[j]))
+        ((x[0], y_left[i]), (x[1], y_right[j]))
         for i in range(left)
         for j in range(right)
         if from_group[i] == to_group[j] or (r.groups > 16 and i * right == j * left)
     ]
-    axes.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
-    axes.plot(np.zeros(left), y_left, "o", color=BLUE)
-    axes.plot(np.ones(right), y_right, "o", color=BLUE)
-    axes.set(xlim=(-0.15, 1.15), ylim=(0, 1))
-    axes.set_axis_off()
+    sheet.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
+    sheet.plot([x[0]] * left + [x[1]] * right, [*y_left, *y_right], "o", color=BLUE)
+    sheet.text(x[0] - 0.25, y[1] + 0.09, f"{r.in_channels} channels → {r.out_channels} filters", fontsize=11)
     if r.in_channels > 16 or r.out_channels > 16:
         words = f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters"
-        axes.text(0.5, -0.05, words, ha="center", va="top", fontsize=9, color="0.3")
+        sheet.text(sum(x) / 2, y[0] - 0.12, words, ha="center", va="top", fontsize=9, color="0.3")
 
 
 def groups():

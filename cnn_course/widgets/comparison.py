@@ -136,16 +136,11 @@ def comparison(found, x="parameters", curves=None, shown=None):
     known = tuple(found[label] for label in shown if found[label].costs[x] is not None)
     missing = tuple(label for label in shown if found[label].costs[x] is None)
     cost = chosen.costs[x]
-    better = (
-        ()
-        if cost is None
-        else tuple(
-            model.label
-            for model in known
-            if not model.own and model is not chosen and model.costs[x] <= cost and model.accuracy > chosen.accuracy
-        )
-    )
-    return Comparison(x, known, chosen, missing, better)
+    better = []
+    if cost is not None:
+        rivals = [model for model in known if not model.own and model is not chosen]
+        better = [m.label for m in rivals if m.costs[x] <= cost and m.accuracy > chosen.accuracy]
+    return Comparison(x, known, chosen, missing, tuple(better))
 
 
 def best(found):
@@ -231,19 +226,17 @@ def _draw_points(ax, r):
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
-        some = [i for i, model in enumerate(r.shown) if model.own == own]
-        if some:
-            picked = [r.shown[i] is r.chosen for i in some]
-            ax.scatter(
-                [x[i] for i in some],
-                [y[i] for i in some],
-                [75 if chosen else 40 for chosen in picked],
-                marker=marker,
-                c=["white" if own else colours[i] for i in some],
-                linewidths=1.6,
-                zorder=3,
-                edgecolors=[INK if chosen else colours[i] for i, chosen in zip(some, picked, strict=True)],
-            )
+        some = [model for model in r.shown if model.own == own]
+        ax.scatter(
+            [model.costs[r.x] for model in some],
+            [100 * model.accuracy for model in some],
+            [75 if model is r.chosen else 40 for model in some],
+            marker=marker,
+            c=["white" if own else _colour(model) for model in some],
+            edgecolors=[INK if model is r.chosen else _colour(model) for model in some],
+            linewidths=1.6,
+            zorder=3,
+        )
     labels = [model.label for model in r.shown]
     plots.place_labels(ax, list(zip(x, y, labels, colours, strict=True)), keep_clear=zip(x, bottoms, x, tops, strict=True))
 

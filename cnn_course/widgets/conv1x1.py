@@ -185,6 +185,7 @@ def draw_bottleneck(result):
     top = max(r.direct, *r.curve.values()) / 1000 * 1.15
     axes.set(xlim=(0, r.channels * 1.03), ylim=(0, top), xlabel="width (channels)")
     axes.set_xticks(range(0, r.channels + 1, r.channels // 4))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     _right_scale(axes, top, 1e3 * r.size**2 / 1e6, "million multiply-adds")
     if thirds:
         _recorded(panel(figure, (0.765, 0.17, 0.225, 0.69), "recorded accuracy (%)"), r)
@@ -193,7 +194,7 @@ def draw_bottleneck(result):
 
 def _right_scale(axes, top, factor, label):
     """The scale 0 to `top`, times `factor`, at the right. Matplotlib's own secondary axis takes as long as all the rest."""
-    ticks = [tick for tick in MaxNLocator(8).tick_values(0, top * factor) if tick <= top * factor]
+    ticks = [tick for tick in MaxNLocator(5).tick_values(0, top * factor) if tick <= top * factor]
     aside = axes.get_yaxis_transform()
     axes.spines.right.set_visible(True)
     axes.plot(
@@ -239,6 +240,7 @@ def _recorded(axes, r):
         style = {"color": "0.35", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
         axes.text(max(known, default=1), mean, "no bottleneck", fontsize=10, ha="right", va="bottom", **style)
     axes.margins(y=0.12)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
     axes.set_xlabel("width (channels)")
 
