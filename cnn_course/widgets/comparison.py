@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
+from cnn_course.plots.canvas import ShortNumbers
 from cnn_course.training import History, fastest
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
@@ -170,11 +171,6 @@ def _rounded(cost):
     return round(cost) if cost >= 10 else round(cost, 1)
 
 
-def _tick(value):
-    number, _, unit = short(round(value, 6)).partition(" ")
-    return f"{float(number):g} {unit}" if unit else number
-
-
 def _epochs(model):
     h = model.histories[0]
     return f"{len(h.rows)} epoch{'s' if len(h.rows) > 1 else ''} of {h.train_images:,} images"
@@ -220,8 +216,8 @@ def _draw_points(ax, r):
     low, high = min(bottoms), max(tops)
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
-    ticks = [tick for tick in MaxNLocator(5).tick_values(0, most).tolist() if tick <= most]
-    ax.set_xticks(ticks, [_tick(tick) for tick in ticks])
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(ShortNumbers())
     ax.yaxis.set_major_locator(MaxNLocator(5))
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)

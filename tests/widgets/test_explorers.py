@@ -111,7 +111,7 @@ def test_every_control_answers_quickly_and_reset_restores(name):
         assert (explorer.sentence, explorer.picture) != before, f"{setting} changes nothing"
         seconds.append(cost(explorer.reset))
         assert explorer.settings == explorer.defaults and (explorer.sentence, explorer.picture) == first
-    limit = 0.15 * slowness()
+    limit = 0.06 * slowness()
     assert median(seconds) <= limit, f"redraws take {median(seconds):.3f} s; the limit is {limit:.3f} s here"
 
 
