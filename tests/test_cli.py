@@ -59,7 +59,7 @@ def test_train_saves_its_history(capsys, tmp_path):
     arguments = ("train", "lenet5", "--epochs", "2", "--batch-size", "25", "--lr", "0.01", "--seed", "7")
     assert cli.main([*arguments, "--history", "history.json"]) == 0
     saved = json.loads((tmp_path / "history.json").read_text())
-    assert saved["name"] == "lenet5" and saved["seed"] == 7 and saved["source"] == "stand-in" and len(saved["rows"]) == 2
+    assert saved["network"] == "lenet5" and saved["seed"] == 7 and saved["source"] == "stand-in" and len(saved["rows"]) == 2
     assert training.History.from_json((tmp_path / "history.json").read_text()).rows == saved["rows"]
     assert [path.name for path in tmp_path.iterdir()] == ["history.json"]
     assert "not CIFAR-10" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """The experiments: one question each, what is varied, everything else fixed, several seeds."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,11 @@ class Variant:
     def build(self) -> Callable[[], models.Network]:
         """Makes the network, with new weights."""
         return partial(models.build, self.network, **self.settings)
+
+    @property
+    def varied(self) -> dict:
+        """The settings as JSON keeps them: classes and functions by their names, tuples as lists."""
+        return json.loads(json.dumps(self.settings, default=in_words))
 
     def __str__(self):
         return f"{in_words(self.build)}, {self.recipe}"

@@ -1,21 +1,23 @@
-"""What was recorded of the experiments: a JSON file each in `recorded`, read, compared and summed up."""
+"""What was recorded of the experiments: a JSON file each in `recorded`, read, compared, summed up and written."""
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
 
 import torch
 
 from cnn_course import files, training
 from cnn_course.experiments import declared
-from cnn_course.experiments.declared import find
 
 
 @dataclass
 class Record:
     """The results of an experiment: for each variant its histories, one a seed, and how they were made.
 
-    machines: what computed them. variants: label -> its network, settings, parameters and multiply-adds.
+    machines: what computed them, and in which precision. variants: label -> "network", "settings" (all that decides a run, as
+    text), "varied" (those settings that the network was given), "parameters" and "multiply_adds".
     """
 
     name: str
@@ -34,6 +36,16 @@ class Record:
     def test_images(self) -> int:
         """The images that each accuracy was measured on."""
         return declared.EXPERIMENTS[self.name].test_images
+
+    @property
+    def multiply_adds(self) -> dict[str, int]:
+        """The multiply-adds for one image: label -> number."""
+        return {label: variant["multiply_adds"] for label, variant in self.variants.items()}
+
+    @property
+    def varied(self) -> dict[str, dict]:
+        """The settings that each network was given beyond its own, as JSON keeps them: label -> {setting: value}."""
+        return {label: variant.get("varied", {}) for label, variant in self.variants.items()}
 
     def find(self, label: str, seed: int) -> training.History | None:
         """The run of a variant with this seed, if it was recorded."""
@@ -65,7 +77,7 @@ class Record:
             rows[label] = {
                 "runs": len(histories),
                 "parameters": histories[0].parameters,
-                "multiply-adds": self.variants.get(label, {}).get("multiply_adds", float("nan")),
+                "multiply-adds": self.multiply_adds.get(label, math.nan),
                 "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
@@ -125,20 +137,36 @@ def recorded(name: str) -> Record:
 
     ValueError for an unknown name or a damaged file.
     """
-    experiment, path = find(name), files.RECORDED / f"{name}.json"
+    experiment, path = declared.find(name), files.RECORDED / f"{name}.json"
     if not path.exists():
         return Record(name, experiment.question, f"python -m cnn_course record {name}")
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
-    kept["runs"] = {label: [training.History(**run) for run in runs] for label, runs in kept["runs"].items()}
+    for label, runs in kept["runs"].items():
+        network = {"network": kept["variants"][label]["network"]}  # which an older file says only here
+        kept["runs"][label] = [training.History.from_dict(network | run) for run in runs]
     return Record(**kept)
+
+
+def write(record: Record) -> None:
+    """Write a record to its file in one step, a line a run, so that a new run changes only its own lines."""
+    files.RECORDED.mkdir(exist_ok=True)
+    parts = asdict(record)
+    runs = parts.pop("runs")
+    lines = [
+        f"  {json.dumps(label)}: [\n" + ",\n".join(f"   {json.dumps(run)}" for run in group) + "\n  ]"
+        for label, group in runs.items()
+    ]
+    head = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}")
+    text = head + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
+    files.into_place(files.RECORDED / f"{record.name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, str]]:
     """(seed, label) of the runs that the experiment still lacks, all variants of a seed before the next seed."""
-    experiment, kept = find(name), recorded(name)
+    experiment, kept = declared.find(name), recorded(name)
     return [(seed, label) for seed in seeds or experiment.seeds for label in experiment.variants if not kept.find(label, seed)]
 
 

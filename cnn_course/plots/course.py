@@ -142,7 +142,9 @@ def _learning(axes, runs, metric, splits, shades, x):
         for name, group in runs.items():
             rows = min((history.rows for history in group), key=len)
             xs = np.array([row["epoch"] for row in rows], dtype=float) * (group[0].train_images if x == "images" else 1)
-            ys = np.array([[scale(row[f"{split}_{column}"]) for row in history.rows[: len(rows)]] for history in group])
+            keys = [f"{history.split if split == 'test' else split}_{column}" for history in group]
+            seeds = zip(keys, group, strict=True)
+            ys = np.array([[scale(row[key]) for row in history.rows[: len(rows)]] for key, history in seeds])
             mean, shade = ys.mean(axis=0), shades[name] if solid else tint(shades[name], 0.65)
             axes.plot(
                 xs,
@@ -222,14 +224,14 @@ def parameters_against_accuracy(
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
     dots, bars_, shades = {}, {}, {}
     for i, (name, group) in enumerate(runs.items()):
-        accuracy = [100 * h.test_accuracy for h in group]
+        accuracy = [100 * h.accuracy for h in group]
         dots[name] = _size(name, group, x), float(np.mean(accuracy))
         if len(group) > 1:
             bars_[name] = float(np.std(accuracy, ddof=1))
         shades[name] = _family_colour(name, group, i)
     hollow = {}
     for name, group in mine.items():
-        hollow[f"your {name}"] = _size(name, group, x), 100 * group[-1].test_accuracy
+        hollow[f"your {name}"] = _size(name, group, x), 100 * group[-1].accuracy
         shades[f"your {name}"] = _family_colour(name, group, len(shades))
     facts = [
         note,
@@ -483,9 +485,9 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     runs = {label: record.runs[label] for label in only or record.runs}
     if not runs:
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
-    test = {label: 100 * np.array([h.test_accuracy for h in group]) for label, group in runs.items()}
+    test = {label: 100 * np.array([h.accuracy for h in group]) for label, group in runs.items()}
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
-    mine = {h.name: 100 * h.test_accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
+    mine = {h.name: 100 * h.accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
     networks = {label: record.variants.get(label, {}).get("network", label) for label in runs}
     shade = {label: colour(name, i) for i, (label, name) in enumerate(networks.items())} | (colours or {})
@@ -505,7 +507,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
             ],
         )
     )
-    words = ", ".join(f"{label} {np.mean([h.test_accuracy for h in group]):.1%}" for label, group in runs.items())
+    words = ", ".join(f"{label} {np.mean([h.accuracy for h in group]):.1%}" for label, group in runs.items())
     title, width = title or record.question, 6.8
     figure = Figure(
         title,

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cnn_course import data
+from cnn_course import data, models
 from cnn_course.training import checkpoint, cuda_graph, distributed
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate, predict
-from cnn_course.training.history import History
+from cnn_course.training.history import History, told_apart
 from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
 
 
@@ -86,8 +86,10 @@ def fit(
     """
     recipe, device = recipe or Recipe(), torch.device(device) if device else devices.best_device()
     _check(net, cifar, epochs, device)
+    own_name = getattr(net, "name", "")
     history = History(
-        name=name or getattr(net, "name", "") or type(net).__name__,
+        network=own_name if own_name in models.names() else "",
+        label=name or own_name or type(net).__name__,
         source=cifar.source,
         seed=seed,
         parameters=sum(p.numel() for p in net.parameters()),
@@ -116,7 +118,8 @@ def fit(
                         history,
                     )
                 result = distributed.from_first(lambda: evaluate(net, cifar.test, device))
-                history.rows.append({"epoch": epoch, **row, "test_loss": result.loss, "test_accuracy": result.accuracy})
+                held_out = {f"{history.split}_loss": result.loss, f"{history.split}_accuracy": result.accuracy}
+                history.rows.append({"epoch": epoch, **row, **held_out})
                 if save and distributed.rank() == 0:
                     run.save(Path(save))
                 bar.set_postfix_str(f"{history.split} accuracy {result.accuracy:.1%}")
@@ -132,7 +135,7 @@ def fit(
         seconds = sum(row["seconds"] for row in history.rows)
         print(
             f"{history.name}: {len(history.rows)} x {history.train_images:,} images in {seconds:.0f} s on {device.type}, "
-            f"{history.split} accuracy {history.test_accuracy:.1%}" + (f" ({history.note})" if history.note else "")
+            f"{history.split} accuracy {history.accuracy:.1%}" + (f" ({history.note})" if history.note else "")
         )
     return history
 
@@ -240,5 +243,5 @@ class _Run:
             part.load_state_dict(state[name])
         for name, generator in self._generators().items():
             generator.set_state(state["generators"][name])
-        self.history.rows.extend(state["rows"])
+        self.history.rows.extend(told_apart(state["rows"], self.history.split))
         bar.update(len(self.history.rows) * self.batches)

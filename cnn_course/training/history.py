@@ -12,12 +12,16 @@ from cnn_course import data, models
 class History:
     """What one training did: a row an epoch, and how it was made. Accuracies are shares from 0 to 1, losses in nats.
 
-    threads: the processor threads that computed it. learned: share of training images right in the end as they are, without
-    augmentation, where somebody measured it (recorded experiments do). split: what "test_loss" and "test_accuracy" in the rows
-    were measured on, "test" or "validation" images.
+    network: its name for `models.build`, "" for a reader's own network. label: what figures and tables call the run, by default
+    the network's name. threads: the processor threads that computed it. split: the images held out, "test" or "validation".
+    learned: share of training images right in the end as they are, without augmentation. right: which of the held-out images
+    were right in the end, in order, a bit each: base64 of numpy's packbits. Both None where nobody measured it (recorded
+    experiments do). rows: "epoch", "train_loss", "train_accuracy", "seconds", and loss and accuracy of the images held out,
+    "test_loss" and "test_accuracy" or "validation_loss" and "validation_accuracy".
     """
 
-    name: str
+    network: str
+    label: str = field(default="", kw_only=True)
     source: str
     seed: int
     parameters: int
@@ -27,17 +31,33 @@ class History:
     threads: int = 1
     split: str = "test"
     learned: float | None = None
+    right: str | None = None
     rows: list[dict] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.label = self.label or self.network
+
+    @property
+    def name(self) -> str:
+        """The label."""
+        return self.label
 
     @property
     def family(self) -> str | None:
         """The family whose colour the figures use; None for a network that the course does not know."""
-        return models.family(self.name) if self.name in models.names() else None
+        return models.family(self.network) if self.network in models.names() else None
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images held out, those of `split`, right after the last finished epoch; nan before the first."""
+        return self.rows[-1][f"{self.split}_accuracy"] if self.rows else math.nan
 
     @property
     def test_accuracy(self) -> float:
-        """Share of test images right after the last finished epoch; nan before the first."""
-        return self.rows[-1]["test_accuracy"] if self.rows else math.nan
+        """The accuracy on test images. ValueError for a run that was measured on validation images."""
+        if self.split != "test":
+            raise ValueError(f"{self.label} was measured on {self.split} images, not on test images: ask for its .accuracy")
+        return self.accuracy
 
     @property
     def core_seconds(self) -> float:
@@ -57,14 +77,28 @@ class History:
         """The rows as a pandas DataFrame, indexed by epoch."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows).set_index("epoch").rename(columns=lambda name: name.replace("test_", f"{self.split}_"))
+        return pd.DataFrame(self.rows).set_index("epoch")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "History":
-        return cls(**json.loads(text))
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, kept: dict) -> "History":
+        """From the fields as JSON keeps them. An older version had one "name", the network's or the label."""
+        kept = kept | {"rows": told_apart(kept["rows"], kept.get("split", "test"))}
+        if "name" in kept:
+            kept["label"] = kept.pop("name")
+            kept.setdefault("network", kept["label"] if kept["label"] in models.names() else "")
+        return cls(**kept)
+
+
+def told_apart(rows: list[dict], split: str) -> list[dict]:
+    """The rows with validation columns by their names; an older version called those "test_" as well."""
+    return [{column.replace("test_", f"{split}_"): value for column, value in row.items()} for row in rows]
 
 
 def fastest(histories: list[History]) -> History:

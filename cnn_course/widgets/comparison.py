@@ -37,12 +37,12 @@ class Model:
     @property
     def accuracy(self):
         """Mean over the seeds of the final test accuracy, 0 to 1."""
-        return mean(history.test_accuracy for history in self.histories)
+        return mean(history.accuracy for history in self.histories)
 
     @property
     def seed_deviation(self):
         """Standard deviation over the seeds; 0 for one seed."""
-        return stdev(history.test_accuracy for history in self.histories) if len(self.histories) > 1 else 0.0
+        return stdev(history.accuracy for history in self.histories) if len(self.histories) > 1 else 0.0
 
     @property
     def deviation(self):
@@ -239,7 +239,7 @@ def _draw_points(ax, r):
 
 def _draw_curves(ax, model):
     last = max(len(history.rows) for history in model.histories)
-    for key, style in (("train_accuracy", "--"), ("test_accuracy", "-")):
+    for key, style in (("train_accuracy", "--"), (f"{model.histories[0].split}_accuracy", "-")):
         x, y = [], []
         for history in model.histories:  # all seeds in one line with gaps: quick to draw
             x += [row["epoch"] for row in history.rows] + [nan]
