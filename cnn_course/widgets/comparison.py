@@ -69,21 +69,15 @@ class Comparison:
 
 
 @lru_cache(maxsize=64)
-def _cost(name):
-    """The cost of a network of the course by its name, or None for an unknown name."""
-    return anatomy.cost(models.build(name, device="meta")) if name in models.names() else None
-
-
-def _names(history):
-    """(network, label) of a run: what models.build knows, or "", and what the reader calls it."""
-    if not hasattr(history, "network"):  # one field was both
-        return history.name, history.name
-    return history.network, history.label or history.network
+def _cost(network, parameters):
+    """The cost of a network of the course, or None for one that the course does not know or that had settings of its own."""
+    cost = anatomy.cost(models.build(network, device="meta")) if network in models.names() else None
+    return cost if cost and cost.parameters == parameters else None
 
 
 def _model(label, histories, own, test_images):
     first, run = histories[0], fastest(histories)
-    cost = _cost(_names(first)[0])
+    cost = _cost(first.network, first.parameters)
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,
@@ -108,7 +102,7 @@ def gather(record=None, own=None):
     for history in own:
         if not history.rows:
             continue
-        name, number = f"your {_names(history)[1]}", 2
+        name, number = f"your {history.label or 'network'}", 2
         label = name
         while label in found:
             label, number = f"{name} ({number})", number + 1

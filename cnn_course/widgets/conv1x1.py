@@ -247,10 +247,10 @@ def _recorded(axes, r):
 
 def accuracies_by_width(record):
     """experiments.Record -> {width, or None for no bottleneck: [test accuracy in %, one a seed]}, the widths ascending."""
-    found = {}
-    for label, histories in record.runs.items():
-        width = record.variants[label]["varied"].get("bottleneck")
-        found[width] = [100 * history.test_accuracy for history in histories]
+    found = {
+        record.varied[label].get("bottleneck"): [100 * history.test_accuracy for history in histories]
+        for label, histories in record.runs.items()
+    }
     return dict(sorted(found.items(), key=lambda item: (item[0] is None, item[0])))
 
 

@@ -27,13 +27,6 @@ def own():
     return training.History("lenet5", "CIFAR-10", 0, 62_006, 5_000, rows=[row])
 
 
-def bottlenecks():
-    record = experiments.recorded("bottleneck")
-    for label, variant in record.variants.items():  # files recorded before variants had the field
-        variant.setdefault("varied", {"bottleneck": None if label == "none" else int(label)})
-    return record
-
-
 MAKERS = {
     "convolution": widgets.convolution,
     "first_filter": lambda: widgets.first_filter(noise(0)),
@@ -42,7 +35,7 @@ MAKERS = {
     "augmentation": lambda: widgets.augmentation(noise(0)),
     "receptive_field": widgets.receptive_field,
     "one_by_one": widgets.one_by_one,
-    "bottleneck": lambda: widgets.bottleneck(bottlenecks()),
+    "bottleneck": lambda: widgets.bottleneck(experiments.recorded("bottleneck")),
     "inception_block": widgets.inception_block,
     "residual_block": widgets.residual_block,
     "gradients": widgets.gradients,

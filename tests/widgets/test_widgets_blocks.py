@@ -184,6 +184,16 @@ def results():
     )
 
 
+def test_compare_knows_no_cost_of_a_network_with_settings_of_its_own():
+    run = history("resnet20", (0.9,), parameters=123)
+    run.label = "wider"
+    (model,) = compare.gather(None, run).values()
+    assert (model.label, model.family) == ("your wider", "ResNet")
+    assert model.costs["parameters"] == 123 and model.costs["macs"] is None
+    stranger = History("", "CIFAR-10", 0, 5, 10, rows=run.rows)
+    assert list(compare.gather(None, stranger)) == ["your network"]
+
+
 def test_compare_gathers_costs_and_deviations(results):
     found = compare.gather(results, history("resnet20", (0.3,), images=5_000, parameters=269_722))
     assert list(found) == ["lenet5", "resnet20", "other", "your resnet20"]
