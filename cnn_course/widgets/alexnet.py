@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from cnn_course import anatomy, data, models, plots
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
+from cnn_course.widgets.scales import even, scale
 from cnn_course.widgets.sliding import make_kernel
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
@@ -86,7 +87,6 @@ def describe_first_filter(result):
     )
 
 
-@plots.styled
 def draw_first_filter(result):
     """Both images with the window and what one filter keeps of them; the first layer's share of AlexNet."""
     r = result
@@ -99,8 +99,8 @@ def draw_first_filter(result):
         image = Picture(sheet, 0.1, top, SIDE, picture, title)
         image.box(out // 2 * r.stride, out // 2 * r.stride, r.kernel, ORANGE)
         limit = float(output.abs().max())
-        scale = {"cmap": "gray", "vmin": -limit, "vmax": limit}
-        Picture(sheet, 2.55, top, SIDE, output, f"one map of {CHANNELS}: {out}×{out}", **scale)
+        look = {"cmap": "gray", "vmin": -limit, "vmax": limit}
+        Picture(sheet, 2.55, top, SIDE, output, f"one map of {CHANNELS}: {out}×{out}", **look)
 
     _draw_shares(sheet, r.shares, left=5.42, top=4.5)
     return figure
@@ -241,7 +241,6 @@ def describe_activation(result):
     ).replace("-", "−")
 
 
-@plots.styled
 def draw_activation(result):
     """Function and gradient; gradient norm by layer for every function."""
     r = result
@@ -256,18 +255,19 @@ def draw_activation(result):
         axes.plot(grid, curve, color=colour, linewidth=2.2)
         axes.plot([r.x], [point], "o", color=colour)
         axes.text(-4.8, y, name, color=colour, fontsize=11)
-    axes.set(xlim=(-5, 5), ylim=(-1.5, 3), xticks=range(-4, 5, 2), yticks=range(-1, 4), xlabel="x, the sum that enters the unit")
+    axes.set(xlim=(-5, 5), ylim=(-1.5, 3))
+    scale(axes, "bottom", even(-5, 5), "x, the sum that enters the unit")
+    scale(axes, "left", even(-1, 3))
 
     axes = panel(figure, (0.54, 0.16, 0.34, 0.74), "gradient norm, last layer = 1")
     powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
     every = np.concatenate(list(powers.values()))
     low, high = min(-2.0, every.min()), max(2.0, every.max())
-    ticks = power_ticks(low, high)
-    axes.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
     # The gradient travels from the last layer to the first.
     axes.set(xlim=(1.02 * r.depth, 1 - 0.02 * r.depth), ylim=(1.04 * low - 0.04 * high, 1.04 * high - 0.04 * low))
-    axes.set_xticks(sorted({1, r.depth, *range(10, r.depth - 3, 10)}))
-    axes.set_xlabel("layer (the gradient arrives from the left)")
+    scale(axes, "left", {tick: power_of_ten(tick) for tick in power_ticks(low, high)})
+    layers = {1, r.depth, *range(10, r.depth - 3, 10)}
+    scale(axes, "bottom", {layer: str(layer) for layer in layers}, "layer (the gradient arrives from the left)")
     ends = []
     for name, power in powers.items():
         look = {"color": ORANGE, "linewidth": 2.5, "zorder": 3} if name == r.function else {"color": GREY, "linewidth": 1.2}
@@ -330,7 +330,6 @@ def describe_groups(result):
     )
 
 
-@plots.styled
 def draw_groups(result):
     """Which filter sees which channel, and parameters against groups."""
     r = result
@@ -345,11 +344,9 @@ def draw_groups(result):
     axes.plot(*here, "o", color=ORANGE, markersize=9)
     axes.annotate(f"{r.parameters:,}", here, (8, 8), textcoords="offset points", color=DARK_ORANGE, fontsize=11)
     bottom, top = np.floor(y.min()), np.ceil(y.max() + 0.1)
-    axes.set(xlim=(-0.3, x[-1] * 1.1 + 2.4), ylim=(bottom, top), xlabel="groups")
-    ticks = _few(list(r.curve))
-    axes.set_xticks(np.log2(ticks), ticks)
-    ticks = power_ticks(bottom, top)
-    axes.set_yticks(ticks, [f"{10**tick:,}" for tick in ticks])
+    axes.set(xlim=(-0.3, x[-1] * 1.1 + 2.4), ylim=(bottom, top))
+    scale(axes, "bottom", {np.log2(groups): str(groups) for groups in _few(list(r.curve))}, "groups")
+    scale(axes, "left", {tick: f"{10**tick:,}" for tick in power_ticks(bottom, top)})
     return figure
 
 

@@ -94,7 +94,6 @@ def describe(result):
     return f"Each time the network meets this image it is {listed}; the label stays the same."
 
 
-@plots.styled
 def draw(result):
     """The image, large, and its draws."""
     r = result

@@ -5,14 +5,12 @@ from functools import lru_cache
 from math import hypot, nan, sqrt
 from statistics import mean, stdev
 
-from matplotlib.ticker import MaxNLocator
-
 from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
-from cnn_course.plots.canvas import ShortNumbers
 from cnn_course.training import History, fastest
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
+from cnn_course.widgets.scales import even, scale
 
 # Axis -> (its name in the list, its label with unit, how a sentence says a value of it).
 AXES = {
@@ -202,7 +200,6 @@ def draw(result):
 
 
 def _draw_points(ax, r):
-    ax.set(xlabel=AXES[r.x][1], ylabel="test accuracy (%)")
     if not r.shown:
         return
     x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
@@ -210,9 +207,8 @@ def _draw_points(ax, r):
     low, high = min(bottoms), max(tops)
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_formatter(ShortNumbers())
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    scale(ax, "bottom", even(*ax.get_xlim()), AXES[r.x][1])
+    scale(ax, "left", even(*ax.get_ylim()), "test accuracy (%)")
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
@@ -239,10 +235,11 @@ def _draw_curves(ax, model):
             x += [row["epoch"] for row in history.rows] + [nan]
             y += [100 * row[key] for row in history.rows] + [nan]
         ax.plot(x, y, style, color=_colour(model), linewidth=1.4, marker="o" if last == 1 else None)
-    ax.set(xlabel="epoch", ylabel="accuracy (%)", xlim=(1 - 0.04 * last, last + 0.04 * last))
+    ax.set_xlim(1 - 0.04 * last, last + 0.04 * last)
     ax.set_title("solid: test, dashed: training", loc="left", y=1.02, fontsize=9.5)
-    ax.xaxis.set_major_locator(MaxNLocator(min(last, 6), integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    epochs = even(1, last)
+    scale(ax, "bottom", {epoch: words for epoch, words in epochs.items() if epoch == round(epoch)}, "epoch")
+    scale(ax, "left", even(*ax.get_ylim()), "accuracy (%)")
 
 
 def compare(record=None, own=None):

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from matplotlib.markers import TICKRIGHT
-from matplotlib.ticker import MaxNLocator
 
 from cnn_course import anatomy, data, plots
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps, switch
 from cnn_course.widgets.pictures import Picture, panel
+from cnn_course.widgets.scales import even, scale
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 
@@ -62,7 +61,6 @@ def describe_mix(result):
     )
 
 
-@plots.styled
 def draw_mix(result):
     """The picture, its channels with their weights, and the sum."""
     r = result
@@ -166,7 +164,6 @@ def describe_bottleneck(result):
     )
 
 
-@plots.styled
 def draw_bottleneck(result):
     """The channels squeezed, weights against width, and the recorded accuracies where there are any."""
     r = result
@@ -183,34 +180,14 @@ def draw_bottleneck(result):
     axes.text(0.02 * r.channels, r.direct / 1000 * 1.02, "3x3 alone", color="0.35", fontsize=10, va="bottom")
     axes.plot([r.width], [r.weights / 1000], "o", color=ORANGE, markersize=9)
     top = max(r.direct, *r.curve.values()) / 1000 * 1.15
-    axes.set(xlim=(0, r.channels * 1.03), ylim=(0, top), xlabel="width (channels)")
-    axes.set_xticks(range(0, r.channels + 1, r.channels // 4))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    _right_scale(axes, top, 1e3 * r.size**2 / 1e6, "million multiply-adds")
+    axes.set(xlim=(0, r.channels * 1.03), ylim=(0, top))
+    scale(axes, "bottom", {width: str(width) for width in range(0, r.channels + 1, r.channels // 4)}, "width (channels)")
+    scale(axes, "left", even(0, top))
+    million = 1e3 * r.size**2 / 1e6  # multiply-adds of a thousand weights
+    scale(axes, "right", {tick / million: words for tick, words in even(0, top * million).items()}, "million multiply-adds")
     if thirds:
         _recorded(panel(figure, (0.765, 0.17, 0.225, 0.69), "recorded accuracy (%)"), r)
     return figure
-
-
-def _right_scale(axes, top, factor, label):
-    """The scale 0 to `top`, times `factor`, at the right. Matplotlib's own secondary axis takes as long as all the rest."""
-    ticks = [tick for tick in MaxNLocator(5).tick_values(0, top * factor) if tick <= top * factor]
-    aside = axes.get_yaxis_transform()
-    axes.spines.right.set_visible(True)
-    axes.plot(
-        np.ones(len(ticks)),
-        np.array(ticks) / factor,
-        linestyle="",
-        marker=TICKRIGHT,
-        color=plots.GREY,
-        markersize=3.5,
-        transform=aside,
-        clip_on=False,
-    )
-    for tick in ticks:
-        axes.text(1.04, tick / factor, f"{tick:,g}", transform=aside, va="center_baseline", fontsize=9.5)
-    away = 10 + 6.5 * len(f"{ticks[-1]:,g}")  # points
-    axes.annotate(label, (1, top / 2), (away, 0), xycoords=aside, textcoords="offset points", rotation=90, va="center")
 
 
 def _squeeze(axes, r):
@@ -240,9 +217,9 @@ def _recorded(axes, r):
         style = {"color": "0.35", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
         axes.text(max(known, default=1), mean, "no bottleneck", fontsize=10, ha="right", va="bottom", **style)
     axes.margins(y=0.12)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
-    axes.set_xlabel("width (channels)")
+    scale(axes, "bottom", even(*axes.get_xlim()), "width (channels)")
+    scale(axes, "left", even(*axes.get_ylim()))
 
 
 def accuracies_by_width(record):

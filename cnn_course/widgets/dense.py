@@ -6,13 +6,13 @@ from functools import lru_cache
 import numpy as np
 import torch
 from matplotlib.colors import ListedColormap
-from matplotlib.ticker import MaxNLocator
 
 from cnn_course import anatomy, plots
 from cnn_course.models import DenseLayer, Transition
 from cnn_course.plots import INK, tint
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, slider, switch
+from cnn_course.widgets.scales import even, scale
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,8 @@ def _layers(result):
 
 def _dress(ax, title, ticks):
     ax.set_title(title, loc="left", y=1.02)  # with y given, matplotlib need not measure the axes
-    ax.set_xticks(list(ticks), list(ticks.values()))
-    ax.set_xlabel("layer of the block")
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    scale(ax, "bottom", ticks, "layer of the block")
+    scale(ax, "left", even(*ax.get_ylim()))
 
 
 def draw(result):
@@ -135,8 +134,6 @@ def draw(result):
 
 def _draw_channels(ax, r, ticks):
     colour, last, words = plots.FAMILY_COLOURS["DenseNet"], r.layers + 1, {"fontsize": 9, "color": INK}
-    room = {i: name for i, name in ticks.items() if last - i >= 0.08 * last}
-    _dress(ax, f"Channels in: {r.growth_rate} more at every layer", {**room, last: "out"})
     sources, columns = np.mgrid[0:last, 1 : last + 1]
     bands = np.ma.masked_where(sources >= columns, sources % 2).astype(float)
     tones = ListedColormap([tint(colour, 0.75), tint(colour, 0.4)])
@@ -144,6 +141,8 @@ def _draw_channels(ax, r, ticks):
     top, wide = 1.75 * r.out_channels, max(0.6, 0.1 * last)
     after = last + 0.5 + 1.2 * wide
     ax.set(xlim=(0.3, after + 1.5 * wide), ylim=(0, top))
+    room = {i: name for i, name in ticks.items() if last - i >= 0.08 * last}
+    _dress(ax, f"Channels in: {r.growth_rate} more at every layer", {**room, last: "out"})
     ax.stairs([r.transition_channels], [after - wide / 2, after + wide / 2], fill=True, color="#bdbdbd")
     kept = f"{r.transition_channels}\nafter the\ntransition"
     ax.text(after, r.transition_channels + 0.01 * top, kept, ha="center", va="bottom", linespacing=1.1, **words)
@@ -158,12 +157,12 @@ def _draw_channels(ax, r, ticks):
 
 
 def _draw_parameters(ax, r, ticks):
-    _dress(ax, "Parameters by layer (thousands)", ticks)
     edges = np.arange(0.5, r.layers + 1)
     thousands, other = np.array(r.layer_parameters) / 1e3, np.array(r.other_parameters) / 1e3
     ax.stairs(thousands, edges, fill=True, color=tint(plots.FAMILY_COLOURS["DenseNet"], 0.6))
     ax.stairs(other, edges, color=INK, linewidth=1.2, linestyle="--")
     ax.set(xlim=(0.3, r.layers + 0.7), ylim=(0, 1.3 * max(*thousands, *other)))
+    _dress(ax, "Parameters by layer (thousands)", ticks)
     words = f"dashed: {'without' if r.bottleneck else 'with'} the bottleneck"
     ax.text(0.03, 0.97, words, transform=ax.transAxes, va="top", fontsize=9, color=INK)
 

@@ -3,7 +3,7 @@
 An explorer is three plain functions and some controls:
 
     compute(**settings) -> result      pure; a ValueError says in words why the settings are impossible
-    draw(result)        -> plots.Figure
+    draw(result)        -> plots.Figure, drawn in the course's style
     describe(result)    -> one sentence
 
 Only this file and the thin constructors know about ipywidgets. `slider`, `steps`, `choice`, `switch` and
@@ -21,6 +21,8 @@ from functools import partial
 import ipywidgets
 import matplotlib
 import numpy as np
+
+from cnn_course import plots
 
 QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
 LABEL, WIDTH = "118px", "322px"  # three controls fit side by side in a notebook cell
@@ -117,7 +119,7 @@ class Explorer(ipywidgets.VBox):
 
     def __init__(self, controls, compute, draw, describe, *, linked=None, presets=None, extras=(), adjust=None, picks=None):
         self.controls, self._linked = dict(controls), linked or {}
-        self._compute, self._draw, self._describe, self._adjust = compute, draw, describe, adjust
+        self._compute, self._draw, self._describe, self._adjust = compute, plots.styled(draw), describe, adjust
         self.defaults = self.settings
         self._busy = False
         self.result, self.sentence, self.problem = None, "", ""

@@ -17,6 +17,7 @@ from cnn_course.plots import GREY, INK
 from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, choice, switch
 from cnn_course.widgets.pictures import power_of_ten, power_ticks
+from cnn_course.widgets.scales import scale
 
 CHANNELS, SIDE, IMAGES, CLASSES = 8, 8, 16, 10
 FLOAT32_TINIEST = 1.4e-45  # a smaller number is zero in float32, and so in an ordinary training
@@ -138,10 +139,10 @@ def draw(result):
     here, other = np.log10(np.maximum(r.relative, 1e-300)), np.log10(healthy.relative)
     low, high = min(-4, 1.04 * here.min() - 0.6), max(2.5, here.max() + 0.6)
     gap = 0.02 * (high - low)  # between words and what they belong to
-    ax.set(xlim=(0.2, r.depth - 0.2), ylim=(low, high), xlabel="layer (1 is next to the image)", ylabel="|gradient| / |weight|")
-    ticks = power_ticks(low, high)
-    ax.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
-    ax.set_xticks([i for i in layers if i == 1 or i % (10 if r.depth > 20 else 5 if r.depth > 14 else 1) == 0])
+    ax.set(xlim=(0.2, r.depth - 0.2), ylim=(low, high))
+    scale(ax, "left", {tick: power_of_ten(tick) for tick in power_ticks(low, high)}, "|gradient| / |weight|")
+    every = 5 if r.depth > 14 else 1
+    scale(ax, "bottom", {i: str(i) for i in layers if i == 1 or i % every == 0}, "layer (1 is next to the image)")
 
     def write(x, y, words, above, ha="left"):
         ax.text(x, y + (gap if above else -gap), words, va="bottom" if above else "top", ha=ha, fontsize=9, color=GREY)

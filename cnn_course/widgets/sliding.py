@@ -141,7 +141,6 @@ def describe(result):
     )
 
 
-@plots.styled
 def draw(result):
     """Input with the window, window and kernel enlarged, output so far."""
     r = result

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from cnn_course import anatomy, data, models, plots
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
+from cnn_course.widgets.scales import even, scale
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 OWN = "own layers"
@@ -198,7 +199,6 @@ def describe(result):
     )
 
 
-@plots.styled
 def draw(result):
     """The window on the picture, the gradient inside it, and the price (or the growth by layer)."""
     r = result
@@ -210,8 +210,8 @@ def draw(result):
     for size, colour in ((min(r.size, r.side), BLUE), (r.inner, ORANGE)):
         picture.box((r.side - size) // 2, (r.side - size) // 2, size, colour)
 
-    title, scale = f"gradient: half in {r.inner}×{r.inner}", {"cmap": "viridis", "vmin": 0, "vmax": 1}
-    picture = Picture(sheet, 3.2, 3.2, 2.85, r.field, title, DARK_ORANGE, **scale)
+    title, look = f"gradient: half in {r.inner}×{r.inner}", {"cmap": "viridis", "vmin": 0, "vmax": 1}
+    picture = Picture(sheet, 3.2, 3.2, 2.85, r.field, title, DARK_ORANGE, **look)
     corner = (len(r.field) - r.inner) // 2
     picture.box(corner, corner, r.inner, ORANGE)
 
@@ -222,8 +222,8 @@ def draw(result):
         values = (r.parameters / unit, r.one_kernel / unit)
         bars = axes.bar((0, 1), values, color=[BLUE, GREY], width=0.6)
         axes.bar_label(bars, [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values], fontsize=10)
-        axes.set_xticks((0, 1), names)
         axes.set_ylim(0, max(values) * 1.15)
+        scale(axes, "bottom", dict(enumerate(names)))
         axes.set_title(f"weights ({name})", y=1.0, fontsize=11)
     else:
         count = len(r.sizes)
@@ -231,9 +231,10 @@ def draw(result):
         axes.axhline(r.side, color=GREY, linestyle="--")
         axes.text(1, r.side, "input", color="0.35", fontsize=10, va="bottom")
         axes.set(xlim=(0.5, max(count, 2) + 0.5), ylim=(0, max(r.size, r.side) * 1.15))
-        axes.set_xticks(range(1, count + 1, -(-count // 6)))
-        axes.set_xlabel("layer" if r.name == OWN else "layer that widens it")
+        label = "layer" if r.name == OWN else "layer that widens it"
+        scale(axes, "bottom", {i: str(i) for i in range(1, count + 1, -(-count // 6))}, label)
         axes.set_title("receptive field (pixels)", y=1.0, fontsize=11)
+    scale(axes, "left", even(*axes.get_ylim()))
     return figure
 
 
