@@ -74,9 +74,8 @@ def compute_first_filter(photograph, small, kernel=11, stride=4, note=""):
     return FirstFilter(kernel, stride, (photograph, small), tuple(maps), note)
 
 
-def describe_first_filter(result):
+def describe_first_filter(r):
     """One sentence."""
-    r = result
     (large, large_map), (small, small_map) = r.sizes
     parameters, macs = r.shares["conv1"]
     return (
@@ -87,9 +86,8 @@ def describe_first_filter(result):
     )
 
 
-def draw_first_filter(result):
+def draw_first_filter(r):
     """Both images with the window and what one filter keeps of them; the first layer's share of AlexNet."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 5.1), alt=describe_first_filter(r), note=r.note)
     sheet = figure.sheet()
     for row, (picture, output) in enumerate(zip(r.pictures, r.maps, strict=True)):
@@ -229,9 +227,8 @@ def _in_words(ratio):
     return f"{float(f'{ratio:.3g}'):,} times the gradient"
 
 
-def describe_activation(result):
+def describe_activation(r):
     """One sentence."""
-    r = result
     ratio = float(r.gradients[r.function][0])
     author, variance = r.start.split(", ")
     lost = "" if ratio > 0.01 else ", which hardly learns" if ratio > 1e-6 else ", which cannot learn"
@@ -241,9 +238,8 @@ def describe_activation(result):
     ).replace("-", "−")
 
 
-def draw_activation(result):
+def draw_activation(r):
     """Function and gradient; gradient norm by layer for every function."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_activation(r))
     axes = panel(figure, (0.06, 0.16, 0.38, 0.74), r.function)
     axes.axhline(0, color="0.8", linewidth=0.8)
@@ -316,9 +312,8 @@ def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
     return Groups(in_channels, out_channels, groups, curve)
 
 
-def describe_groups(result):
+def describe_groups(r):
     """One sentence."""
-    r = result
     filters = f"each of the {r.out_channels} filters sees"
     if r.groups == 1:
         return f"Without groups {filters} all {r.in_channels} channels: {r.parameters:,} parameters."
@@ -330,9 +325,8 @@ def describe_groups(result):
     )
 
 
-def draw_groups(result):
+def draw_groups(r):
     """Which filter sees which channel, and parameters against groups."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.8), alt=describe_groups(r))
     sheet = figure.sheet()
     _draw_wires(sheet, r, (0.45, 2.0), (0.45, 3.25))

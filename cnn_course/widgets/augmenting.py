@@ -85,18 +85,16 @@ def compute(image, draw=1, colours=None, note="", **strengths):
     return Augmented(image, draws, {name: value for name, value in strengths.items() if value}, changed, note)
 
 
-def describe(result):
+def describe(r):
     """One sentence."""
-    r = result
     if not r.strengths:
         return f"No transform is on: all {DRAWS} draws are the image itself, the same in every epoch."
     listed = in_words([TRANSFORMS[name].words.format(value) for name, value in r.strengths.items()])
     return f"Each time the network meets this image it is {listed}; the label stays the same."
 
 
-def draw(result):
+def draw(r):
     """The image, large, and its draws."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.6), alt=describe(r), note=r.note)
     sheet = figure.sheet()
     Picture(sheet, 0.1, 3.25, 2.9, r.image, "the image")

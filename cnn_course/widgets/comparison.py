@@ -142,9 +142,9 @@ def best(found):
     return max(recorded, key=lambda model: model.accuracy).label
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls. It ranks recorded models only: your run does not change it."""
-    r, c = result, result.chosen
+    c = r.chosen
     seeds = "one seed" if len(c.histories) == 1 else f"mean of {len(c.histories)} seeds"
     cost = c.costs[r.x]
     said = "a cost that is not known here" if cost is None else AXES[r.x][2].format(short(_rounded(cost)))
@@ -172,12 +172,11 @@ def _colour(model):
     return plots.FAMILY_COLOURS.get(model.family, plots.NEUTRAL)
 
 
-def draw(result):
+def draw(r):
     """Left: cost against test accuracy. Right: the curves of one model.
 
     Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
     """
-    r = result
     counts = {len(model.histories) for model in r.shown if not model.own}
     notes = []
     if counts:

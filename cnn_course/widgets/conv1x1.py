@@ -49,9 +49,8 @@ def _sum_in_words(weights, bias):
     return words[3:] if words.startswith(" +") else words.strip()
 
 
-def describe_mix(result):
+def describe_mix(r):
     """One sentence."""
-    r = result
     total = _sum_in_words(r.weights, r.bias)
     total = f"max(0, {total})" if r.relu else total
     height, width = r.output.shape
@@ -61,9 +60,8 @@ def describe_mix(result):
     )
 
 
-def draw_mix(result):
+def draw_mix(r):
     """The picture, its channels with their weights, and the sum."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.9), alt=describe_mix(r))
     sheet = figure.sheet()
     Picture(sheet, 0.1, 3.45, 2.9, r.image, "3 channels in")
@@ -151,9 +149,8 @@ def _round(count):
     return f"{count / 1e6:,.1f} million" if count >= 999_500 else f"{count / 1e3:,.0f} thousand"
 
 
-def describe_bottleneck(result):
+def describe_bottleneck(r):
     """One sentence."""
-    r = result
     ratio = r.weights / r.direct
     plural = "channel" if r.width == 1 else "channels"
     judged = f"{ratio:.0%} of the weights" if ratio != 1 else "just as many weights"
@@ -164,9 +161,8 @@ def describe_bottleneck(result):
     )
 
 
-def draw_bottleneck(result):
+def draw_bottleneck(r):
     """The channels squeezed, weights against width, and the recorded accuracies where there are any."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_bottleneck(r), note=r.note)
     thirds = bool(r.accuracies)
     place = (0.012, 0.04, 0.3 if thirds else 0.42, 0.82)

@@ -93,9 +93,8 @@ def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bott
     )
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls."""
-    r = result
     with_or_without = "without" if r.bottleneck else "with"
     ratio = sum(r.other_parameters) / r.block_parameters
     change = f"{ratio:.1f} times as many" if ratio >= 1 else f"{ratio:.0%} of that"
@@ -106,8 +105,8 @@ def describe(result):
     )
 
 
-def _layers(result):
-    return "1 layer takes" if result.layers == 1 else f"{result.layers} layers take"
+def _layers(r):
+    return "1 layer takes" if r.layers == 1 else f"{r.layers} layers take"
 
 
 def _dress(ax, title, ticks):
@@ -116,9 +115,8 @@ def _dress(ax, title, ticks):
     scale(ax, "left", even(*ax.get_ylim()))
 
 
-def draw(result):
+def draw(r):
     """Left: the channels each layer receives, banded by where they come from. Right: its parameters."""
-    r = result
     title = (
         f"{_layers(r)} {r.in_channels} channels to {r.out_channels}: {r.block_parameters:,} parameters, "
         f"{r.parameters:,} with the transition"

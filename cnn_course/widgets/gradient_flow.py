@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from cnn_course import plots
 from cnn_course.plots import GREY, INK
 from cnn_course.widgets.boxes import quick_figure
-from cnn_course.widgets.explorer import Explorer, choice, switch
+from cnn_course.widgets.explorer import Explorer, choice, one_thread, switch
 from cnn_course.widgets.pictures import power_of_ten, power_ticks
 from cnn_course.widgets.scales import scale
 
@@ -96,22 +96,17 @@ def gradient_norms(depth=56, batch_norm=True, skip=False, init="He", seed=0):
     if depth < 4 or depth % 2:
         raise ValueError(f"depth is {depth}; it is even and at least 4: a first layer, blocks of two, a dense layer")
     generator = torch.Generator().manual_seed(seed)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # tensors this small only wait for one another on many threads
-    try:
+    with one_thread():
         images = torch.randn(IMAGES, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
         weights = new_weights(depth, init, generator)
         loss = F.cross_entropy(logits(images, weights, batch_norm, skip), torch.arange(IMAGES) % CLASSES)
         grads = torch.autograd.grad(loss, weights[:-1])
         relative = tuple((g.norm() / w.detach().norm()).item() for g, w in zip(grads, weights, strict=False))
-    finally:
-        torch.set_num_threads(threads)
     return Gradients(depth, batch_norm, skip, init, relative)
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls, in words that another processor's rounding cannot change."""
-    r = result
     if r.middle < FLOAT32_TINIEST:
         fate = "every gradient is so small that float32 rounds it to zero, and nothing can be learnt"
     elif r.ratio > 30:
@@ -129,9 +124,8 @@ def describe(result):
     return f"{r.name}: {fate}."
 
 
-def draw(result):
+def draw(r):
     """Relative gradient norm by layer, beside a ResNet of the same depth. Returns a plots.Figure."""
-    r = result
     figure = quick_figure(f"{r.name}: gradients before the first step", 8.6, 3.8, describe(r))
     ax = figure.panel(left=0.75, top=0.1)
     healthy = gradient_norms(r.depth, True, True, "He")

@@ -119,9 +119,8 @@ def inception_cost(block="3a", reductions=True, n1=64, reduce3=96, n3=128, reduc
     return InceptionCost(block, channels, size, widths, reductions, reduced, full)
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls."""
-    r = result
     where = f"Block {r.block}" if r.is_paper else f"With your widths in place of {r.block}'s, the block"
     ratio = r.parameters_reduced / r.parameters_full
     if not r.reductions:
@@ -142,9 +141,8 @@ def describe(result):
     )
 
 
-def draw(result):
+def draw(r):
     """The block from left to right, and beside each branch what it costs. Returns a plots.Figure."""
-    r = result
     shade = tint(plots.FAMILY_COLOURS["GoogLeNet"], 0.5)
     rows, top, tall, bars = (3.0, 2.32, 1.64, 0.96), 3.3, 2.7, 5.2
     place = f"block {r.block}" if r.is_paper else f"a block of yours in the place of {r.block}"

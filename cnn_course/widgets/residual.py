@@ -81,19 +81,16 @@ def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
     return ResidualCost(kind, width, shortcut, stride, size, in_channels, out_channels, out_size, layers, projection)
 
 
-def rivals(result):
+def rivals(r):
     """The paper's argument at this width: basic, bottleneck, and basic as wide as the bottleneck."""
-    settings = (result.option, result.stride, result.size)
-    return (
-        residual_cost("basic", result.width, *settings),
-        residual_cost("bottleneck", result.width, *settings),
-        residual_cost("basic", 4 * result.width, *settings),
+    settings = (r.option, r.stride, r.size)
+    return tuple(
+        residual_cost(*block, *settings) for block in (("basic", r.width), ("bottleneck", r.width), ("basic", 4 * r.width))
     )
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls."""
-    r = result
     cost = f"A {r.name} has {r.weights:,} weights"
     if r.kind == "bottleneck":
         basic = rivals(r)[0]
@@ -107,9 +104,8 @@ def describe(result):
     return f"{cost}; its shortcut is the identity and adds none."
 
 
-def draw(result):
+def draw(r):
     """The block with its shortcut, and the weights of three blocks. Returns a plots.Figure."""
-    r = result
     title = f"{r.name[0].upper()}{r.name[1:]}: {r.weights:,} weights and {short(r.macs)} multiply-adds"
     board = Board(9.2, 3.4, title, alt=describe(r))
     _draw_block(board, r, y=1.25, over=2.25)

@@ -124,9 +124,8 @@ def compute(image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=
     return Convolution(size, kernel, stride, padding, dilation, position, filters, picture, weights, output, note)
 
 
-def describe(result):
+def describe(r):
     """One sentence."""
-    r = result
     step = "one pixel at a time" if r.stride == 1 else f"{r.stride} pixels at a time"
     spread = f", spread over {r.window[2]}x{r.window[2]} pixels" if r.dilation > 1 and r.kernel > 1 else ""
     grown = f" with {r.padding} {'pixel' if r.padding == 1 else 'pixels'} of padding" if r.padding else ""
@@ -141,9 +140,8 @@ def describe(result):
     )
 
 
-def draw(result):
+def draw(r):
     """Input with the window, window and kernel enlarged, output so far."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 4.1), alt=describe(r), note=r.note)
     top, left, side = r.window
     rows = top + r.dilation * torch.arange(r.kernel)

@@ -174,9 +174,8 @@ def model_field(name):
     return tuple(int(size) for size in largest.unique()), _normed(gradient)
 
 
-def describe(result):
+def describe(r):
     """One sentence."""
-    r = result
     window = f"{r.size}x{r.size} pixels"
     inner = f"half of the squared gradient comes through the middle {r.inner}x{r.inner}"
     if r.name != OWN:
@@ -199,9 +198,8 @@ def describe(result):
     )
 
 
-def draw(result):
+def draw(r):
     """The window on the picture, the gradient inside it, and the price (or the growth by layer)."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe(r), note=r.note)
     covered = " (all of it)" if r.size > r.side else ""
     title = f"sees {r.size}×{r.size} pixels{covered}"
