@@ -16,7 +16,7 @@ import torch.fx
 from cnn_course.anatomy.arithmetic import Window, conv_macs, linear_macs, numbered, whole
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
     """One layer or operation, for one image. Shapes are (channels, height, width)."""
 
@@ -30,12 +30,16 @@ class Step:
     parameters: int = 0
     macs: int = 0
     windows: tuple[Window, ...] | None = None  # one a side; None: the whole input, or not known
+    module: torch.nn.Module | None = None  # None: a function or a method
+    sources: list[Step | None] = field(default_factory=list)  # whose results it reads; None is the image
+    node: torch.fx.Node | None = field(default=None, repr=False)
 
 
-def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None) -> list[Step]:
+def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, collapse: tuple[type, ...] = ()) -> list[Step]:
     """What the network does with an image of `input_shape` (C, H, W), by default its own, in execution order.
 
-    Raises ValueError where torch.fx cannot follow the network or the input does not fit.
+    collapse: classes of modules that count as one step each. Raises ValueError where torch.fx cannot follow the network or the
+    input does not fit.
     """
     if not isinstance(net, torch.nn.Module):
         raise ValueError(f"net is {net!r}, expected a torch.nn.Module such as models.build('resnet20')")
@@ -44,7 +48,7 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None) -> l
         raise ValueError(f"input_shape of {name} is {shape!r}, expected (channels, height, width)")
     shape = [whole("a side of input_shape", side, 1) for side in shape]
     try:
-        graph = torch.fx.Tracer().trace(net)
+        graph = _Tracer(collapse).trace(net)
     except Exception as error:
         advice = "keep tensors out of `if` and `for`, or move that part into a function marked torch.fx.wrap"
         raise ValueError(f"torch.fx cannot follow {name}.forward ({error}): {advice}") from error
@@ -56,6 +60,29 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None) -> l
             size = "x".join(map(str, shape))
             raise ValueError(f"{name} cannot take {size}: {node.target} fails ({error})") from error
     return run.steps
+
+
+def output(net: torch.nn.Module, path: str, images: torch.Tensor) -> torch.Tensor:
+    """What one step (its path in `steps`) makes of real images (N, C, H, W); it can be differentiated."""
+    wanted = {step.path: step.node for step in steps(net, tuple(images.shape[1:]))}[path]
+    graph, copies = torch.fx.Graph(), {}
+    for node in wanted.graph.nodes:
+        copies[node] = graph.node_copy(node, copies.__getitem__)
+        if node is wanted:
+            break
+    graph.output(copies[wanted])
+    return torch.fx.GraphModule(net, graph)(images)
+
+
+class _Tracer(torch.fx.Tracer):
+    """Follows a network into all modules but torch's own and those of the classes `collapse`."""
+
+    def __init__(self, collapse):
+        super().__init__()
+        self.collapse = collapse
+
+    def is_leaf_module(self, module, path):
+        return isinstance(module, self.collapse) or super().is_leaf_module(module, path)
 
 
 def _meta(tensor):
@@ -89,13 +116,14 @@ class _Run:
     weights: dict = field(default_factory=dict)  # node -> the parameters in its result, where it does not
     counted: dict = field(default_factory=dict)  # id of a parameter -> the first node that uses it
     paths: set = field(default_factory=set)
+    made: dict = field(default_factory=dict)  # node -> the step that it stands for; None: the image
 
     def visit(self, node):
         args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), self.values.__getitem__)
         if node.op == "placeholder":
             self.values[node] = args[0] if args else self.image
             if not args:
-                self.windows[node] = (Window(),) * (self.image.dim() - 2)
+                self.windows[node], self.made[node] = (Window(),) * (self.image.dim() - 2), None
         elif node.op == "get_attr":
             owner, _, name = node.target.rpartition(".")
             tensor = getattr(self.net.get_submodule(owner), name)
@@ -121,7 +149,7 @@ class _Run:
             return
         kind = {"getitem": "slice", "iadd": "add", "imul": "mul"}.get(kind.strip("_"), kind.strip("_"))
         if self.hands_on(node, kind, self.values[sources[0]]):
-            self.windows[node] = self.windows[sources[0]]
+            self.windows[node], self.made[node] = self.windows[sources[0]], self.made[sources[0]]
             return
         modules = list(node.meta.get("nn_module_stack", {}).values())
         home = modules[-1][0] if modules else ""
@@ -136,6 +164,8 @@ class _Run:
         step.kernel, step.stride = settings.get("kernel_size"), settings.get("stride")
         step.macs = _macs(step, settings)
         step.windows = self.windows[node] = _windows(step, settings, [self.windows[n] for n in sources])
+        step.module, step.node, step.sources = module, node, [self.made[source] for source in sources]
+        self.made[node] = step
         self.steps.append(step)
 
     def hands_on(self, node, kind, source) -> bool:

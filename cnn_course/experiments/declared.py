@@ -9,21 +9,26 @@ from torch import nn
 
 from cnn_course import models, training
 from cnn_course.data import augment
+from cnn_course.experiments import variants
 from cnn_course.training.recipe import in_words
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One answer that is tried: the network that `models.build` makes of a name and settings, and the recipe that trains it."""
+    """One answer that is tried: a network of the course with other settings, and the recipe that trains it.
+
+    make: what builds it in place of `models.build(network)`: one of `variants`, whose nearest relative `network` then names.
+    """
 
     network: str
     settings: dict = field(default_factory=dict)
     recipe: training.Recipe = training.Recipe()
+    make: Callable[..., models.Network] | None = None
 
     @property
     def build(self) -> Callable[[], models.Network]:
         """Makes the network, with new weights."""
-        return partial(models.build, self.network, **self.settings)
+        return partial(self.make or partial(models.build, self.network), **self.settings)
 
     @property
     def varied(self) -> dict:
@@ -63,9 +68,10 @@ def _images(*transforms):
     return training.Recipe(augment=transforms)
 
 
-def _constant(lr):
+def _figure1(activation, lr):
     """Section 3.1 of the AlexNet paper: no regularization; the rate does not change, so that epochs can be compared."""
-    return training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
+    recipe = training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
+    return Variant("alexnet_cifar", {"activation": activation}, recipe, variants.FigureOne)
 
 
 # Section 5 of the AlexNet paper; the batch of 128 is what `fit` picks for so many images.
@@ -146,7 +152,7 @@ EXPERIMENTS = {
             "bottleneck",
             "How narrow may a 1x1 bottleneck be?",
             {
-                str(width or "none"): _net("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128), bottleneck=width)
+                str(width or "none"): Variant("vgg_cifar", {"bottleneck": width}, make=variants.bottleneck_vgg)
                 for width in (8, 16, 32, 64, None)
             },
         ),
@@ -186,10 +192,7 @@ EXPERIMENTS = {
         Experiment(
             "combine",
             "Add or concatenate, at equal parameters?",
-            {
-                "concatenate": DENSENET,
-                "add": _net("densenet_cifar", combine="add", stem_channels=64, growth_rate=6, compression=1),
-            },
+            {"concatenate": DENSENET, "add": Variant("densenet_cifar", make=variants.adding_densenet)},
         ),
         Experiment(
             "growth_rate",
@@ -230,11 +233,7 @@ EXPERIMENTS = {
         Experiment(
             "activation_rates",
             "At which learning rate is each activation fastest?",
-            {
-                f"{name}, {lr:g}": _net("alexnet_figure1", _constant(lr), activation=activation)
-                for name, (activation, rates) in ACTIVATIONS.items()
-                for lr in rates
-            },
+            {f"{name}, {lr:g}": _figure1(activation, lr) for name, (activation, rates) in ACTIVATIONS.items() for lr in rates},
             epochs=3,
             seeds=(0,),
         ),
@@ -242,9 +241,9 @@ EXPERIMENTS = {
             "activation",
             "How many epochs does each activation take to 25% training error?",
             {
-                "ReLU": _net("alexnet_figure1", _constant(0.01)),  # the best rates of activation_rates
-                "tanh": _net("alexnet_figure1", _constant(0.01), activation=nn.Tanh),
-                "sigmoid": _net("alexnet_figure1", _constant(0.03), activation=nn.Sigmoid),
+                "ReLU": _figure1(nn.ReLU, 0.01),  # the best rates of activation_rates
+                "tanh": _figure1(nn.Tanh, 0.01),
+                "sigmoid": _figure1(nn.Sigmoid, 0.03),
             },
             epochs=12,
         ),

@@ -15,9 +15,9 @@ from cnn_course.models.inception import AuxiliaryHead, GoogLeNet, Inception
 from cnn_course.models.lenet import LeNet5, LeNet5Of1998
 from cnn_course.models.network import Network
 from cnn_course.models.nin import NIN
-from cnn_course.models.resnet import BasicBlock, Bottleneck, ResNet
+from cnn_course.models.pretrained import load_weights, save_weights, weights
+from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, PreActBottleneck, ResNet
 from cnn_course.models.vgg import VGG
-from cnn_course.models.weights import load_weights, save_weights, weights
 
 __all__ = [
     "COURSE",
@@ -38,9 +38,12 @@ __all__ = [
     "LeNet5Of1998",
     "NIN",
     "Network",
+    "PreActBasicBlock",
+    "PreActBottleneck",
     "ResNet",
     "Transition",
     "VGG",
+    "load_weights",
     "save_weights",
     "weights",
 ]

@@ -94,36 +94,11 @@ class AlexNet(Network):
         return self.classifier(self.features(images))
 
 
-class FigureOne(Network):
-    """The four-layer network of figure 1, with which the paper compares activations. (N, 3, 32, 32) -> logits (N, 10).
-
-    Three convolutions and a dense layer. The paper gives no widths; these are those of the CIFAR-10 network in its authors'
-    code (convolutions 5x5 with 32, 32 and 64 filters). No batch norm, so that the activation has to do without its help.
-    """
-
-    fixed_size = True
-
-    def __init__(self, activation=nn.ReLU, classes=10):
-        super().__init__()
-        layers = OrderedDict()
-        for index, (in_channels, out_channels) in enumerate([(3, 32), (32, 32), (32, 64)], start=1):
-            layers[f"conv{index}"] = nn.Conv2d(in_channels, out_channels, 5, padding=2)
-            layers[f"act{index}"] = activation()
-            layers[f"pool{index}"] = nn.MaxPool2d(3, stride=2, padding=1)
-        self.features = nn.Sequential(layers)  # (N, 64, 4, 4)
-        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(64 * 4 * 4, classes))
-        initialize(self)
-
-    def forward(self, images):
-        return self.classifier(self.features(images))
-
-
 PRESETS = {
     "alexnet": AlexNet,
     "alexnet_two_gpus": partial(AlexNet, groups=2),
     # Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks": what torchvision calls AlexNet.
     "alexnet_torchvision": partial(AlexNet, channels=(64, 192, 384, 256, 256), first_padding=2, norm=None, image_size=224),
-    "alexnet_figure1": FigureOne,
     # So small a network learns too little rather than too much: no dropout. Batch norm, so that one recipe trains all.
     "alexnet_cifar": partial(
         AlexNet,

@@ -16,38 +16,31 @@ class DenseLayer(nn.Module):
     (N, C, H, W) -> (N, C + growth_rate, H, W).
 
     BN-ReLU-conv 3x3 (section 3, "composite function"); with `bottleneck` a BN-ReLU-conv 1x1 to 4 x
-    growth_rate before it. combine="add" makes C maps instead and adds them: (N, C, H, W), a residual layer.
+    growth_rate before it.
     """
 
-    def __init__(self, in_channels, growth_rate, bottleneck=True, combine="concatenate"):
+    def __init__(self, in_channels, growth_rate, bottleneck=True):
         super().__init__()
-        if combine not in ("concatenate", "add"):
-            raise ValueError(f'combine is {combine!r}; expected "concatenate" or "add"')
-        self.add = combine == "add"
-        self.out_channels = in_channels + (0 if self.add else growth_rate)
+        self.out_channels = in_channels + growth_rate
         layers, channels = [], in_channels
         if bottleneck:
             channels = 4 * growth_rate
             layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, channels, 1, bias=False)]
-        layers += [
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels, in_channels if self.add else growth_rate, 3, padding=1, bias=False),
-        ]
+        layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.Conv2d(channels, growth_rate, 3, padding=1, bias=False)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x):
-        return x + self.layers(x) if self.add else torch.cat([x, self.layers(x)], dim=1)
+        return torch.cat([x, self.layers(x)], dim=1)
 
 
 class DenseBlock(nn.Sequential):
     """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The number grows linearly."""
 
-    def __init__(self, count, in_channels, growth_rate, bottleneck=True, combine="concatenate"):
+    def __init__(self, count, in_channels, growth_rate, bottleneck=True, layer=DenseLayer):
         super().__init__()
         self.out_channels = in_channels
         for _ in range(count):
-            self.append(DenseLayer(self.out_channels, growth_rate, bottleneck, combine))
+            self.append(layer(self.out_channels, growth_rate, bottleneck))
             self.out_channels = self[-1].out_channels
 
 
@@ -74,7 +67,7 @@ class DenseNet(Network):
     blocks: how many layers each dense block has. growth_rate: the maps that each layer adds (k in the paper).
     stem_channels: the maps that enter the first block. compression: 1 keeps all channels in the
     transitions. bottleneck and compression < 1 together make the paper's DenseNet-BC.
-    combine="add" gives the residual twin: the same layers, their results added instead of appended.
+    layer: the class of the layers.
     stem: "imagenet", "cifar" (one 3x3, section 3) or "cifar_pooled" (the same and a pooling: blocks from 16x16 on).
     """
 
@@ -85,7 +78,7 @@ class DenseNet(Network):
         stem_channels=64,
         bottleneck=True,
         compression=0.5,
-        combine="concatenate",
+        layer=DenseLayer,
         stem="imagenet",
         classes=1000,
     ):
@@ -99,7 +92,7 @@ class DenseNet(Network):
             if i > 0:
                 transition = Transition(channels, compression)
                 stages[f"transition{i}"], channels = transition, transition.out_channels
-            block = DenseBlock(count, channels, growth_rate, bottleneck, combine)
+            block = DenseBlock(count, channels, growth_rate, bottleneck, layer)
             stages[f"block{i + 1}"], channels = block, block.out_channels
         # DenseNet-121: 64 to 256 maps of 56x56, 128 to 512 of 28x28, 256 to 1024 of 14x14, 512 to 1024 of 7x7.
         self.stages = nn.Sequential(stages)

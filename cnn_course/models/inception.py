@@ -56,7 +56,7 @@ class AuxiliaryHead(nn.Module):
 
     def __init__(self, in_channels, classes, width=128, hidden=1024, dropout=0.7, batch_norm=False, adaptive=True):
         super().__init__()
-        # The paper's pooling takes 14x14 to 4x4; torchvision asks for 4x4 whatever comes.
+        # The paper's pooling takes 14x14 to 4x4; an adaptive one makes 4x4 of whatever comes.
         self.pool = nn.AdaptiveAvgPool2d(4) if adaptive else nn.AvgPool2d(5, stride=3)
         self.conv = conv(in_channels, width, 1, batch_norm=batch_norm)  # (N, 128, 4, 4)
         self.fc1 = nn.Linear(width * 16, hidden)
@@ -127,44 +127,46 @@ def cifar_stem(batch_norm, width=32):
 
 
 class GoogLeNet(Network):
-    """A stem, inception blocks, global average pooling, one dense layer.
-
-    (N, 3, H, W) -> logits (N, classes).
+    """A stem, inception blocks, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
 
     aux: names of the blocks after which an auxiliary head sits, ("4a", "4d") in the paper. While
     training such a network returns (logits, auxiliary logits, ...) and expects `input_shape`; in
-    evaluation the heads are not used. large_kernel=3 with batch_norm=True is torchvision's layout.
+    evaluation the heads are not used.
+    layout: "paper"; "torchvision", which has 3x3 filters for the 5x5 (its issue 906), a last pooling of 2x2 and heads that pool
+    to 4x4 whatever comes; or "cifar", for 32x32 images: a short stem, and the heads of torchvision.
+    batch_norm: after every convolution (Ioffe and Szegedy 2015), in place of the stem's local response normalization.
+    inception: the class of the blocks.
     """
 
     def __init__(
         self,
         blocks=GOOGLENET_BLOCKS,
         aux=(),
+        layout="paper",
         batch_norm=False,
-        large_kernel=5,
         dropout=0.4,
         aux_size=(128, 1024),
-        image_size=224,
+        inception=Inception,
         classes=1000,
     ):
         super().__init__()
-        self.input_shape = (3, image_size, image_size)
-        unknown = [name for name in aux if name not in blocks]
-        if unknown:
+        if layout not in ("paper", "torchvision", "cifar"):
+            raise ValueError(f'layout is {layout!r}; expected "paper", "torchvision" or "cifar"')
+        if unknown := [name for name in aux if name not in blocks]:
             raise ValueError(f"no block is called {unknown[0]!r}; auxiliary heads can follow {', '.join(blocks)}")
-        self.stem, channels = (imagenet_stem if image_size > 64 else cifar_stem)(batch_norm)
-        self.blocks = nn.ModuleDict()
-        self.aux = nn.ModuleDict()
+        self.input_shape = (3, 32, 32) if layout == "cifar" else (3, 224, 224)
+        self.stem, channels = (cifar_stem if layout == "cifar" else imagenet_stem)(batch_norm)
+        self.blocks, self.aux = nn.ModuleDict(), nn.ModuleDict()
         for name, widths in blocks.items():
             if widths == "pool":
-                last = image_size > 64 and name == "pool4"  # torchvision's last pooling is 2x2; the map is 7x7 either way
-                kernel = 2 if last and batch_norm else 3
+                kernel = 2 if layout == "torchvision" and name == "pool4" else 3  # 14x14 to 7x7 either way
                 self.blocks[name] = nn.MaxPool2d(kernel, stride=2, ceil_mode=True)
             else:
-                block = Inception(channels, *widths, large_kernel=large_kernel, batch_norm=batch_norm)
+                large_kernel = 3 if layout == "torchvision" else 5
+                block = inception(channels, *widths, large_kernel=large_kernel, batch_norm=batch_norm)
                 self.blocks[name], channels = block, block.out_channels
             if name in aux:
-                adaptive = batch_norm or image_size != 224  # else the paper's own pooling
+                adaptive = layout != "paper"
                 self.aux[name] = AuxiliaryHead(channels, classes, *aux_size, batch_norm=batch_norm, adaptive=adaptive)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()  # (N, 1024)
@@ -185,9 +187,9 @@ class GoogLeNet(Network):
 PRESETS = {
     "googlenet": GoogLeNet,
     "googlenet_aux": partial(GoogLeNet, aux=("4a", "4d")),
-    "googlenet_torchvision": partial(GoogLeNet, batch_norm=True, large_kernel=3),
-    "googlenet_torchvision_aux": partial(GoogLeNet, batch_norm=True, large_kernel=3, aux=("4a", "4d")),
+    "googlenet_torchvision": partial(GoogLeNet, layout="torchvision", batch_norm=True),
+    "googlenet_torchvision_aux": partial(GoogLeNet, layout="torchvision", batch_norm=True, aux=("4a", "4d")),
     "googlenet_cifar": partial(
-        GoogLeNet, blocks=CIFAR_BLOCKS, batch_norm=True, dropout=0.1, aux_size=(32, 64), image_size=32, classes=10
+        GoogLeNet, CIFAR_BLOCKS, layout="cifar", batch_norm=True, dropout=0.1, aux_size=(32, 64), classes=10
     ),
 }

@@ -38,12 +38,12 @@ class Network(nn.Module):
             raise TypeError(f"{title} takes normalized floats, but got {images.dtype}; convert with data.to_float(images)")
 
 
-def initialize(net: nn.Module) -> None:
+def initialize(net: nn.Module, mode: str = "fan_out") -> None:
     """He initialization of all convolutions and dense layers, biases zero (He et al. 2015, arXiv
     1502.01852, section 2.2)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
         elif isinstance(module, nn.Linear):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="linear")
         else:

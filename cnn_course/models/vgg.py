@@ -10,9 +10,8 @@ from torch import nn
 from cnn_course.models.network import Network, initialize
 
 
-def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False, bottleneck=None):
-    """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves
-    the map. With `bottleneck` a 1x1 convolution to so many channels goes before each that has more."""
+def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False):
+    """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves the map."""
     kernels = [kernel] * convs
     kernels[-1] = last_kernel or kernel
     layers = []
@@ -24,9 +23,6 @@ def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=Fals
         layers.append(nn.ReLU(inplace=True))
 
     for size in kernels:
-        if bottleneck and bottleneck < in_channels:
-            conv(in_channels, bottleneck, 1)
-            in_channels = bottleneck
         conv(in_channels, width, size)
         in_channels = width
     return nn.Sequential(*layers, nn.MaxPool2d(2))
@@ -37,7 +33,7 @@ class VGG(Network):
 
     convs: how many convolutions each stage has; widths: their channels (table 1 of the paper).
     kernel: the size of every filter, 3 in the paper. last_kernels: that of the last filter of each
-    stage where it differs. bottleneck: channels of a 1x1 convolution before each wider input, as GoogLeNet's reductions.
+    stage where it differs. stage: the function that makes a stage.
     """
 
     fixed_size = True
@@ -48,10 +44,10 @@ class VGG(Network):
         widths=(64, 128, 256, 512, 512),
         kernel=3,
         last_kernels=None,
-        bottleneck=None,
         batch_norm=False,
         hidden=4096,
         dropout=0.5,
+        stage=stage,
         image_size=224,
         classes=1000,
     ):
@@ -62,7 +58,7 @@ class VGG(Network):
         # (N, 64, 112, 112), (N, 128, 56, 56), (N, 256, 28, 28), (N, 512, 14, 14), (N, 512, 7, 7) in the paper's network
         self.features = nn.Sequential(
             OrderedDict(
-                (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm, bottleneck))
+                (f"stage{i + 1}", stage(ins[i], widths[i], convs[i], kernel, last_kernels[i], batch_norm))
                 for i in range(len(convs))
             )
         )

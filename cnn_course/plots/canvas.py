@@ -9,7 +9,7 @@ import base64
 import io
 import math
 import re
-from functools import wraps
+from functools import lru_cache, wraps
 
 import matplotlib
 import numpy as np
@@ -66,11 +66,11 @@ class Figure(BaseFigure):
         width, height = figsize
         self.head = self.foot = 0.08  # what title and note take of the height
         if title:
-            lines = wrap(self, title, width - 0.2, 12)
+            lines = wrap(title, width - 0.2, 12)
             self.text(0.1 / width, 1 - 0.1 / height, lines, fontsize=12, va="top", ha="left", linespacing=1.25, color=INK)
             self.head += 0.13 + 0.215 * (lines.count("\n") + 1)
         if note:
-            lines = wrap(self, note, width - 0.2, 9)
+            lines = wrap(note, width - 0.2, 9)
             self.text(0.1 / width, 0.07 / height, lines, fontsize=9, va="bottom", ha="left", color=GREY)
             self.foot += 0.04 + 0.16 * (lines.count("\n") + 1)
 
@@ -153,23 +153,32 @@ def styled(function):
     return drawing
 
 
-def text_width(figure, text, size=10, weight="normal") -> float:
-    """The width of a text in inches, that of its longest line."""
-    renderer, font = figure.canvas.get_renderer(), FontProperties(size=size, weight=weight)
-    return max(renderer.get_text_width_height_descent(line, font, False)[0] for line in str(text).split("\n")) / figure.dpi
+@lru_cache(maxsize=20_000)
+def text_width(text, size=10, weight="normal") -> float:
+    """The width of a text in inches, that of its longest line. Kept, because measuring takes half a millisecond."""
+    font = FontProperties(size=size, weight=weight)
+    lines = str(text).split("\n")
+    return max(_renderer().get_text_width_height_descent(line, font, False)[0] for line in lines) / DPI
 
 
-def wrap(figure, text, width, size=10) -> str:
+@lru_cache(maxsize=1)
+def _renderer():
+    return FigureCanvasAgg(BaseFigure(dpi=DPI)).get_renderer()
+
+
+def wrap(text, width, size=10) -> str:
     """The text with line breaks, so that no line is wider than `width` inches unless a single word is."""
-    lines = []
+    lines, space = [], text_width("a a", size) - text_width("aa", size)
     for paragraph in str(text).split("\n"):
-        line = ""
+        line, used = "", 0.0
         for word in re.split(r" |(?<=\w-)(?=\w)", paragraph):
-            longer = line + ("" if line.endswith("-") or not line else " ") + word
-            if line and text_width(figure, longer, size) > width:
+            gap = "" if line.endswith("-") or not line else " "
+            longer = used + len(gap) * space + text_width(word, size)  # word by word: each is measured once, in whatever text
+            if line and longer > width:
                 lines.append(line)
-                longer = word
-            line = longer
+                line, used = word, text_width(word, size)
+            else:
+                line, used = line + gap + word, longer
         lines.append(line)
     return "\n".join(lines)
 
@@ -258,9 +267,7 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
         (a, b), (c, d) = axes.transData.transform([(x0, y0), (x1, y1)])
         solid.append((a - 1, b - 1, c + 1, d + 1))
     solid = np.array(solid)
-    sizes = [
-        (text_width(figure, text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _, _, text, _ in points
-    ]
+    sizes = [(text_width(text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _, _, text, _ in points]
 
     def overlap(tried, others):
         """Of each box tried (C, 4) the area that others (N, 4) cover: (C,)."""
@@ -304,7 +311,7 @@ def key(figure, entries, left=0.1):
     x, y = left, height - figure.head - 0.04
     for text, look in entries.items():
         shade, style = look if isinstance(look, tuple) and len(look) == 2 else (look, None)
-        wide = text_width(figure, text, 9.5)
+        wide = text_width(text, 9.5)
         if x + wide + 0.3 > width:
             x, y = left, y - 0.2
             figure.head += 0.2

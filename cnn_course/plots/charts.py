@@ -81,7 +81,7 @@ def bars(
     if grouped:
         key(figure, look)
     mark = {mark} if isinstance(mark, str) else set(mark)
-    left = 0.25 + max(text_width(figure, label, 9.5, "bold" if label in mark else "normal") for label in labels)
+    left = 0.25 + max(text_width(label, 9.5, "bold" if label in mark else "normal") for label in labels)
     dots = limit is not None and not limit[0] <= 0 <= limit[1]
     axes = figure.panel(left=left, right=0.25, bottom=(0.28 if stacked or dots else 0.05) + (0.24 if unit else 0.05))
     ends, thick = [], 0.72 if stacked or not grouped else 0.8 / len(series)
@@ -146,7 +146,7 @@ def _value_axis(axes, ends, limit, stacked, ticks=False):
     else:
         low, high = min(0, axes.dataLim.x0), max(0, axes.dataLim.x1)
         for end, _, words, _, _ in [] if stacked else 3 * ends:  # each number changes the scale for the others
-            share = min(0.8, (text_width(figure, words, 9.5) + gap) / wide)
+            share = min(0.8, (text_width(words, 9.5) + gap) / wide)
             if end >= 0:
                 high = max(high, low + (end - low) / (1 - share))
             else:
@@ -157,7 +157,7 @@ def _value_axis(axes, ends, limit, stacked, ticks=False):
         if room is None:
             side = 1 if end >= 0 else -1
             axes.text(end + side * gap * inch, y, words, fontsize=9.5, va="center_baseline", ha="left" if side > 0 else "right")
-        elif text_width(figure, words, 9) < room / inch - 0.06:
+        elif text_width(words, 9) < room / inch - 0.06:
             dark = np.dot(to_rgb(shade), (0.3, 0.59, 0.11)) < 0.55
             axes.text(end, y, words, fontsize=9, va="center_baseline", ha="center", color="white" if dark else INK)
     axes.spines["left"].set_visible(axes.get_xlim()[0] >= 0)
@@ -185,8 +185,8 @@ def side_by_side(table, title="", units=None, text=None, mark=(), colours=None, 
     size = figsize or (7.2 if len(columns) < 4 else 8.2, 0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels)))
     figure = Figure(title, size, alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
     mark = {mark} if isinstance(mark, str) else set(mark)
-    left = 0.25 + max(text_width(figure, label, 9.5, "bold" if label in mark else "normal") for label in labels)
-    heads = [wrap(figure, (units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5) for c in columns]
+    left = 0.25 + max(text_width(label, 9.5, "bold" if label in mark else "normal") for label in labels)
+    heads = [wrap((units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5) for c in columns]
     panels = figure.panels(
         1,
         len(columns),
@@ -252,7 +252,7 @@ def lines(
         raise ValueError("series is empty; expected name -> values")
     figure = Figure(title, figsize, alt or f"Lines: {title or ylabel} ({', '.join(drawn)}); {xlabel} against {ylabel}", note)
     named = [name for name in drawn if not name.startswith("_")]
-    right = 0.3 + max((text_width(figure, name, 9.5) for name in named), default=0)
+    right = 0.3 + max((text_width(name, 9.5) for name in named), default=0)
     axes = figure.panel(left=0.72, right=right, bottom=0.5, top=0.2 if marks else 0.05)
     _draw_lines(axes, drawn, errors or {}, dashed, markers, log, colours or {})
     axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -275,7 +275,7 @@ def make_room(axes, room):
     """Move the left edge of axes so that label and tick labels just fit beside it. room: inches they may take."""
     figure, (low, high) = axes.figure, sorted(axes.get_ylim())
     words = axes.yaxis.get_major_formatter().format_ticks([y for y in axes.get_yticks() if low <= y <= high])
-    needed = 0.42 + max((text_width(figure, word, 9.5) for word in words), default=0)
+    needed = 0.42 + max((text_width(word, 9.5) for word in words), default=0)
     box, width = axes.get_position(), figure.get_size_inches()[0]
     axes.set_position((box.x0 + (needed - room) / width, box.y0, box.width + (room - needed) / width, box.height))
 
@@ -443,7 +443,7 @@ def timeline(
     names = {str(k): str(v) for k, v in (names or {}).items()}
     figure = Figure(title, figsize, alt or f"Bars over time: {title or unit} ({', '.join(values)})", note)
     slot = (figsize[0] - 0.85) / len(values)
-    under = {k: wrap(figure, v, slot - 0.06, 9) for k, v in names.items()}
+    under = {k: wrap(v, slot - 0.06, 9) for k, v in names.items()}
     deep = max((v.count("\n") + 1 for v in under.values()), default=0)
     axes = figure.panel(left=0.7, right=0.15, bottom=0.28 + 0.16 * deep, top=0.1)
     mark = {mark} if isinstance(mark, str) else set(map(str, mark))
@@ -479,7 +479,7 @@ def timeline(
     places = [place for place in ((band and band[1], band and band[2]), line or (None, None)) if place[0] is not None]
     for height, words in places:  # at the right, above the numbers of the bars that they would cross
         room = axes.get_ylim()[1] * 0.2 / (axes.bbox.height / figure.dpi)
-        wide = text_width(figure, words, 9) / slot
+        wide = text_width(words, 9) / slot
         crossed = [v for i, v in enumerate(values.values()) if i > len(values) - 1 - wide]
         top = max([height, *(v + room for v in crossed if v + room > height)])
         axes.text(
@@ -541,13 +541,12 @@ def heat(
     count, wide = matrix.shape
     rows, columns = [str(r) for r in rows or []], [str(c) for c in columns or []]
     cell = min(0.62, 4.8 / wide, 4.6 / count)
-    probe = Figure()
-    left = 0.2 + max((text_width(probe, r, 9.5) for r in rows), default=0.1) + (0.25 if ylabel else 0)
-    slant = columns and max(text_width(probe, c, 9.5) for c in columns) > cell - 0.06
-    tall = (0.1 + max(text_width(probe, c, 9.5) for c in columns) if slant else 0.25) if columns else 0.05
+    left = 0.2 + max((text_width(r, 9.5) for r in rows), default=0.1) + (0.25 if ylabel else 0)
+    slant = columns and max(text_width(c, 9.5) for c in columns) > cell - 0.06
+    tall = (0.1 + max(text_width(c, 9.5) for c in columns) if slant else 0.25) if columns else 0.05
     bottom = 0.1 + (0.25 if xlabel else 0)
     size = figsize or (
-        max(left + cell * wide + 1.0, min(4.6, text_width(probe, title, 12) + 0.25)),
+        max(left + cell * wide + 1.0, min(4.6, text_width(title, 12) + 0.25)),
         0.45 + 0.2 * (len(title) > 50) + bottom + tall + max(cell * count, 1.0),
     )
     if figsize is None and note:
@@ -570,8 +569,8 @@ def heat(
     words = {} if write == "" else {(i, j): write(matrix[i, j]) for i in range(count) for j in range(wide) if not mask[i, j]}
     side = min(box.width * inches[0] / wide - 0.04, 2.2 * box.height * inches[1] / count)
     widest = max(words.values(), key=len, default="")
-    fits = words and text_width(figure, widest, 9) <= side
-    if fits or (words and text_width(figure, widest, 8) <= side):
+    fits = words and text_width(widest, 9) <= side
+    if fits or (words and text_width(widest, 8) <= side):
         for (i, j), word in words.items():
             rgba = shades((matrix[i, j] - low) / max(high - low, 1e-12))
             axes.text(
@@ -646,11 +645,10 @@ def images(
     columns = columns or min(len(items), 8 if len(items) > 12 else 6)
     count = math.ceil(len(items) / columns)
     ratio = max(item.shape[0] / item.shape[1] for item in items if item is not None)
-    probe = Figure()
-    left = 0.1 + (0.12 + max(text_width(probe, r, 9.5) for r in rows) if rows else 0)
+    left = 0.1 + (0.12 + max(text_width(r, 9.5) for r in rows) if rows else 0)
     gap = 0.06 if not titles else 0.12
     side = size or min(2.6, (7.2 - left - 0.1) / columns - gap)
-    words = [wrap(probe, t, side + gap - 0.04, 9) for t in titles] if titles else []
+    words = [wrap(t, side + gap - 0.04, 9) for t in titles] if titles else []
     above = [max((w.count("\n") + 1 for w in words[i * columns : (i + 1) * columns] if w), default=0) for i in range(count)]
     deep = [0.165 * lines + 0.06 if lines else 0 for lines in above]
     wide = max(left + columns * (side + gap) + 0.1 - gap, 3.2 if title else 0)

@@ -45,6 +45,11 @@ def tint(shade, share):
     return tuple(1 - share * (1 - part) for part in to_rgb(shade))
 
 
+def is_dark(shade) -> bool:
+    """Whether white words stand better on the colour than dark ones."""
+    return np.dot(to_rgb(shade), (0.3, 0.59, 0.11)) < 0.55
+
+
 def readable(shade):
     """The colour dark enough for text on white: a contrast of 4.5, as the WCAG guidelines ask."""
     rgb = np.array(to_rgb(shade))

@@ -114,7 +114,7 @@ def curves(
     splits = {True: ("train", "test"), False: ("test",), "only": ("train",)}[train]
     if len(splits) > 1:
         key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
-    right = 0.25 + max(text_width(figure, name, 9.5) for name in runs) if len(runs) > 1 else 0.2
+    right = 0.25 + max(text_width(name, 9.5) for name in runs) if len(runs) > 1 else 0.2
     panels = figure.panels(1, len(metrics), left=0.65, right=right, gaps=(0.7, 0))
     shades = dict(zip(runs, _shades(runs, colours or {}), strict=True))
     for axes, metric in zip(panels, metrics, strict=True):
@@ -449,8 +449,7 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
         raise ValueError(f"boxes is {boxes!r}; expected sides of at least 1 pixel")
     row, column = at or (tall // 2, wide // 2)
     words = {name: name + (" (more than the image)" if side > max(tall, wide) else "") for name, side in boxes.items()}
-    probe = Figure()
-    right = 0.45 + max(text_width(probe, text, 9.5) for text in words.values())
+    right = 0.45 + max(text_width(text, 9.5) for text in words.values())
     width = size * wide / tall + right + 0.1
     figure = Figure(
         title, (width, size + 0.14 + around(width, title, note)), alt or f"Windows on an image: {', '.join(boxes)}", note
@@ -515,7 +514,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         alt or f"{held_out.capitalize()} accuracy ({seeds}): {words}",
         facts,
     )
-    left = 0.25 + max(text_width(figure, label, 9.5) for label in runs)
+    left = 0.25 + max(text_width(label, 9.5) for label in runs)
     axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
     for i, label in enumerate(runs):
         spread = test[label].std(ddof=1) if len(test[label]) > 1 else 0

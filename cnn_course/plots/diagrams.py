@@ -12,22 +12,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
-from matplotlib.path import Path
+from cnn_course.anatomy import walk
+from cnn_course.plots.canvas import around, short, styled, text_width, wrap
+from cnn_course.plots.colours import ACCENT, GREY, INK, colour, is_dark, tint
+from cnn_course.plots.drawing import Board
 
-from cnn_course.plots.canvas import Figure, around, short, styled, text_width, wrap
-from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, tint
-
-FACES = {
-    "conv": tint(NEUTRAL, 0.42),
-    "1x1": tint(PALETTE[8], 0.75),
-    "pool": "white",
-    "words": "#f3f3f3",
-    "layer": tint(ACCENT, 0.2),
-    "join": "white",
-    "concat": "#e4e4e4",
-    "dense": "#e4e4e4",
-}
 SIZE = 9.5
 
 
@@ -70,66 +59,38 @@ def block(module, input_shape, title="", collapse=(), merge=None, direction=None
 
 
 def _graph(module, input_shape, collapse):
-    """The boxes of a module in execution order, one an operation on tensors."""
-    import torch
-    from torch import fx
-
-    class Tracer(fx.Tracer):
-        def is_leaf_module(self, child, path):
-            return isinstance(child, collapse) or super().is_leaf_module(child, path)
-
-    name = type(module).__name__
+    """The boxes of a module in execution order: one a step of the walk, and one at each end."""
     copied = copy.deepcopy(module).to("meta").eval()
-    try:
-        traced = fx.GraphModule(copied, Tracer().trace(copied))
-    except Exception as error:
-        advice = "draw a part of it that has no `if` on tensors"
-        raise ValueError(f"torch.fx cannot follow {name}.forward ({error}); {advice}") from error
-    boxes, by_node, values = [], {}, {}
-    run = fx.Interpreter(traced)
-    for node in traced.graph.nodes:
-        args = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n])
-        try:
-            if node.op == "placeholder":
-                value = torch.empty(2, *input_shape, device="meta") if not boxes else None
-            elif node.op == "output":
-                value = args[0][0]
-            else:
-                value = getattr(run, node.op)(node.target, *args)
-        except Exception as error:
-            shape = tuple(input_shape)
-            raise ValueError(f"{name} cannot take {shape}: {node.target} fails ({error})") from error
-        values[node] = value
-        if node.op == "output" and isinstance(value, (tuple, list)):
-            value = value[0]
-        if not torch.is_tensor(value):
+    boxes = [Box("end", ["input", _size(input_shape)], channels=input_shape[0])]
+    made = {None: boxes[0]}  # step -> its box, or that of the step whose result it hands on
+    steps = walk.steps(copied, tuple(input_shape), collapse)
+    for step in steps:
+        inputs = list(dict.fromkeys(made[source] for source in step.sources))
+        kind, words = _describe(step, len(inputs))
+        if kind is None:
+            made[step] = inputs[0]
             continue
-        inputs = list(dict.fromkeys(by_node[n] for n in node.all_input_nodes if n in by_node))
-        kind, words = _describe(node, copied, len(inputs))
-        if kind is None and inputs:  # passes its input on
-            by_node[node] = inputs[0]
-            continue
-        if kind == "end":
-            inputs = inputs[:1]
-            words = [words, "x".join(map(str, value.shape[1:]))]
-        box = Box(kind, words if isinstance(words, list) else [words], inputs, value.shape[1])
-        by_node[node] = box
-        boxes.append(box)
+        made[step] = Box(kind, [words], inputs, step.outputs[0][0])
+        boxes.append(made[step])
+    boxes.append(Box("end", ["output", _size(steps[-1].outputs[0])], [made[steps[-1]]], steps[-1].outputs[0][0]))
     return boxes
 
 
-JOINS = {"add": "+", "iadd": "+", "mul": "\N{MULTIPLICATION SIGN}", "imul": "\N{MULTIPLICATION SIGN}"}
+def _size(shape):
+    return "x".join(map(str, shape))
+
+
+JOINS = {"add": "+", "mul": "\N{MULTIPLICATION SIGN}"}
 WORDS = {
     "BatchNorm2d": "BN",
     "LocalResponseNorm": "LRN",
     "LayerNorm": "LN",
     "GroupNorm": "GN",
     "relu": "ReLU",
-    "relu_": "ReLU",
     "Dropout": "dropout",
     "Flatten": "flatten",
     "pad": "zero channels",
-    "getitem": "every 2nd pixel",
+    "slice": "every 2nd pixel",
     "Sigmoid": "sigmoid",
     "tanh": "tanh",
     "Tanh": "tanh",
@@ -137,13 +98,11 @@ WORDS = {
 }
 
 
-def _describe(node, module, inputs):
-    """Kind and words of a torch.fx node; kind None for one that hands its input on."""
-    if node.op in ("placeholder", "output"):
-        return "end", "input" if node.op == "placeholder" else "output"
-    if node.op == "call_module":
-        return _layer(module.get_submodule(node.target))
-    name = (node.target if isinstance(node.target, str) else node.target.__name__).strip("_")
+def _describe(step, inputs):
+    """Kind and words of a step; kind None for one that hands its input on."""
+    if step.module is not None:
+        return _layer(step.module)
+    name = step.kind
     if name in ("cat", "concat", "concatenate"):
         return ("concat", "concat") if inputs > 1 else (None, "")
     if name in JOINS and inputs > 1:
@@ -319,23 +278,22 @@ class Plan:
 
 def _plan(boxes, skips, down):
     """The Plan of boxes that have their rows, with shortcuts from `_lay_out`; gives each box its size."""
-    probe = Figure()
-    _measure(boxes, probe, down)
-    digits = max(text_width(probe, str(box.channels), 9) for box in boxes)
+    _measure(boxes, down)
+    digits = max(text_width(str(box.channels), 9) for box in boxes)
     plan = Plan(down, digits, _users(boxes), {}, {}, {}, {}, 0.0, 0.0)
     _place_along(plan, boxes)
     _place_across(plan, boxes, skips)
     return plan
 
 
-def _measure(boxes, probe, down):
+def _measure(boxes, down):
     for box in boxes:
         if box.kind == "join":
             box.size = 0.3, 0.3
         elif box.kind == "concat":
             box.size = (0.75, 0.25) if down else (0.25, 0.72)
         else:
-            box.size = max(text_width(probe, line, SIZE) for line in box.lines) + 0.2, 0.165 * len(box.lines) + 0.16
+            box.size = max(text_width(line, SIZE) for line in box.lines) + 0.2, 0.165 * len(box.lines) + 0.16
 
 
 def _place_along(plan, boxes):
@@ -402,117 +360,37 @@ def _route(plan, source, box, lane):
 @styled
 def _draw(boxes, skips, down, title, note, alt):
     plan = _plan(boxes, skips, down)
-    probe = Figure()
     wide, tall = (plan.breadth, plan.length) if down else (plan.length, plan.breadth)
-    width = max(wide, min(6.4, text_width(probe, title, 12) + 0.25), 3.4)
+    width = max(wide, min(6.4, text_width(title, 12) + 0.25), 3.4)
     height = tall + around(width, title, note)
-    figure = Figure(title, (width, height), alt, note)
-    sheet = figure.sheet()
-    left, top = (width - wide) / 2 if down else 0.0, height - figure.head
+    board = Board(width, height, title, alt, note)
+    left, top = (width - wide) / 2 if down else 0.0, height - board.figure.head
 
     def point(along, across):
         return (left + across, top - along) if down else (left + along, top - across)
 
+    beside = {"ha": "left"} if down else {"va": "bottom"}
     for box in boxes:
         for source in box.inputs:
             corners, number = _route(plan, source, box, skips.get((source, box)))
-            _arrow(sheet, [point(*corner) for corner in corners])
+            board.arrow(*(point(*corner) for corner in corners))
             x, y = point(*number)
-            sheet.text(
-                x + 0.05 * down,
-                y + 0.035 * (not down),
-                str(source.channels),
-                fontsize=9,
-                color=INK,
-                zorder=6,
-                ha="left" if down else "center",
-                va="center" if down else "bottom",
-            )
+            board.text(x + 0.05 * down, y + 0.035 * (not down), str(source.channels), size=9, **beside)
     for box in boxes:
         low, high = plan.bars.get(box, (plan.across[box],) * 2)
         x, y = point(plan.along[box], (low + high) / 2)
-        width, height = box.size
+        wide, tall = box.size
         if box in plan.bars:
-            width, height = (high - low, height) if down else (width, high - low)
-        _stand(sheet, x, y, width, height, box, turned=box in plan.bars and not down)
-    return figure
-
-
-def _stand(sheet, x, y, width, height, box, turned):
-    """One box with its words: a circle for a sum, words alone for input and output. turned: the words run upwards."""
-    if box.kind == "end":
-        for i, line in enumerate(box.lines):
-            sheet.text(
-                x,
-                y + 0.165 * ((len(box.lines) - 1) / 2 - i),
-                line,
-                fontsize=SIZE,
-                ha="center",
-                va="center",
-                color=GREY if i == 0 else INK,
-            )
-    elif box.kind == "join":
-        sheet.add_patch(Circle((x, y), 0.15, facecolor="white", edgecolor=INK, linewidth=1.1, zorder=4))
-        sheet.text(x, y - 0.005, box.lines[0], fontsize=14, ha="center", va="center_baseline", zorder=5)
-    else:
-        _box(sheet, x, y, width, height, FACES[box.kind])
-        sheet.text(
-            x,
-            y,
-            "\n".join(box.lines),
-            fontsize=SIZE,
-            ha="center",
-            va="center",
-            linespacing=1.2,
-            zorder=5,
-            rotation=90 if turned else 0,
-        )
-
-
-def _box(sheet, x, y, width, height, face, edge=INK):
-    sheet.add_patch(
-        FancyBboxPatch(
-            (x - width / 2, y - height / 2),
-            width,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=face,
-            edgecolor=edge,
-            linewidth=0.9,
-            zorder=4,
-        )
-    )
-
-
-def _arrow(sheet, points, head=True, radius=0.09):
-    """A line through the points with round corners and a head at its end."""
-    points = [p for i, p in enumerate(points) if i == 0 or math.dist(p, points[i - 1]) > 1e-6]
-    vertices, codes = [points[0]], [Path.MOVETO]
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        for other, first in ((before, True), (after, False)):
-            far = math.dist(corner, other)
-            cut = min(radius, far / 2) / far
-            near = tuple(c + (o - c) * cut for c, o in zip(corner, other, strict=True))
-            if first:
-                vertices += [near, corner]
-                codes += [Path.LINETO, Path.CURVE3]
-            else:
-                vertices.append(near)
-                codes.append(Path.CURVE3)
-    path = Path([*vertices, points[-1]], [*codes, Path.LINETO])
-    sheet.add_patch(
-        FancyArrowPatch(
-            path=path,
-            arrowstyle="-|>" if head else "-",
-            mutation_scale=9,
-            shrinkA=0,
-            shrinkB=0,
-            linewidth=1.1,
-            color=GREY,
-            zorder=2,
-            joinstyle="round",
-        )
-    )
+            wide, tall = (high - low, tall) if down else (wide, high - low)
+        if box.kind == "end":
+            board.text(x, y + 0.0825, box.lines[0], SIZE, GREY)
+            board.text(x, y - 0.0825, box.lines[1], SIZE)
+        elif box.kind == "join":
+            board.node(x, y, box.lines[0])
+        else:
+            upwards = 90 if box in plan.bars and not down else 0
+            board.box(x, y, "\n".join(box.lines), box.kind, wide, tall, SIZE, rotation=upwards)
+    return board.figure
 
 
 # ------------------------------------------------------------------------------------------------ a network
@@ -534,69 +412,54 @@ def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2))
     counts = f"{short(total['parameters'])} parameters, {short(total['macs'])} multiply-adds for one image"
     title = title or f"{name}: {counts}"
     alt = alt or f"Diagram of {name}, from image to logits: " + "; ".join(f"{c['name']} {c['words']}" for c in columns)
-    figure = Figure(title, figsize, alt.replace("\n", ", "), note)
-    sheet = figure.sheet()
+    board = Board(*figsize, title, alt.replace("\n", ", "), note)
     width, height = figsize
     left, right = 1.25, 0.45  # for the image, and for the number on the last arrow
     slot = (width - left - right) / len(columns)
     size = 9 if slot > 0.72 else 8  # of the words, in points
     xs, wide = [left + slot * (i + 0.5) for i in range(len(columns))], min(0.62, slot * 0.5)
-    words = [wrap(figure, column["words"], slot - 0.06, size) for column in columns]
-    y = height - figure.head - 0.28 - TALLEST / 2
+    words = [wrap(column["words"], slot - 0.06, size) for column in columns]
+    y = height - board.figure.head - 0.28 - TALLEST / 2
     below = y - TALLEST / 2 - 0.08 - 0.15 * max(word.count("\n") + 1 for word in words)
-    end = text_width(figure, f"{image[1]}x{image[2]}", 9)
-    sheet.text(0.12, y + 0.09, "image", fontsize=9, color=GREY, va="center")
-    sheet.text(0.12, y - 0.09, f"{image[1]}x{image[2]}", fontsize=9, color=INK, va="center")
-    starts = [0.18 + end, *(x + wide / 2 for x in xs)]
+    side = f"{image[1]}x{image[2]}"
+    board.text(0.12, y + 0.09, "image", 9, GREY, ha="left")
+    board.text(0.12, y - 0.09, side, 9, ha="left")
+    starts = [0.18 + text_width(side, 9), *(x + wide / 2 for x in xs)]
     numbers = [image[0], *(column["shape"][0] for column in columns)]
     for start, end, number in zip(starts, [*(x - wide / 2 for x in xs), width - 0.1], numbers, strict=True):
-        _arrow(sheet, [(start, y), (end, y)])
-        sheet.text((start + end) / 2 - 0.02, y + 0.04, str(number), fontsize=size, ha="center", va="bottom", zorder=6)
-    _stages(sheet, columns, words, xs, y, wide, size, shade)
-    floor = figure.foot + 0.06
-    half = (below - figure.foot - 0.1) / 2
+        board.arrow((start, y), (end, y))
+        board.text((start + end) / 2 - 0.02, y + 0.04, str(number), size, va="bottom")
+    _stages(board, columns, words, xs, y, wide, size, shade)
+    floor = board.figure.foot + 0.06
+    half = (below - board.figure.foot - 0.1) / 2
     for key, what, at in (("parameters", "parameters", floor + half), ("macs", "multiply-adds", floor)):
-        sheet.text(0.12, at + half - 0.26, f"{what}: {short(total[key])} in all", fontsize=9.5, color=GREY, va="bottom")
-        sheet.plot([0.12, width - 0.12], [at] * 2, color=GREY, linewidth=0.8)
-        _tally(sheet, columns, key, xs, at, half - 0.5, wide, size, shade)
-    sheet.set(xlim=(0, width), ylim=(0, height))
-    return figure
+        board.text(0.12, at + half - 0.26, f"{what}: {short(total[key])} in all", 9.5, GREY, ha="left", va="bottom")
+        board.line((0.12, at), (width - 0.12, at), width=0.011)
+        _tally(board, columns, key, xs, at, half - 0.5, wide, size, shade)
+    return board.figure
 
 
-def _stages(sheet, columns, words, xs, y, wide, size, shade):
+def _stages(board, columns, words, xs, y, wide, size, shade):
     """A box a stage, as high as its map, with its name above and what it consists of below."""
     largest = max((column["shape"][1] for column in columns if len(column["shape"]) == 3), default=1)
     for x, column, word in zip(xs, columns, words, strict=True):
         shape, flat = column["shape"], _flat(column)
         tall = 0.3 if flat else 0.3 + (TALLEST - 0.3) * math.sqrt(shape[1] / largest)
         face = _face(column, shade)
-        _box(sheet, x, y, wide, tall, face)
-        if not flat:
-            side = f"{shape[1]}x{shape[2]}"
-            fits = text_width(sheet.figure, side, size) < wide - 0.04
-            white = sum(a * b for a, b in zip(face, (0.3, 0.59, 0.11), strict=True)) < 0.55
-            sheet.text(
-                x,
-                y,
-                side,
-                fontsize=size,
-                ha="center",
-                va="center",
-                zorder=6,
-                color="white" if white else INK,
-                rotation=0 if fits else 90,
-            )
-        sheet.text(x, y + max(tall, 0.3) / 2 + 0.05, column["name"], fontsize=size + 0.5, ha="center", va="bottom", zorder=6)
-        sheet.text(x, y - TALLEST / 2 - 0.04, word, fontsize=size, ha="center", va="top", color=GREY, linespacing=1.15)
+        side = "" if flat else f"{shape[1]}x{shape[2]}"
+        upwards = 0 if text_width(side, size) < wide - 0.04 else 90
+        board.box(x, y, side, face, wide, tall, size, colour="white" if is_dark(face) else INK, rotation=upwards)
+        board.text(x, y + max(tall, 0.3) / 2 + 0.05, column["name"], size + 0.5, va="bottom")
+        board.text(x, y - TALLEST / 2 - 0.04, word, size, GREY, va="top", linespacing=1.15)
 
 
-def _tally(sheet, columns, key, xs, floor, room, wide, size, shade):
+def _tally(board, columns, key, xs, floor, room, wide, size, shade):
     """A bar a stage with its number, the largest as high as `room`."""
     most = max(1, *(column[key] for column in columns))
     for x, column in zip(xs, columns, strict=True):
         tall = column[key] / most * room
-        sheet.bar(x, tall, wide, bottom=floor, color=_face(column, shade), zorder=3)
-        sheet.text(x, floor + tall + 0.03, short(column[key]), fontsize=size, ha="center", va="bottom", zorder=6)
+        board.bar(x - wide / 2, floor, wide, tall, _face(column, shade), edge="none")
+        board.text(x, floor + tall + 0.03, short(column[key]), size, va="bottom")
 
 
 def _flat(column):

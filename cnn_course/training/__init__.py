@@ -5,6 +5,7 @@ from cnn_course.training.device import best_device, precision
 from cnn_course.training.evaluation import Evaluation, evaluate, predict
 from cnn_course.training.fitting import Diverged, fit, lesson
 from cnn_course.training.history import History, fastest
+from cnn_course.training.loop import train
 from cnn_course.training.recipe import Recipe, default_batch_size, default_lr
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "lesson",
     "precision",
     "predict",
+    "train",
 ]

@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 
 import torch
@@ -51,3 +51,14 @@ def return_memory() -> None:
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):
             ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def one_thread():
+    """Torch on one thread inside the block: on small tensors a second one costs more than it brings, and rounds otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

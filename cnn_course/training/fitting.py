@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cnn_course import data, models
+from cnn_course import data
 from cnn_course.training import checkpoint, cuda_graph, distributed
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate, predict
@@ -86,19 +86,8 @@ def fit(
     """
     recipe, device = recipe or Recipe(), torch.device(device) if device else devices.best_device()
     _check(net, cifar, epochs, device)
-    own_name = getattr(net, "name", "")
-    history = History(
-        network=own_name if own_name in models.names() else "",
-        label=name or own_name or type(net).__name__,
-        source=cifar.source,
-        seed=seed,
-        parameters=sum(p.numel() for p in net.parameters()),
-        train_images=len(cifar.train),
-        device=device.type,
-        precision=str(devices.precision(device)).removeprefix("torch."),
-        threads=torch.get_num_threads(),
-        split=cifar.held_out,
-    )
+    made = {"device": device.type, "precision": str(devices.precision(device)).removeprefix("torch.")}
+    history = History.of(net, cifar, seed, name, threads=torch.get_num_threads(), **made)
     quiet = quiet or distributed.rank() > 0
     run = _Run(net, cifar, epochs, recipe, history, device)
     bar = tqdm(total=run.steps, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)

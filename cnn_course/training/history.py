@@ -37,6 +37,21 @@ class History:
     def __post_init__(self):
         self.label = self.label or self.network
 
+    @classmethod
+    def of(cls, net, cifar: data.Cifar10, seed: int, label: str | None = None, **made) -> "History":
+        """The history of a training of `net` on `cifar` that is about to begin. made: fields that say how."""
+        name = getattr(net, "name", "")
+        return cls(
+            network=name if name in models.names() else "",
+            label=label or name or type(net).__name__,
+            source=cifar.source,
+            seed=seed,
+            parameters=sum(p.numel() for p in net.parameters()),
+            train_images=len(cifar.train),
+            split=cifar.held_out,
+            **made,
+        )
+
     @property
     def name(self) -> str:
         """The label."""

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from matplotlib.collections import LineCollection
 
 from cnn_course import anatomy, data, models, plots
+from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
 from cnn_course.widgets.scales import even, scale
 from cnn_course.widgets.sliding import make_kernel
 

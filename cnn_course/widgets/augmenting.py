@@ -9,8 +9,8 @@ import torch
 
 from cnn_course import data, plots
 from cnn_course.data import augment
+from cnn_course.plots.drawing import Picture
 from cnn_course.widgets.explorer import Explorer, in_words, slider
-from cnn_course.widgets.pictures import Picture
 
 DRAWS = 15
 

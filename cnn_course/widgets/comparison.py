@@ -8,7 +8,6 @@ from statistics import mean, stdev
 from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
 from cnn_course.training import History, fastest
-from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
 from cnn_course.widgets.scales import even, scale
 
@@ -188,7 +187,7 @@ def draw(r):
     if r.note:
         notes.append(f"{r.note[0].upper()}{r.note[1:]}.")
     title = f"Test accuracy against {AXES[r.x][0]}, and {r.chosen.label} while it learns"
-    figure = quick_figure(title, 9.2, 4.1, describe(r), " ".join(notes))
+    figure = plots.Figure(title, (9.2, 4.1), describe(r), " ".join(notes))
     left, right = figure.panels(columns=2, widths=(1.45, 1), gaps=(0.75, 0.6), bottom=0.48, top=0.25)
     _draw_points(left, r)
     _draw_curves(right, r.chosen)

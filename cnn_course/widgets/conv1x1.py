@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from cnn_course import anatomy, data, plots
+from cnn_course.plots.drawing import Picture, panel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps, switch
-from cnn_course.widgets.pictures import Picture, panel
 from cnn_course.widgets.scales import even, scale
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]

@@ -10,7 +10,6 @@ from matplotlib.colors import ListedColormap
 from cnn_course import anatomy, plots
 from cnn_course.models import DenseLayer, Transition
 from cnn_course.plots import INK, tint
-from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, slider, switch
 from cnn_course.widgets.scales import even, scale
 
@@ -121,7 +120,7 @@ def draw(r):
         f"{_layers(r)} {r.in_channels} channels to {r.out_channels}: {r.block_parameters:,} parameters, "
         f"{r.parameters:,} with the transition"
     )
-    figure = quick_figure(title, 9.2, 3.7, describe(r))
+    figure = plots.Figure(title, (9.2, 3.7), describe(r))
     left, right = figure.panels(columns=2, widths=(1.15, 1), top=0.25)
     step = 1 if r.layers <= 8 else 2 if r.layers <= 16 else 5 if r.layers <= 30 else 10
     ticks = {i: str(i) for i in range(1, r.layers + 1) if i == 1 or i % step == 0}

@@ -14,7 +14,6 @@ import base64
 import contextlib
 import html
 import struct
-import sys
 import zlib
 from functools import partial
 
@@ -23,6 +22,7 @@ import matplotlib
 import numpy as np
 
 from cnn_course import plots
+from cnn_course.training.device import one_thread
 
 QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
 LABEL, WIDTH = "118px", "322px"  # three controls fit side by side in a notebook cell
@@ -72,24 +72,10 @@ def _dress(control, tip):
     return control
 
 
-@contextlib.contextmanager
-def one_thread():
-    """Torch on one thread: on tensors this small a second one costs more than it brings."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _png(figure):
     """The figure as PNG bytes. Rows are packed as they are: a library tries five filters on each, three times as slow."""
-    figure.canvas.draw()
+    with matplotlib.rc_context(QUICK):
+        figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
     height, width, _ = pixels.shape
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row begins with its filter: 0, none
@@ -205,9 +191,8 @@ class Explorer(ipywidgets.VBox):
         self._tune(result)
         self._say(sentence, "border-left: 4px solid #0173b2; padding-left: 10px")
         # Swapping the bytes of one image: nothing is cleared, so the page never jumps.
-        with matplotlib.rc_context(QUICK):
-            figure = self._draw(result)
-            self._image.value = _png(figure)
+        figure = self._draw(result)
+        self._image.value = _png(figure)
         width, height = figure.canvas.get_width_height()
         self._image.width, self._image.height = str(width), str(height)
         for value, button in self._spots.items():

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 
 from cnn_course import plots
 from cnn_course.plots import GREY, INK
-from cnn_course.widgets.boxes import quick_figure
-from cnn_course.widgets.explorer import Explorer, choice, one_thread, switch
-from cnn_course.widgets.pictures import power_of_ten, power_ticks
+from cnn_course.plots.drawing import power_of_ten, power_ticks
+from cnn_course.training.device import one_thread
+from cnn_course.widgets.explorer import Explorer, choice, switch
 from cnn_course.widgets.scales import scale
 
 CHANNELS, SIDE, IMAGES, CLASSES = 8, 8, 16, 10
@@ -126,7 +126,7 @@ def describe(r):
 
 def draw(r):
     """Relative gradient norm by layer, beside a ResNet of the same depth. Returns a plots.Figure."""
-    figure = quick_figure(f"{r.name}: gradients before the first step", 8.6, 3.8, describe(r))
+    figure = plots.Figure(f"{r.name}: gradients before the first step", (8.6, 3.8), describe(r))
     ax = figure.panel(left=0.75, top=0.1)
     healthy = gradient_norms(r.depth, True, True, "He")
     layers = np.arange(1, r.depth)

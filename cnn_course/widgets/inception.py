@@ -9,8 +9,7 @@ import torch
 from cnn_course import anatomy, plots
 from cnn_course.models.inception import GOOGLENET_BLOCKS, Inception
 from cnn_course.plots import GREY, short, tint
-from cnn_course.plots.diagrams import FACES
-from cnn_course.widgets.boxes import Board
+from cnn_course.plots.drawing import FACES, Board
 from cnn_course.widgets.explorer import Explorer, choice, slider, switch
 
 WIDTHS = ("n1", "reduce3", "n3", "reduce5", "n5", "pool")  # as in models.Inception

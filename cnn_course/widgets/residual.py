@@ -8,7 +8,7 @@ import torch
 from cnn_course import anatomy, plots
 from cnn_course.models import BasicBlock, Bottleneck
 from cnn_course.plots import GREY, short, tint
-from cnn_course.widgets.boxes import Board
+from cnn_course.plots.drawing import Board
 from cnn_course.widgets.explorer import Explorer, choice, slider
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from cnn_course import anatomy, data, plots
+from cnn_course.plots.drawing import DARK_ORANGE, Picture
 from cnn_course.widgets.explorer import Explorer, choice, slider, text
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture
 
 KERNELS = ("edge", "blur", "sharpen", "identity", "own numbers")
 ORANGE = plots.PALETTE[1]

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from cnn_course import anatomy, data, models, plots
+from cnn_course.anatomy import walk
+from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
 from cnn_course.widgets.scales import even, scale
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
@@ -144,16 +145,6 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
     return ReceptiveField(OWN, image, sizes, field, inner_side(field), note, kernel, depth, stride, pooling, channels)
 
 
-class _LastMap(torch.fx.Interpreter):
-    """Runs a network and keeps the last result that still has rows and columns."""
-
-    def run_node(self, node):
-        result = super().run_node(node)
-        if torch.is_tensor(result) and result.ndim == 4 and min(result.shape[2:]) > 1:
-            self.last = result
-        return result
-
-
 @lru_cache
 def model_field(name):
     """A model of the course, random weights: (each new receptive field on the way, its `effective_field`)."""
@@ -163,14 +154,12 @@ def model_field(name):
         x = torch.randn(8, *net.input_shape).requires_grad_()
         for module in net.modules():  # batch norm at work, dropout off
             module.train("Dropout" not in type(module).__name__)
-        run = _LastMap(torch.fx.symbolic_trace(net))
-        run.run(x)
-        middle = _middle(run.last)
+        table = anatomy.trace(net)
+        table["spatial"] = [min(map(int, shape.split("x")[1:]), default=1) > 1 for shape in table["output"]]
+        middle = _middle(walk.output(net, table.index[table["spatial"]][-1], x))
         (gradient,) = torch.autograd.grad((middle * torch.randn(middle.shape)).sum(), x)
-    table = anatomy.trace(net)
     table = table[table["receptive_field"].notna()]
-    spatial = [min(int(side) for side in shape.split("x")[1:]) > 1 for shape in table["output"]]
-    largest = table["receptive_field"][spatial].cummax()  # branches end at different sizes
+    largest = table["receptive_field"][table["spatial"]].cummax()  # branches end at different sizes
     return tuple(int(size) for size in largest.unique()), _normed(gradient)
 
 

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from cnn_course import models
-from cnn_course.models import inception, lenet, resnet, vgg
+from cnn_course.models import inception, lenet, network, resnet, vgg
 
 COUNTS = {
     "lenet5_1998": 60_000,
@@ -158,6 +158,7 @@ def test_fixed_size_networks_name_their_size():
         (lambda: models.build("googlenet_cifar", aux=("9z",)), "'9z'"),
         (lambda: models.build("densenet_cifar", compression=0), "compression"),
         (lambda: resnet.ResNet(stem="x"), "stem"),
+        (lambda: models.build("googlenet", layout="x"), '"paper", "torchvision"'),
     ],
 )
 def test_impossible_settings_are_explained(call, words):
@@ -167,11 +168,46 @@ def test_impossible_settings_are_explained(call, words):
 
 def test_zero_branch_gives_relu_in_2015_and_identity_in_2016():
     x = torch.randn(2, 16, 8, 8)
-    for preact in (False, True):
-        block = resnet.BasicBlock(16, 16, preact=preact).eval()
+    for make in (resnet.BasicBlock, resnet.PreActBasicBlock):
+        block = make(16, 16).eval()
         for p in block.parameters():
             torch.nn.init.zeros_(p)
-        assert torch.equal(block(x), x if preact else x.relu())
+        assert torch.equal(block(x), x if block.preact else x.relu())
+
+
+@pytest.mark.parametrize("block, channels", [(resnet.PreActBasicBlock, 16), (resnet.PreActBottleneck, 64)])
+def test_before_a_stage_both_paths_see_the_first_activation(block, channels):
+    """The authors' "common BN, ReLU": with zeros in the branch the shortcut's result is left, of relu(bn(x)) and not of x."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 16, 8, 8)
+    unit = block(16, 16, stride=2, first=True).eval()
+    unit.bn1.bias.data.fill_(0.5)
+    torch.nn.init.zeros_((unit.conv3 if hasattr(unit, "conv3") else unit.conv2).weight)
+    assert torch.equal(unit(x), unit.shortcut(unit.bn1(x).relu())) and unit(x).shape == (2, channels, 4, 4)
+
+
+def test_the_first_unit_of_each_stage_has_the_common_activation():
+    stages = models.build("preact_resnet20").stages
+    assert [[unit.first for unit in stage] for stage in stages] == [[True, False, False]] * 3
+
+
+def test_he_initialization_by_the_outputs_of_a_layer():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(64, 256, 3), torch.nn.Conv2d(64, 256, 3), torch.nn.Linear(2_000, 500))
+    network.initialize(net)
+    deviations = [layer.weight.std().item() for layer in net]
+    assert deviations == pytest.approx([(2 / (256 * 9)) ** 0.5, (2 / (256 * 9)) ** 0.5, (1 / 2_000) ** 0.5], rel=0.02)
+    assert all(not layer.bias.any() for layer in net)
+    network.initialize(net, mode="fan_in")
+    assert net[0].weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
+
+
+def test_the_layout_of_googlenet_is_a_setting_of_its_own():
+    paper, normed = (models.build("googlenet", device="meta", aux=("4a",), batch_norm=b) for b in (False, True))
+    assert [type(net.aux["4a"].pool).__name__ for net in (paper, normed)] == ["AvgPool2d"] * 2
+    assert paper.blocks["pool4"].kernel_size == normed.blocks["pool4"].kernel_size == 3
+    theirs = models.build("googlenet", device="meta", aux=("4a",), layout="torchvision")
+    assert theirs.blocks["pool4"].kernel_size == 2 and type(theirs.aux["4a"].pool).__name__ == "AdaptiveAvgPool2d"
 
 
 def test_plain_network_has_the_same_layers_without_the_sum():
