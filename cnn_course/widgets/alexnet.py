@@ -1,7 +1,7 @@
 """Explorers of notebook 02: AlexNet's first filters, activations, groups (Krizhevsky et al. 2012)."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -129,12 +129,8 @@ def first_filter(cifar=None):
     photograph = data.photograph(227)
     small, note = (data.photograph(32), "") if cifar is None else (cifar.test.images[0].cpu(), cifar.note)
     controls = {"kernel": slider("Kernel (pixels)", 11, 3, 11), "stride": slider("Stride (pixels)", 4, 1, 6)}
-    return Explorer(
-        controls,
-        lambda **settings: compute_first_filter(photograph, small, note=note, **settings),
-        draw_first_filter,
-        describe_first_filter,
-    )
+    compute = partial(compute_first_filter, photograph, small, note=note)
+    return Explorer(controls, compute, draw_first_filter, describe_first_filter)
 
 
 # ------------------------------------------------------------------------------ activation

@@ -1,6 +1,7 @@
 """Explorers of notebook 04: a 1x1 convolution mixes channels, a bottleneck saves them (Lin et al. 2013)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -89,7 +90,7 @@ def one_by_one(image=None):
         "bias": slider("Bias", first["bias"], -1.0, 1.0, 0.1),
         "relu": switch("ReLU after it"),
     }
-    return Explorer(controls, lambda **settings: compute_mix(image, **settings), draw_mix, describe_mix, presets=presets)
+    return Explorer(controls, partial(compute_mix, image), draw_mix, describe_mix, presets=presets)
 
 
 # ------------------------------------------------------------------------------ bottleneck

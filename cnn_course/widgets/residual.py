@@ -125,10 +125,10 @@ def draw(r):
 
 def _draw_block(board, r, y, over):
     """The branch at height y, the shortcut at height `over`."""
-    fork, plus, wide = 1.08, 4.6, 0.74
+    fork, plus, wide = 1.08, 4.6, 0.68
     board.text(0.1, y, f"input\n{r.in_channels}x{r.size}x{r.size}", ha="left", size=9, linespacing=1.25)
     left, carried = 0.98, ""
-    for i, (layer, x) in enumerate(zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.62, 2.66, 3.7), strict=True)):
+    for i, (layer, x) in enumerate(zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.6, 2.64, 3.68), strict=True)):
         board.arrow((left, y), (x - wide / 2, y), label=carried)
         lines = [f"conv {layer.kernel}x{layer.kernel}", "BN, ReLU" if i < len(r.layers) - 1 else "BN"]
         if layer.stride > 1:

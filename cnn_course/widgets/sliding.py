@@ -1,6 +1,7 @@
 """Explorer of notebook 01: a convolution, step by step on a real image."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import ipywidgets
 import torch
@@ -208,6 +209,4 @@ def convolution(image=None, note=""):
         if result is not None:
             controls["position"].max = play.max = result.out_size**2
 
-    return Explorer(
-        controls, lambda **settings: compute(image, note=note, **settings), draw, describe, extras=[play], adjust=adjust
-    )
+    return Explorer(controls, partial(compute, image, note=note), draw, describe, extras=[play], adjust=adjust)

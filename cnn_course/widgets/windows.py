@@ -1,7 +1,7 @@
 """Explorer of notebook 03: the pixels that one value sees, in theory and by gradients (Luo et al. 2016)."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -247,4 +247,4 @@ def receptive_field(image=None, note=""):
         if result is not None:
             controls["channels"].disabled = not result.priced  # a control that changes nothing invites no one
 
-    return Explorer(controls, lambda **settings: compute(image, note=note, **settings), draw, describe, adjust=adjust)
+    return Explorer(controls, partial(compute, image, note=note), draw, describe, adjust=adjust)
