@@ -1,42 +1,31 @@
 """Explorers of notebook 02: AlexNet's first filters, activations, groups (Krizhevsky et al. 2012)."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.collections import LineCollection
 
-from cnn_course import anatomy, plots
-from cnn_course.plots import canvas
+from cnn_course import anatomy, data, models, plots
+from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
+from cnn_course.widgets.scales import even, scale
 from cnn_course.widgets.sliding import make_kernel
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 CHANNELS = 96  # kernels in AlexNet's first layer
-SIDE = 227 / canvas.DPI  # inches of a picture: a pixel of the photograph is a pixel of the figure
+SIDE = 227 / plots.DPI  # inches of a picture: a pixel of the photograph is a pixel of the figure
 
 
 # ----------------------------------------------------------------------------- first layer
 @lru_cache
 def alexnet_after_conv1():
     """Name -> (parameters, multiply-adds) of AlexNet's other seven layers, two groups as published (3.5)."""
-    layers = {}
-    for name, channels, out, kernel, side, groups in (
-        ("conv2", 96, 256, 5, 27, 2),
-        ("conv3", 256, 384, 3, 13, 1),
-        ("conv4", 384, 384, 3, 13, 2),
-        ("conv5", 384, 256, 3, 13, 2),
-    ):
-        layers[name] = (
-            anatomy.conv_parameters(channels, out, kernel, groups),
-            anatomy.conv_macs(channels, out, kernel, side, groups),
-        )
-    for name, inputs, outputs in (("fc6", 256 * 6 * 6, 4096), ("fc7", 4096, 4096), ("fc8", 4096, 1000)):
-        layers[name] = (anatomy.linear_parameters(inputs, outputs), anatomy.linear_macs(inputs, outputs))
-    return layers
+    table = anatomy.trace(models.build("alexnet_two_gpus", device="meta"))
+    layers = table[table["macs"] > 0].iloc[1:]
+    return {path.rpartition(".")[2]: counts for path, *counts in layers[["parameters", "macs"]].itertuples()}
 
 
 @dataclass(frozen=True)
@@ -47,9 +36,6 @@ class FirstFilter:
     stride: int
     pictures: tuple  # uint8 (3, H, W): the photograph, the small image
     maps: tuple  # the answer of one vertical-edge filter to each, (out, out)
-    parameters: int  # of the 96 kernels and their biases
-    macs: int  # multiply-adds on the photograph
-    small_macs: int  # on the small image
     note: str = ""  # what is to be said about the small image
 
     @property
@@ -57,6 +43,16 @@ class FirstFilter:
         """((photograph side, map side), (small image side, map side))."""
         pairs = zip(self.pictures, self.maps, strict=True)
         return tuple((picture.shape[-1], output.shape[-1]) for picture, output in pairs)
+
+    @property
+    def parameters(self):
+        """Of the 96 kernels and their biases."""
+        return anatomy.conv_parameters(3, CHANNELS, self.kernel)
+
+    @property
+    def macs(self):
+        """Multiply-adds on the photograph."""
+        return anatomy.conv_macs(3, CHANNELS, self.kernel, self.sizes[0][1])
 
     @property
     def shares(self):
@@ -71,23 +67,15 @@ def compute_first_filter(photograph, small, kernel=11, stride=4, note=""):
 
     Raises ValueError where the window does not fit into an image.
     """
-    outputs = [anatomy.output_size(image.shape[-1], kernel, stride) for image in (photograph, small)]
-    weights = make_kernel("edge", kernel)[None, None]
-    maps = [F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0] for image in (photograph, small)]
-    return FirstFilter(
-        kernel,
-        stride,
-        (photograph, small),
-        tuple(maps),
-        anatomy.conv_parameters(3, CHANNELS, kernel),
-        *(anatomy.conv_macs(3, CHANNELS, kernel, side) for side in outputs),
-        note,
-    )
+    weights, maps = make_kernel("edge", kernel)[None, None], []
+    for image in (photograph, small):
+        anatomy.output_size(image.shape[-1], kernel, stride)  # it says in words where no window fits
+        maps.append(F.conv2d(image.float().mean(0)[None, None] / 255, weights, stride=stride)[0, 0])
+    return FirstFilter(kernel, stride, (photograph, small), tuple(maps), note)
 
 
-def describe_first_filter(result):
+def describe_first_filter(r):
     """One sentence."""
-    r = result
     (large, large_map), (small, small_map) = r.sizes
     parameters, macs = r.shares["conv1"]
     return (
@@ -98,10 +86,8 @@ def describe_first_filter(result):
     )
 
 
-@plots.styled
-def draw_first_filter(result):
+def draw_first_filter(r):
     """Both images with the window and what one filter keeps of them; the first layer's share of AlexNet."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 5.1), alt=describe_first_filter(r), note=r.note)
     sheet = figure.sheet()
     for row, (picture, output) in enumerate(zip(r.pictures, r.maps, strict=True)):
@@ -111,25 +97,28 @@ def draw_first_filter(result):
         image = Picture(sheet, 0.1, top, SIDE, picture, title)
         image.box(out // 2 * r.stride, out // 2 * r.stride, r.kernel, ORANGE)
         limit = float(output.abs().max())
-        scale = {"cmap": "gray", "vmin": -limit, "vmax": limit}
-        Picture(sheet, 2.55, top, SIDE, output, f"one map of {CHANNELS}: {out}×{out}", **scale)
+        look = {"cmap": "gray", "vmin": -limit, "vmax": limit}
+        Picture(sheet, 2.55, top, SIDE, output, f"one map of {CHANNELS}: {out}×{out}", **look)
 
-    axes = panel(figure, (0.62, 0.16, 0.37, 0.76), "dark: multiply-adds, pale: parameters")
-    shares = r.shares
-    y = np.arange(len(shares))
-    parameters, macs = (np.array([share[i] for share in shares.values()]) * 100 for i in (0, 1))
-    colours = [ORANGE] + [GREY] * (len(shares) - 1)
-    axes.barh(y - 0.2, macs, 0.38, color=colours)
-    axes.barh(y + 0.2, parameters, 0.38, color=colours, alpha=0.45)
-    for i in y:
-        axes.text(macs[i] + 1, i - 0.2, f"{macs[i]:.0f}%", va="center", fontsize=9)
-        few = f"{parameters[i]:.1g}%" if parameters[i] < 0.5 else f"{parameters[i]:.0f}%"
-        axes.text(parameters[i] + 1, i + 0.2, few, va="center", fontsize=9)
-    axes.set_yticks(y, list(shares))
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 78), xticks=range(0, 80, 20))
-    axes.set_xlabel("share of AlexNet (%)")
+    _draw_shares(sheet, r.shares, left=5.42, top=4.5)
     return figure
+
+
+def _draw_shares(sheet, shares, left, top, row=0.49, percent=0.041):
+    """Two bars a layer from (left, top) downwards, each with its number; lengths in inches."""
+    sheet.text(left, top + 0.33, "dark: multiply-adds, pale: parameters", fontsize=11)
+    y = top - row * np.arange(len(shares))
+    colours = [ORANGE] + [GREY] * (len(shares) - 1)
+    parameters, macs = np.array(list(shares.values())).T * 100
+    for values, places, alpha in ((macs, y + 0.1, 1), (parameters, y - 0.1, 0.45)):
+        sheet.barh(places, values * percent, 0.19, left=left, color=colours, alpha=alpha)
+        for place, value in zip(places, values, strict=True):
+            words = f"{value:.1g}%" if value < 0.5 else f"{value:.0f}%"
+            sheet.text(left + value * percent + 0.05, place, words, va="center", fontsize=9)
+    sheet.plot([left, left], [y[0] + 0.25, y[-1] - 0.25], color=plots.GREY, linewidth=0.8)
+    sheet.text(left, y[-1] - 0.34, "share of AlexNet", va="top")
+    for place, name in zip(y, shares, strict=True):
+        sheet.text(left - 0.07, place, name, ha="right", va="center")
 
 
 def first_filter(cifar=None):
@@ -137,17 +126,11 @@ def first_filter(cifar=None):
 
     cifar: a data.Cifar10 that lends its first test image; the photograph, shrunk, where none is given.
     """
-    from cnn_course import data
-
     photograph = data.photograph(227)
     small, note = (data.photograph(32), "") if cifar is None else (cifar.test.images[0].cpu(), cifar.note)
     controls = {"kernel": slider("Kernel (pixels)", 11, 3, 11), "stride": slider("Stride (pixels)", 4, 1, 6)}
-    return Explorer(
-        controls,
-        lambda **settings: compute_first_filter(photograph, small, note=note, **settings),
-        draw_first_filter,
-        describe_first_filter,
-    )
+    compute = partial(compute_first_filter, photograph, small, note=note)
+    return Explorer(controls, compute, draw_first_filter, describe_first_filter)
 
 
 # ------------------------------------------------------------------------------ activation
@@ -174,9 +157,6 @@ class Activation:
     x: float
     depth: int
     start: str
-    grid: torch.Tensor  # (P,) inputs
-    values: torch.Tensor  # (P,) the function there
-    slopes: torch.Tensor  # (P,) its gradient there
     value: float  # at x
     slope: float  # at x
     gradients: dict  # function name -> (depth,) gradient norm at each layer's input sum, 1 at the last layer
@@ -226,11 +206,9 @@ def compute_activation(function="ReLU", x=1.0, depth=20, start="He, 2/n"):
             raise ValueError(f"{value!r} is unknown; choose one of {', '.join(known)}")
     if not 2 <= depth <= DEEPEST:
         raise ValueError(f"depth is {depth}; choose 2 to {DEEPEST} layers")
-    grid = torch.linspace(-5, 5, 201)
-    values, slopes = _value_and_slope(FUNCTIONS[function], grid)
     value, slope = _value_and_slope(FUNCTIONS[function], torch.tensor(float(x)))
     gradients = {name: _gradient_norms(name, depth, start) for name in FUNCTIONS}
-    return Activation(function, x, depth, start, grid, values, slopes, float(value), float(slope), gradients)
+    return Activation(function, x, depth, start, float(value), float(slope), gradients)
 
 
 def _in_words(ratio):
@@ -245,9 +223,8 @@ def _in_words(ratio):
     return f"{float(f'{ratio:.3g}'):,} times the gradient"
 
 
-def describe_activation(result):
+def describe_activation(r):
     """One sentence."""
-    r = result
     ratio = float(r.gradients[r.function][0])
     author, variance = r.start.split(", ")
     lost = "" if ratio > 0.01 else ", which hardly learns" if ratio > 1e-6 else ", which cannot learn"
@@ -257,57 +234,39 @@ def describe_activation(result):
     ).replace("-", "−")
 
 
-@plots.styled
-def draw_activation(result):
+def draw_activation(r):
     """Function and gradient; gradient norm by layer for every function."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_activation(r))
     axes = panel(figure, (0.06, 0.16, 0.38, 0.74), r.function)
     axes.axhline(0, color="0.8", linewidth=0.8)
     axes.axvline(0, color="0.8", linewidth=0.8)
-    axes.plot(r.grid, r.values, color=BLUE, linewidth=2.2)
-    axes.plot(r.grid, r.slopes, color=ORANGE, linewidth=2.2)
-    axes.plot([r.x], [r.value], "o", color=BLUE)
-    axes.plot([r.x], [r.slope], "o", color=ORANGE)
-    axes.set(xlim=(-5, 5), ylim=(-1.5, 3), xticks=range(-4, 5, 2), yticks=range(-1, 4))
-    axes.set_xlabel("x, the sum that enters the unit")
-    axes.text(-4.8, 2.65, "function", color=BLUE, fontsize=11)
-    axes.text(-4.8, 2.25, "gradient", color=ORANGE, fontsize=11)
+    grid = torch.linspace(-5, 5, 201)
+    values, slopes = _value_and_slope(FUNCTIONS[r.function], grid)
+    both = ("function", BLUE, values, r.value, 2.65), ("gradient", ORANGE, slopes, r.slope, 2.25)
+    for name, colour, curve, point, y in both:
+        axes.plot(grid, curve, color=colour, linewidth=2.2)
+        axes.plot([r.x], [point], "o", color=colour)
+        axes.text(-4.8, y, name, color=colour, fontsize=11)
+    axes.set(xlim=(-5, 5), ylim=(-1.5, 3))
+    scale(axes, "bottom", even(-5, 5), "x, the sum that enters the unit")
+    scale(axes, "left", even(-1, 3))
 
     axes = panel(figure, (0.54, 0.16, 0.34, 0.74), "gradient norm, last layer = 1")
-    layers = np.arange(1, r.depth + 1)
     powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
-    for name, power in powers.items():
-        chosen = name == r.function
-        axes.plot(
-            layers, power, "-", color=ORANGE if chosen else GREY, linewidth=2.5 if chosen else 1.2, zorder=3 if chosen else 2
-        )
-    low = min(-2.0, min(power.min() for power in powers.values()))
-    high = max(2.0, max(power.max() for power in powers.values()))
-    axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
-    ticks = power_ticks(low, high)
-    axes.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
+    every = np.concatenate(list(powers.values()))
+    low, high = min(-2.0, every.min()), max(2.0, every.max())
     # The gradient travels from the last layer to the first.
-    axes.set_xlim(r.depth + 0.02 * r.depth, 1 - 0.02 * r.depth)
-    axes.set_xticks(sorted({1, r.depth, *range(10, r.depth - 3, 10)}))
-    axes.set_xlabel("layer (the gradient arrives from the left)")
-    _labels_at_right(axes, {name: float(power[0]) for name, power in powers.items()}, r.function)
+    axes.set(xlim=(1.02 * r.depth, 1 - 0.02 * r.depth), ylim=(1.04 * low - 0.04 * high, 1.04 * high - 0.04 * low))
+    scale(axes, "left", {tick: power_of_ten(tick) for tick in power_ticks(low, high)})
+    layers = {1, r.depth, *range(10, r.depth - 3, 10)}
+    scale(axes, "bottom", {layer: str(layer) for layer in layers}, "layer (the gradient arrives from the left)")
+    ends = []
+    for name, power in powers.items():
+        look = {"color": ORANGE, "linewidth": 2.5, "zorder": 3} if name == r.function else {"color": GREY, "linewidth": 1.2}
+        axes.plot(range(1, r.depth + 1), power, **look)
+        ends.append((1, power[0], name, look["color"]))
+    plots.end_labels(axes, ends, size=10)
     return figure
-
-
-def _labels_at_right(axes, values, chosen, gap=0.075):
-    """Name each line at its right end, labels kept apart."""
-    low, high = axes.get_ylim()
-    places = {name: (value - low) / (high - low) for name, value in values.items()}
-    order = sorted(places, key=places.get)
-    up, down = [places[order[0]]], [places[order[-1]]]
-    for below, above in zip(order[1:], order[-2::-1], strict=True):
-        up.append(max(places[below], up[-1] + gap))
-        down.append(min(places[above], down[-1] - gap))
-    heights = (np.array(up) + down[::-1]) / 2  # pushed up and pushed down, the mean of both
-    for name, height in zip(order, heights - max(0, heights[-1] - 0.97), strict=True):
-        style = {"color": DARK_ORANGE, "weight": "bold"} if name == chosen else {"color": "0.4"}
-        axes.text(1.03, height, name, transform=axes.transAxes, va="center", fontsize=10, **style)
 
 
 def activation():
@@ -328,69 +287,70 @@ class Groups:
 
     in_channels: int
     out_channels: int
-    kernel: int
     groups: int
-    parameters: int  # with biases
-    ungrouped: int
-    curve: dict  # every possible number of groups -> parameters
+    curve: dict  # every possible number of groups -> parameters, biases included
 
     @property
     def seen(self):
         """Input channels that one filter sees."""
         return self.in_channels // self.groups
 
+    @property
+    def parameters(self):
+        return self.curve[self.groups]
+
 
 def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
     """Parameters of a grouped convolution. Raises ValueError where the groups cannot share the channels."""
-    parameters = anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
+    anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
     possible = [g for g in range(1, in_channels + 1) if in_channels % g == 0 and out_channels % g == 0]
     curve = {g: anatomy.conv_parameters(in_channels, out_channels, kernel, g) for g in possible}
-    return Groups(in_channels, out_channels, kernel, groups, parameters, curve[1], curve)
+    return Groups(in_channels, out_channels, groups, curve)
 
 
-def describe_groups(result):
+def describe_groups(r):
     """One sentence."""
-    r = result
+    filters = f"each of the {r.out_channels} filters sees"
     if r.groups == 1:
-        return (
-            f"Without groups each of the {r.out_channels} filters sees all {r.in_channels} channels: {r.parameters:,} parameters."
-        )
+        return f"Without groups {filters} all {r.in_channels} channels: {r.parameters:,} parameters."
     each = "one channel" if r.seen == 1 else f"{r.seen} of the {r.in_channels} channels"
     name = " (a depthwise convolution)" if r.groups == r.in_channels else ""
     return (
-        f"With {r.groups} groups each of the {r.out_channels} filters sees {each}{name}: {r.parameters:,} "
-        f"parameters instead of {r.ungrouped:,}, and 1/{r.groups} of the multiply-adds."
+        f"With {r.groups} groups {filters} {each}{name}: {r.parameters:,} "
+        f"parameters instead of {r.curve[1]:,}, and 1/{r.groups} of the multiply-adds."
     )
 
 
-@plots.styled
-def draw_groups(result):
+def draw_groups(r):
     """Which filter sees which channel, and parameters against groups."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.8), alt=describe_groups(r))
-    _wires(panel(figure, (0.02, 0.1, 0.24, 0.76), f"{r.in_channels} channels → {r.out_channels} filters"), r)
-    axes = panel(figure, (0.34, 0.16, 0.24, 0.7), "blue: filter sees channel")
-    sees = np.kron(np.eye(r.groups), np.ones((r.out_channels // r.groups, r.seen)))
-    axes.imshow(sees, cmap="Blues", vmin=0, vmax=1.3, aspect="auto", interpolation="nearest")
-    axes.set_xlabel("input channel")
-    axes.set_ylabel("filter", labelpad=-8)
-    axes.set_xticks([0, r.in_channels - 1], [1, r.in_channels])
-    axes.set_yticks([0, r.out_channels - 1], [1, r.out_channels])
+    sheet = figure.sheet()
+    _draw_wires(sheet, r, (0.45, 2.0), (0.45, 3.25))
+    _draw_matrix(sheet, r, (2.95, 5.0), (0.6, 3.25))
     axes = panel(figure, (0.7, 0.16, 0.285, 0.7), "parameters")
     x, y = np.log2(list(r.curve)), np.log10(list(r.curve.values()))
     axes.plot(x, y, "o-", color=GREY, markersize=4)
     here = np.log2(r.groups), np.log10(r.parameters)
     axes.plot(*here, "o", color=ORANGE, markersize=9)
-    style = {"textcoords": "offset points", "color": DARK_ORANGE, "fontsize": 11}
-    axes.annotate(f"{r.parameters:,}", here, (8, 8), **style)
-    ticks = _few(list(r.curve))
-    axes.set_xticks(np.log2(ticks), ticks)
-    axes.set_xlim(-0.3, x[-1] * 1.1 + 2.4)
+    axes.annotate(f"{r.parameters:,}", here, (8, 8), textcoords="offset points", color=DARK_ORANGE, fontsize=11)
     bottom, top = np.floor(y.min()), np.ceil(y.max() + 0.1)
-    axes.set_ylim(bottom, top)
-    axes.set_yticks(ticks := power_ticks(bottom, top), [f"{10**tick:,}" for tick in ticks])
-    axes.set_xlabel("groups")
+    axes.set(xlim=(-0.3, x[-1] * 1.1 + 2.4), ylim=(bottom, top))
+    scale(axes, "bottom", {np.log2(groups): str(groups) for groups in _few(list(r.curve))}, "groups")
+    scale(axes, "left", {tick: f"{10**tick:,}" for tick in power_ticks(bottom, top)})
     return figure
+
+
+def _draw_matrix(sheet, r, x, y):
+    """Filters by input channels, blue where a filter sees a channel. x, y: from and to, in inches."""
+    sees = np.kron(np.eye(r.groups), np.ones((r.out_channels // r.groups, r.seen)))
+    sheet.imshow(sees, extent=(*x, *y), cmap="Blues", vmin=0, vmax=1.3, aspect="auto", interpolation="nearest")
+    sheet.text(x[0], y[1] + 0.09, "blue: filter sees channel", fontsize=11)
+    sheet.text(sum(x) / 2, y[0] - 0.22, "input channel", ha="center", va="top")
+    sheet.text(x[0] - 0.2, sum(y) / 2, "filter", rotation=90, ha="right", va="center")
+    for place, align, number in ((x[0], "left", 1), (x[1], "right", r.in_channels)):
+        sheet.text(place, y[0] - 0.06, number, ha=align, va="top", fontsize=9.5)
+    for place, align, number in ((y[1], "top", 1), (y[0], "bottom", r.out_channels)):
+        sheet.text(x[0] - 0.06, place, number, ha="right", va=align, fontsize=9.5)
 
 
 def _few(numbers):
@@ -398,35 +358,23 @@ def _few(numbers):
     return numbers if len(numbers) <= 5 else [numbers[round(i * (len(numbers) - 1) / 4)] for i in range(5)]
 
 
-def _wires(axes, r):
-    """Up to 16 dots a side, each standing for equally many channels, and a line from channel to filter."""
+def _draw_wires(sheet, r, x, y):
+    """Up to 16 dots a side, each standing for equally many channels, and a line from channel to filter. x, y: in inches."""
     left, right = min(r.in_channels, 16), min(r.out_channels, 16)
-    from_group = np.arange(left) * r.groups // left
-    to_group = np.arange(right) * r.groups // right
-    y_left, y_right = 1 - (np.arange(left) + 0.5) / left, 1 - (np.arange(right) + 0.5) / right
+    from_group, to_group = np.arange(left) * r.groups // left, np.arange(right) * r.groups // right
+    y_left, y_right = (y[1] - (y[1] - y[0]) * (np.arange(count) + 0.5) / count for count in (left, right))
     lines = [
-        ((0, y_left[i]), (1, y_right[j]))
+        ((x[0], y_left[i]), (x[1], y_right[j]))
         for i in range(left)
         for j in range(right)
         if from_group[i] == to_group[j] or (r.groups > 16 and i * right == j * left)
     ]
-    axes.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
-    axes.plot(np.zeros(left), y_left, "o", color=BLUE, markersize=6)
-    axes.plot(np.ones(right), y_right, "o", color=BLUE, markersize=6)
-    axes.set_xlim(-0.15, 1.15)
-    axes.set_ylim(0, 1)
-    axes.set_axis_off()
+    sheet.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
+    sheet.plot([x[0]] * left + [x[1]] * right, [*y_left, *y_right], "o", color=BLUE)
+    sheet.text(x[0] - 0.25, y[1] + 0.09, f"{r.in_channels} channels → {r.out_channels} filters", fontsize=11)
     if r.in_channels > 16 or r.out_channels > 16:
-        axes.text(
-            0.5,
-            -0.05,
-            f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters",
-            ha="center",
-            va="top",
-            fontsize=9,
-            color="0.3",
-            transform=axes.transAxes,
-        )
+        words = f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters"
+        sheet.text(sum(x) / 2, y[0] - 0.12, words, ha="center", va="top", fontsize=9, color="0.3")
 
 
 def groups():

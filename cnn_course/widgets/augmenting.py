@@ -1,29 +1,47 @@
 """Explorer of notebook 02: data augmentation, each transform of cnn_course.augment with its strength."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 
-from cnn_course import plots
+from cnn_course import data, plots
 from cnn_course.data import augment
-from cnn_course.widgets.explorer import Explorer, slider
-from cnn_course.widgets.pictures import Picture
+from cnn_course.plots.drawing import Picture
+from cnn_course.widgets.explorer import Explorer, in_words, slider
 
 DRAWS = 15
 
-# setting: (label, at first, most, step, transform, its parameter, words); 0 leaves the transform out
+
+class Transform(NamedTuple):
+    """A transform of cnn_course.data.augment and the slider of its strength; 0 leaves it out."""
+
+    label: str
+    unit: str
+    first: int
+    most: int
+    step: int
+    function: Callable
+    parameter: str  # of the function, which takes a share where the unit is %
+    words: str
+
+
 TRANSFORMS = {
-    "crop": ("Crop (pixels)", 4, 16, 1, augment.crop, "padding", "shifted by up to {} pixels"),
-    "flip": ("Mirror (%)", 50, 100, 5, augment.flip, "p", "mirrored in {}% of the draws"),
-    "rotate": ("Rotate (degrees)", 0, 90, 5, augment.rotate, "degrees", "turned by up to {}°"),
-    "shear": ("Shear (degrees)", 0, 60, 5, augment.shear, "degrees", "slanted by up to {}°"),
-    "brightness": ("Brightness (%)", 0, 100, 5, augment.brightness, "strength", "up to {}% darker or brighter"),
-    "contrast": ("Contrast (%)", 0, 100, 5, augment.contrast, "strength", "with up to {}% less or more contrast"),
-    "saturation": ("Saturation (%)", 0, 100, 5, augment.saturation, "strength", "with up to {}% less or more colour"),
-    "hue": ("Hue (degrees)", 0, 180, 5, augment.hue, "degrees", "with the hue turned by up to {}°"),
-    "pca_colour": ("PCA colour (%)", 0, 100, 5, augment.pca_colour, "strength", "with PCA colour noise of {}%"),
-    "cutout": ("Cutout (pixels)", 0, 32, 2, augment.cutout, "size", "with a square of {} pixels cut out"),
+    name: Transform(*row)
+    for name, row in {
+        "crop": ("Crop", "pixels", 4, 16, 1, augment.crop, "padding", "shifted by up to {} pixels"),
+        "flip": ("Mirror", "%", 50, 100, 5, augment.flip, "p", "mirrored in {}% of the draws"),
+        "rotate": ("Rotate", "degrees", 0, 90, 5, augment.rotate, "degrees", "turned by up to {}°"),
+        "shear": ("Shear", "degrees", 0, 60, 5, augment.shear, "degrees", "slanted by up to {}°"),
+        "brightness": ("Brightness", "%", 0, 100, 5, augment.brightness, "strength", "up to {}% darker or brighter"),
+        "contrast": ("Contrast", "%", 0, 100, 5, augment.contrast, "strength", "with up to {}% less or more contrast"),
+        "saturation": ("Saturation", "%", 0, 100, 5, augment.saturation, "strength", "with up to {}% less or more colour"),
+        "hue": ("Hue", "degrees", 0, 180, 5, augment.hue, "degrees", "with the hue turned by up to {}°"),
+        "pca_colour": ("PCA colour", "%", 0, 100, 5, augment.pca_colour, "strength", "with PCA colour noise of {}%"),
+        "cutout": ("Cutout", "pixels", 0, 32, 2, augment.cutout, "size", "with a square of {} pixels cut out"),
+    }.items()
 }
 
 
@@ -48,13 +66,14 @@ def pipeline(colours=None, **strengths):
     for name, strength in strengths.items():
         if name not in TRANSFORMS:
             raise ValueError(f"transform {name!r} is unknown; choose from {', '.join(TRANSFORMS)}")
-        label, _, most, _, transform, parameter, _ = TRANSFORMS[name]
-        if not 0 <= strength <= most:
-            raise ValueError(f"{name} is {strength}; choose 0 to {most}")
+        transform = TRANSFORMS[name]
+        if not 0 <= strength <= transform.most:
+            raise ValueError(f"{name} is {strength}; choose 0 to {transform.most}")
         if strength:
-            value = strength / 100 if "%" in label else strength
-            extra = {"colours": colours} if transform is augment.pca_colour else {}
-            steps.append(partial(transform, **{parameter: value}, **extra))
+            settings = {transform.parameter: strength / 100 if transform.unit == "%" else strength}
+            if transform.function is augment.pca_colour:
+                settings["colours"] = colours
+            steps.append(partial(transform.function, **settings))
     return tuple(steps)
 
 
@@ -66,20 +85,16 @@ def compute(image, draw=1, colours=None, note="", **strengths):
     return Augmented(image, draws, {name: value for name, value in strengths.items() if value}, changed, note)
 
 
-def describe(result):
+def describe(r):
     """One sentence."""
-    r = result
     if not r.strengths:
         return f"No transform is on: all {DRAWS} draws are the image itself, the same in every epoch."
-    words = [TRANSFORMS[name][6].format(value) for name, value in r.strengths.items()]
-    listed = words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+    listed = in_words([TRANSFORMS[name].words.format(value) for name, value in r.strengths.items()])
     return f"Each time the network meets this image it is {listed}; the label stays the same."
 
 
-@plots.styled
-def draw(result):
+def draw(r):
     """The image, large, and its draws."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.6), alt=describe(r), note=r.note)
     sheet = figure.sheet()
     Picture(sheet, 0.1, 3.25, 2.9, r.image, "the image")
@@ -101,14 +116,14 @@ def augmentation(cifar=None):
     cifar: a data.Cifar10; the photograph, shrunk, where none is given.
     """
     if cifar is None:
-        from cnn_course import data
-
         images, note = data.photograph(32)[None], ""
     else:
         images, note = cifar.train.images[:1000].cpu(), cifar.note
     colours = augment.principal_colours(images)
     controls = {"image": slider("Image number", 0, 0, min(len(images), 200) - 1), "draw": slider("Draw again", 1, 1, 50)}
-    controls |= {name: slider(label, first, 0, most, step) for name, (label, first, most, step, *_) in TRANSFORMS.items()}
+    for name, transform in TRANSFORMS.items():
+        label = f"{transform.label} ({transform.unit})"
+        controls[name] = slider(label, transform.first, 0, transform.most, transform.step)
     if len(images) == 1:
         del controls["image"]
     return Explorer(

@@ -5,13 +5,11 @@ from functools import lru_cache
 from math import hypot, nan, sqrt
 from statistics import mean, stdev
 
-from matplotlib.ticker import MaxNLocator
-
 from cnn_course import anatomy, models, plots
 from cnn_course.plots import INK, short
 from cnn_course.training import History, fastest
-from cnn_course.widgets.boxes import quick_figure
-from cnn_course.widgets.explorer import Explorer, choice, switch
+from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
+from cnn_course.widgets.scales import even, scale
 
 # Axis -> (its name in the list, its label with unit, how a sentence says a value of it).
 AXES = {
@@ -68,15 +66,15 @@ class Comparison:
 
 
 @lru_cache(maxsize=64)
-def _cost(name):
-    """The cost of a network of the course by its name, or None for an unknown name."""
-    return anatomy.cost(models.build(name, device="meta")) if name in models.names() else None
+def _cost(network, parameters):
+    """The cost of a network of the course, or None for one that the course does not know or that had settings of its own."""
+    cost = anatomy.cost(models.build(network, device="meta")) if network in models.names() else None
+    return cost if cost and cost.parameters == parameters else None
 
 
 def _model(label, histories, own, test_images):
-    first = histories[0]
-    cost = _cost(first.name)
-    run = fastest(histories)
+    first, run = histories[0], fastest(histories)
+    cost = _cost(first.network, first.parameters)
     costs = {
         "parameters": first.parameters,
         "macs": cost and cost.macs,
@@ -101,9 +99,10 @@ def gather(record=None, own=None):
     for history in own:
         if not history.rows:
             continue
-        label, number = f"your {history.name}", 2
+        name, number = f"your {history.label or 'network'}", 2
+        label = name
         while label in found:
-            label, number = f"your {history.name} ({number})", number + 1
+            label, number = f"{name} ({number})", number + 1
         found[label] = _model(label, [history], True, None)
     if not found:
         how = f"run it with: {record.command}" if record and record.command else "train one with training.fit(...)"
@@ -129,16 +128,11 @@ def comparison(found, x="parameters", curves=None, shown=None):
     known = tuple(found[label] for label in shown if found[label].costs[x] is not None)
     missing = tuple(label for label in shown if found[label].costs[x] is None)
     cost = chosen.costs[x]
-    better = (
-        ()
-        if cost is None
-        else tuple(
-            model.label
-            for model in known
-            if not model.own and model is not chosen and model.costs[x] <= cost and model.accuracy > chosen.accuracy
-        )
-    )
-    return Comparison(x, known, chosen, missing, better)
+    better = []
+    if cost is not None:
+        rivals = [model for model in known if not model.own and model is not chosen]
+        better = [m.label for m in rivals if m.costs[x] <= cost and m.accuracy > chosen.accuracy]
+    return Comparison(x, known, chosen, missing, tuple(better))
 
 
 def best(found):
@@ -147,9 +141,9 @@ def best(found):
     return max(recorded, key=lambda model: model.accuracy).label
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls. It ranks recorded models only: your run does not change it."""
-    r, c = result, result.chosen
+    c = r.chosen
     seeds = "one seed" if len(c.histories) == 1 else f"mean of {len(c.histories)} seeds"
     cost = c.costs[r.x]
     said = "a cost that is not known here" if cost is None else AXES[r.x][2].format(short(_rounded(cost)))
@@ -159,7 +153,7 @@ def describe(result):
     if cost is None:
         return reach + "."
     if r.better:
-        who = _list(r.better) if len(r.better) <= 3 else f"{len(r.better)} of the recorded models shown"
+        who = in_words(r.better) if len(r.better) <= 3 else f"{len(r.better)} of the recorded models shown"
         return f"{reach}; {who} {'is' if len(r.better) == 1 else 'are'} better for no more."
     return f"{reach}; no recorded model shown here is better for as little."
 
@@ -168,30 +162,20 @@ def _rounded(cost):
     return round(cost) if cost >= 10 else round(cost, 1)
 
 
-def _tick(value):
-    number, _, unit = short(round(value, 6)).partition(" ")
-    return f"{float(number):g} {unit}" if unit else number
-
-
 def _epochs(model):
     h = model.histories[0]
     return f"{len(h.rows)} epoch{'s' if len(h.rows) > 1 else ''} of {h.train_images:,} images"
-
-
-def _list(words):
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _colour(model):
     return plots.FAMILY_COLOURS.get(model.family, plots.NEUTRAL)
 
 
-def draw(result):
+def draw(r):
     """Left: cost against test accuracy. Right: the curves of one model.
 
     Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
     """
-    r = result
     counts = {len(model.histories) for model in r.shown if not model.own}
     notes = []
     if counts:
@@ -199,11 +183,11 @@ def draw(result):
         notes.append(f"Bars: one standard deviation of the test images{seeds}.")
     notes += [f"{model.label}: {_epochs(model)}." for model in r.shown if model.own]
     if r.missing:
-        notes.append(f"Not shown, cost not known: {_list(r.missing)}.")
+        notes.append(f"Not shown, cost not known: {in_words(r.missing)}.")
     if r.note:
         notes.append(f"{r.note[0].upper()}{r.note[1:]}.")
     title = f"Test accuracy against {AXES[r.x][0]}, and {r.chosen.label} while it learns"
-    figure = quick_figure(title, 9.2, 4.1, describe(r), " ".join(notes))
+    figure = plots.Figure(title, (9.2, 4.1), describe(r), " ".join(notes))
     left, right = figure.panels(columns=2, widths=(1.45, 1), gaps=(0.75, 0.6), bottom=0.48, top=0.25)
     _draw_points(left, r)
     _draw_curves(right, r.chosen)
@@ -214,7 +198,6 @@ def draw(result):
 
 
 def _draw_points(ax, r):
-    ax.set(xlabel=AXES[r.x][1], ylabel="test accuracy (%)")
     if not r.shown:
         return
     x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
@@ -222,25 +205,22 @@ def _draw_points(ax, r):
     low, high = min(bottoms), max(tops)
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
-    ticks = [tick for tick in MaxNLocator(5).tick_values(0, most).tolist() if tick <= most]
-    ax.set_xticks(ticks, [_tick(tick) for tick in ticks])
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    scale(ax, "bottom", even(*ax.get_xlim()), AXES[r.x][1])
+    scale(ax, "left", even(*ax.get_ylim()), "test accuracy (%)")
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
-        some = [i for i, model in enumerate(r.shown) if model.own == own]
-        if some:
-            picked = [r.shown[i] is r.chosen for i in some]
-            ax.scatter(
-                [x[i] for i in some],
-                [y[i] for i in some],
-                [75 if chosen else 40 for chosen in picked],
-                marker=marker,
-                c=["white" if own else colours[i] for i in some],
-                linewidths=1.6,
-                zorder=3,
-                edgecolors=[INK if chosen else colours[i] for i, chosen in zip(some, picked, strict=True)],
-            )
+        some = [model for model in r.shown if model.own == own]
+        ax.scatter(
+            [model.costs[r.x] for model in some],
+            [100 * model.accuracy for model in some],
+            [75 if model is r.chosen else 40 for model in some],
+            marker=marker,
+            c=["white" if own else _colour(model) for model in some],
+            edgecolors=[INK if model is r.chosen else _colour(model) for model in some],
+            linewidths=1.6,
+            zorder=3,
+        )
     labels = [model.label for model in r.shown]
     plots.place_labels(ax, list(zip(x, y, labels, colours, strict=True)), keep_clear=zip(x, bottoms, x, tops, strict=True))
 
@@ -253,10 +233,11 @@ def _draw_curves(ax, model):
             x += [row["epoch"] for row in history.rows] + [nan]
             y += [100 * row[key] for row in history.rows] + [nan]
         ax.plot(x, y, style, color=_colour(model), linewidth=1.4, marker="o" if last == 1 else None)
-    ax.set(xlabel="epoch", ylabel="accuracy (%)", xlim=(1 - 0.04 * last, last + 0.04 * last))
+    ax.set_xlim(1 - 0.04 * last, last + 0.04 * last)
     ax.set_title("solid: test, dashed: training", loc="left", y=1.02, fontsize=9.5)
-    ax.xaxis.set_major_locator(MaxNLocator(min(last, 6), integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    epochs = even(1, last)
+    scale(ax, "bottom", {epoch: words for epoch, words in epochs.items() if epoch == round(epoch)}, "epoch")
+    scale(ax, "left", even(*ax.get_ylim()), "accuracy (%)")
 
 
 def compare(record=None, own=None):

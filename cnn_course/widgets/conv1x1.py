@@ -1,15 +1,15 @@
 """Explorers of notebook 04: a 1x1 convolution mixes channels, a bottleneck saves them (Lin et al. 2013)."""
 
-import re
 from dataclasses import dataclass
+from functools import partial
 
-import ipywidgets
 import numpy as np
 import torch
 
-from cnn_course import anatomy, plots
+from cnn_course import anatomy, data, plots
+from cnn_course.plots.drawing import Picture, panel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps, switch
-from cnn_course.widgets.pictures import Picture, panel
+from cnn_course.widgets.scales import even, scale
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 
@@ -32,7 +32,6 @@ class Mix:
     weights: tuple  # of R, G and B
     bias: float
     relu: bool
-    parameters: int
 
 
 def compute_mix(image, red=0.3, green=0.6, blue=0.1, bias=0.0, relu=False):
@@ -41,7 +40,7 @@ def compute_mix(image, red=0.3, green=0.6, blue=0.1, bias=0.0, relu=False):
     values = image.float() / 255
     output = torch.einsum("c,chw->hw", torch.tensor(weights, dtype=values.dtype), values) + bias
     output = output.relu() if relu else output
-    return Mix(values, output, weights, bias, relu, anatomy.conv_parameters(3, 1, 1))
+    return Mix(values, output, weights, bias, relu)
 
 
 def _sum_in_words(weights, bias):
@@ -51,22 +50,19 @@ def _sum_in_words(weights, bias):
     return words[3:] if words.startswith(" +") else words.strip()
 
 
-def describe_mix(result):
+def describe_mix(r):
     """One sentence."""
-    r = result
     total = _sum_in_words(r.weights, r.bias)
     total = f"max(0, {total})" if r.relu else total
     height, width = r.output.shape
     return (
         f"Each output pixel is {total} at the same place, without its neighbours: 3 channels become 1, "
-        f"{height}x{width} pixels stay {height}x{width}, with {r.parameters} parameters for any size."
+        f"{height}x{width} pixels stay {height}x{width}, with {anatomy.conv_parameters(3, 1, 1)} parameters for any size."
     )
 
 
-@plots.styled
-def draw_mix(result):
+def draw_mix(r):
     """The picture, its channels with their weights, and the sum."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.9), alt=describe_mix(r))
     sheet = figure.sheet()
     Picture(sheet, 0.1, 3.45, 2.9, r.image, "3 channels in")
@@ -84,24 +80,17 @@ def one_by_one(image=None):
 
     image: uint8 (3, H, W); the photograph where none is given.
     """
-    if image is None:
-        from cnn_course import data
-
-        image = data.photograph(224)
-    red, green, blue, bias = MIXES["Grey"]
+    image = data.photograph(224) if image is None else image
+    presets = {label: dict(zip(("red", "green", "blue", "bias"), mix, strict=True)) for label, mix in MIXES.items()}
+    first = presets["Grey"]
     controls = {
-        "red": slider("Weight of red", red, -2.0, 2.0, 0.1),
-        "green": slider("Weight of green", green, -2.0, 2.0, 0.1),
-        "blue": slider("Weight of blue", blue, -2.0, 2.0, 0.1),
-        "bias": slider("Bias", bias, -1.0, 1.0, 0.1),
+        "red": slider("Weight of red", first["red"], -2.0, 2.0, 0.1),
+        "green": slider("Weight of green", first["green"], -2.0, 2.0, 0.1),
+        "blue": slider("Weight of blue", first["blue"], -2.0, 2.0, 0.1),
+        "bias": slider("Bias", first["bias"], -1.0, 1.0, 0.1),
         "relu": switch("ReLU after it"),
     }
-    buttons = [ipywidgets.Button(description=name, layout=ipywidgets.Layout(width="130px")) for name in MIXES]
-    explorer = Explorer(controls, lambda **settings: compute_mix(image, **settings), draw_mix, describe_mix, extras=buttons)
-    names = ("red", "green", "blue", "bias")
-    for button in buttons:
-        button.on_click(lambda b: explorer.set(**dict(zip(names, MIXES[b.description], strict=True))))
-    return explorer
+    return Explorer(controls, partial(compute_mix, image), draw_mix, describe_mix, presets=presets)
 
 
 # ------------------------------------------------------------------------------ bottleneck
@@ -116,25 +105,27 @@ class Bottleneck:
     width: int  # channels in the middle
     size: int  # side of the map in pixels
     shape: str
-    direct: int  # weights of the 3x3 alone
-    weights: int
     curve: dict  # width -> weights
     accuracies: dict  # width (None: no bottleneck) -> test accuracies (%) of the recorded runs
     note: str = ""  # what is to be said about the images of those runs
 
     @property
-    def direct_macs(self):
-        return self.direct * self.size**2
+    def direct(self):
+        """Weights of the 3x3 alone."""
+        return _weights([(self.channels, self.channels, 3)])
 
     @property
-    def macs(self):
-        return self.weights * self.size**2
+    def weights(self):
+        return self.curve[self.width]
 
 
-def _weights(channels, width, shape):
-    layers = [(channels, width, 1), (width, channels, 3)]
-    if shape == SHAPES[1]:
-        layers = [(channels, width, 1), (width, width, 3), (width, channels, 1)]
+def _layers(channels, width, shape):
+    if shape == SHAPES[0]:
+        return (channels, width, 1), (width, channels, 3)
+    return (channels, width, 1), (width, width, 3), (width, channels, 1)
+
+
+def _weights(layers):
     return sum(anatomy.conv_parameters(*layer, bias=False) for layer in layers)
 
 
@@ -151,32 +142,28 @@ def compute_bottleneck(channels=128, width=32, size=32, shape=SHAPES[0], accurac
             f"choose a width of {channels} or less."
         )
     widths = sorted({*range(max(1, channels // 64), channels + 1, max(1, channels // 64)), width})
-    curve = {w: _weights(channels, w, shape) for w in widths}
-    direct = anatomy.conv_parameters(channels, channels, 3, bias=False)
-    return Bottleneck(channels, width, size, shape, direct, curve[width], curve, accuracies or {}, note)
+    curve = {w: _weights(_layers(channels, w, shape)) for w in widths}
+    return Bottleneck(channels, width, size, shape, curve, accuracies or {}, note)
 
 
 def _round(count):
     return f"{count / 1e6:,.1f} million" if count >= 999_500 else f"{count / 1e3:,.0f} thousand"
 
 
-def describe_bottleneck(result):
+def describe_bottleneck(r):
     """One sentence."""
-    r = result
     ratio = r.weights / r.direct
     plural = "channel" if r.width == 1 else "channels"
     judged = f"{ratio:.0%} of the weights" if ratio != 1 else "just as many weights"
     return (
         f"Through {r.width} {plural} ({r.shape}) there are {r.weights:,} weights where a 3x3 over "
-        f"{r.channels} channels has {r.direct:,}: {judged}, and {_round(r.macs)} instead of "
-        f"{_round(r.direct_macs)} multiply-adds on a {r.size}x{r.size} map."
+        f"{r.channels} channels has {r.direct:,}: {judged}, and {_round(r.weights * r.size**2)} instead of "
+        f"{_round(r.direct * r.size**2)} multiply-adds on a {r.size}x{r.size} map."
     )
 
 
-@plots.styled
-def draw_bottleneck(result):
+def draw_bottleneck(r):
     """The channels squeezed, weights against width, and the recorded accuracies where there are any."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe_bottleneck(r), note=r.note)
     thirds = bool(r.accuracies)
     place = (0.012, 0.04, 0.3 if thirds else 0.42, 0.82)
@@ -189,13 +176,12 @@ def draw_bottleneck(result):
     axes.axhline(r.direct / 1000, color=GREY, linestyle="--")
     axes.text(0.02 * r.channels, r.direct / 1000 * 1.02, "3x3 alone", color="0.35", fontsize=10, va="bottom")
     axes.plot([r.width], [r.weights / 1000], "o", color=ORANGE, markersize=9)
-    axes.set_ylim(0, max(r.direct, *r.curve.values()) / 1000 * 1.15)
-    axes.set_xlim(0, r.channels * 1.03)
-    axes.set_xticks(range(0, r.channels + 1, r.channels // 4))
-    axes.set_xlabel("width (channels)")
+    top = max(r.direct, *r.curve.values()) / 1000 * 1.15
+    axes.set(xlim=(0, r.channels * 1.03), ylim=(0, top))
+    scale(axes, "bottom", {width: str(width) for width in range(0, r.channels + 1, r.channels // 4)}, "width (channels)")
+    scale(axes, "left", even(0, top))
     million = 1e3 * r.size**2 / 1e6  # multiply-adds of a thousand weights
-    right = axes.secondary_yaxis("right", functions=(lambda w: w * million, lambda m: m / million))
-    right.set_ylabel("million multiply-adds")
+    scale(axes, "right", {tick / million: words for tick, words in even(0, top * million).items()}, "million multiply-adds")
     if thirds:
         _recorded(panel(figure, (0.765, 0.17, 0.225, 0.69), "recorded accuracy (%)"), r)
     return figure
@@ -203,55 +189,42 @@ def draw_bottleneck(result):
 
 def _squeeze(axes, r):
     """A column a map, as high as its channels, with the layer that leads to the next."""
-    spatial = [1, 3] if r.shape == SHAPES[0] else [1, 3, 1]
-    channels = [r.channels, r.width] + ([r.width] if len(spatial) == 3 else []) + [r.channels]
-    for x, count in enumerate(channels):
+    layers = _layers(r.channels, r.width, r.shape)
+    for x, count in enumerate([r.channels, *(c_out for _, c_out, _ in layers)]):
         height = count / r.channels * 0.62
-        axes.bar(x, height, 0.3, bottom=0.5 - height / 2, color=ORANGE if count == r.width and 0 < x < len(spatial) else BLUE)
+        axes.bar(x, height, 0.3, bottom=0.5 - height / 2, color=ORANGE if count == r.width and 0 < x < len(layers) else BLUE)
         axes.text(x, 0.5 - height / 2 - 0.02, f"{count}", ha="center", va="top", fontsize=11)
-        if x < len(spatial):
-            k = spatial[x]
-            weights = anatomy.conv_parameters(count, channels[x + 1], k, bias=False)
-            axes.annotate("", (x + 0.8, 0.5), (x + 0.2, 0.5), arrowprops={"arrowstyle": "->", "color": "0.3"})
-            axes.text(x + 0.5, 0.87, f"{k}x{k}\n{weights:,}", ha="center", va="bottom", fontsize=10)
-    axes.set_xlim(-0.3, len(spatial) + 0.3)
-    axes.set_ylim(0.08, 1)
+    for x, layer in enumerate(layers):
+        kernel, weights = layer[2], _weights([layer])
+        axes.annotate("", (x + 0.8, 0.5), (x + 0.2, 0.5), arrowprops={"arrowstyle": "->", "color": "0.3"})
+        axes.text(x + 0.5, 0.87, f"{kernel}x{kernel}\n{weights:,}", ha="center", va="bottom", fontsize=10)
+    axes.set(xlim=(-0.3, len(layers) + 0.3), ylim=(0.08, 1))
     axes.set_axis_off()
 
 
 def _recorded(axes, r):
     """Mean and range of the recorded accuracies by width."""
     known = {width: values for width, values in r.accuracies.items() if width is not None}
-    for width, values in known.items():
-        axes.plot([width] * len(values), values, ".", color=GREY)
+    runs = [(width, value) for width, values in known.items() for value in values]
+    axes.plot([width for width, _ in runs], [value for _, value in runs], ".", color=GREY)
     axes.plot(list(known), [np.mean(values) for values in known.values()], "o-", color=BLUE)
     if None in r.accuracies:
         mean = np.mean(r.accuracies[None])
         axes.axhline(mean, color=GREY, linestyle="--")
-        axes.text(
-            max(known, default=1),
-            mean,
-            "no bottleneck",
-            color="0.35",
-            fontsize=10,
-            ha="right",
-            va="bottom",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
+        style = {"color": "0.35", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
+        axes.text(max(known, default=1), mean, "no bottleneck", fontsize=10, ha="right", va="bottom", **style)
     axes.margins(y=0.12)
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
-    axes.set_xlabel("width (channels)")
+    scale(axes, "bottom", even(*axes.get_xlim()), "width (channels)")
+    scale(axes, "left", even(*axes.get_ylim()))
 
 
 def accuracies_by_width(record):
-    """experiments.Record -> {width, or None for no bottleneck: [test accuracy in %, one a seed]}.
-
-    The width is the number in a variant's label, such as "width 32"; a label without a number is the net without one.
-    """
-    found = {}
-    for label, histories in record.runs.items():
-        number = re.search(r"\d+", label)
-        found[int(number.group()) if number else None] = [100 * history.test_accuracy for history in histories]
+    """experiments.Record -> {width, or None for no bottleneck: [test accuracy in %, one a seed]}, the widths ascending."""
+    found = {
+        record.varied[label].get("bottleneck"): [100 * history.test_accuracy for history in histories]
+        for label, histories in record.runs.items()
+    }
     return dict(sorted(found.items(), key=lambda item: (item[0] is None, item[0])))
 
 

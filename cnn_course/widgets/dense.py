@@ -1,15 +1,17 @@
 """Explorer of notebook 07: a dense block and its transition (Huang et al. 2016, arXiv 1608.06993)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import torch
 from matplotlib.colors import ListedColormap
-from matplotlib.ticker import MaxNLocator
 
 from cnn_course import anatomy, plots
+from cnn_course.models import DenseLayer, Transition
 from cnn_course.plots import INK, tint
-from cnn_course.widgets.boxes import quick_figure
 from cnn_course.widgets.explorer import Explorer, slider, switch
+from cnn_course.widgets.scales import even, scale
 
 
 @dataclass(frozen=True)
@@ -17,16 +19,30 @@ class DenseCost:
     """A dense block: channels before and after each layer, parameters of each layer and the transition."""
 
     growth_rate: int
-    layers: int
-    in_channels: int
-    compression: float
     bottleneck: bool
     channels: tuple[int, ...]  # layers + 1 values: what layer l+1 receives
-    exponential: tuple[float, ...]  # the same, if every layer multiplied the channels as the first one does
     layer_parameters: tuple[int, ...]
     other_parameters: tuple[int, ...]  # the same with the bottleneck switched
     transition_parameters: int
     transition_channels: int
+
+    @property
+    def layers(self):
+        return len(self.layer_parameters)
+
+    @property
+    def in_channels(self):
+        return self.channels[0]
+
+    @property
+    def factor(self):
+        """By what the first layer multiplies the channels."""
+        return self.channels[1] / self.channels[0]
+
+    @property
+    def exponential(self):
+        """The channels, if every layer multiplied them as the first one does."""
+        return [self.in_channels * self.factor**i for i in range(self.layers + 1)]
 
     @property
     def out_channels(self):
@@ -41,18 +57,11 @@ class DenseCost:
         return self.block_parameters + self.transition_parameters
 
 
+@lru_cache(maxsize=4096)
 def _layer(channels, growth_rate, bottleneck):
-    """BN, ReLU, [1x1 to 4k channels, BN, ReLU,] 3x3 to k channels; a batch norm has two numbers a channel."""
-    norm = 2 * channels
-    if not bottleneck:
-        return norm + anatomy.conv_parameters(channels, growth_rate, 3, bias=False)
-    middle = 4 * growth_rate
-    return (
-        norm
-        + anatomy.conv_parameters(channels, middle, 1, bias=False)
-        + 2 * middle
-        + anatomy.conv_parameters(middle, growth_rate, 3, bias=False)
-    )
+    """The parameters of a models.DenseLayer that receives `channels` maps."""
+    with torch.device("meta"):
+        return anatomy.parameters(DenseLayer(channels, growth_rate, bottleneck))
 
 
 def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bottleneck=True):
@@ -68,28 +77,23 @@ def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bott
     if not 0 < compression <= 1:
         raise ValueError(f"compression is {compression}; it is a share of the channels: above 0, at most 1")
     channels = tuple(in_channels + growth_rate * i for i in range(layers + 1))
-    factor = channels[1] / channels[0]
-    kept = int(channels[-1] * compression)
-    if kept < 1:
+    if int(channels[-1] * compression) < 1:
         raise ValueError(f"compression is {compression}; of {channels[-1]} channels it leaves none")
+    with torch.device("meta"):
+        transition = Transition(channels[-1], compression)
     return DenseCost(
         growth_rate,
-        layers,
-        in_channels,
-        compression,
         bottleneck,
         channels,
-        tuple(in_channels * factor**i for i in range(layers + 1)),
-        tuple(_layer(c, growth_rate, bottleneck) for c in channels[:-1]),
-        tuple(_layer(c, growth_rate, not bottleneck) for c in channels[:-1]),
-        2 * channels[-1] + anatomy.conv_parameters(channels[-1], kept, 1, bias=False),
-        kept,
+        layer_parameters=tuple(_layer(c, growth_rate, bottleneck) for c in channels[:-1]),
+        other_parameters=tuple(_layer(c, growth_rate, not bottleneck) for c in channels[:-1]),
+        transition_parameters=anatomy.parameters(transition),
+        transition_channels=transition.out_channels,
     )
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls."""
-    r = result
     with_or_without = "without" if r.bottleneck else "with"
     ratio = sum(r.other_parameters) / r.block_parameters
     change = f"{ratio:.1f} times as many" if ratio >= 1 else f"{ratio:.0%} of that"
@@ -100,25 +104,23 @@ def describe(result):
     )
 
 
-def _layers(result):
-    return "1 layer takes" if result.layers == 1 else f"{result.layers} layers take"
+def _layers(r):
+    return "1 layer takes" if r.layers == 1 else f"{r.layers} layers take"
 
 
 def _dress(ax, title, ticks):
     ax.set_title(title, loc="left", y=1.02)  # with y given, matplotlib need not measure the axes
-    ax.set_xticks(list(ticks), list(ticks.values()))
-    ax.set_xlabel("layer of the block")
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    scale(ax, "bottom", ticks, "layer of the block")
+    scale(ax, "left", even(*ax.get_ylim()))
 
 
-def draw(result):
+def draw(r):
     """Left: the channels each layer receives, banded by where they come from. Right: its parameters."""
-    r = result
     title = (
         f"{_layers(r)} {r.in_channels} channels to {r.out_channels}: {r.block_parameters:,} parameters, "
         f"{r.parameters:,} with the transition"
     )
-    figure = quick_figure(title, 9.2, 3.7, describe(r))
+    figure = plots.Figure(title, (9.2, 3.7), describe(r))
     left, right = figure.panels(columns=2, widths=(1.15, 1), top=0.25)
     step = 1 if r.layers <= 8 else 2 if r.layers <= 16 else 5 if r.layers <= 30 else 10
     ticks = {i: str(i) for i in range(1, r.layers + 1) if i == 1 or i % step == 0}
@@ -129,8 +131,6 @@ def draw(result):
 
 def _draw_channels(ax, r, ticks):
     colour, last, words = plots.FAMILY_COLOURS["DenseNet"], r.layers + 1, {"fontsize": 9, "color": INK}
-    room = {i: name for i, name in ticks.items() if last - i >= 0.08 * last}
-    _dress(ax, f"Channels in: {r.growth_rate} more at every layer", {**room, last: "out"})
     sources, columns = np.mgrid[0:last, 1 : last + 1]
     bands = np.ma.masked_where(sources >= columns, sources % 2).astype(float)
     tones = ListedColormap([tint(colour, 0.75), tint(colour, 0.4)])
@@ -138,6 +138,8 @@ def _draw_channels(ax, r, ticks):
     top, wide = 1.75 * r.out_channels, max(0.6, 0.1 * last)
     after = last + 0.5 + 1.2 * wide
     ax.set(xlim=(0.3, after + 1.5 * wide), ylim=(0, top))
+    room = {i: name for i, name in ticks.items() if last - i >= 0.08 * last}
+    _dress(ax, f"Channels in: {r.growth_rate} more at every layer", {**room, last: "out"})
     ax.stairs([r.transition_channels], [after - wide / 2, after + wide / 2], fill=True, color="#bdbdbd")
     kept = f"{r.transition_channels}\nafter the\ntransition"
     ax.text(after, r.transition_channels + 0.01 * top, kept, ha="center", va="bottom", linespacing=1.1, **words)
@@ -146,18 +148,18 @@ def _draw_channels(ax, r, ticks):
     ax.plot(x, np.minimum(r.exponential, 4 * top), "--", color=INK, linewidth=1.3)
     ax.text(last + 0.4, r.out_channels + 0.015 * top, str(r.out_channels), ha="right", va="bottom", **words)
     leaves = next((i for i, value in enumerate(r.exponential) if value > top), last)
-    factor = f"{r.channels[1] / r.channels[0]:.3f}".rstrip("0").rstrip(".")
+    factor = f"{r.factor:.3f}".rstrip("0").rstrip(".")
     dashed = f"dashed: if every layer\nmultiplied them by {factor},\nas the first one does"
     ax.text(0.03 if leaves > 0.5 * last else 0.45, 0.97, dashed, transform=ax.transAxes, va="top", linespacing=1.15, **words)
 
 
 def _draw_parameters(ax, r, ticks):
-    _dress(ax, "Parameters by layer (thousands)", ticks)
     edges = np.arange(0.5, r.layers + 1)
     thousands, other = np.array(r.layer_parameters) / 1e3, np.array(r.other_parameters) / 1e3
     ax.stairs(thousands, edges, fill=True, color=tint(plots.FAMILY_COLOURS["DenseNet"], 0.6))
     ax.stairs(other, edges, color=INK, linewidth=1.2, linestyle="--")
     ax.set(xlim=(0.3, r.layers + 0.7), ylim=(0, 1.3 * max(*thousands, *other)))
+    _dress(ax, "Parameters by layer (thousands)", ticks)
     words = f"dashed: {'without' if r.bottleneck else 'with'} the bottleneck"
     ax.text(0.03, 0.97, words, transform=ax.transAxes, va="top", fontsize=9, color=INK)
 

@@ -3,7 +3,7 @@
 An explorer is three plain functions and some controls:
 
     compute(**settings) -> result      pure; a ValueError says in words why the settings are impossible
-    draw(result)        -> plots.Figure
+    draw(result)        -> plots.Figure, drawn in the course's style
     describe(result)    -> one sentence
 
 Only this file and the thin constructors know about ipywidgets. `slider`, `steps`, `choice`, `switch` and
@@ -13,11 +13,18 @@ Only this file and the thin constructors know about ipywidgets. `slider`, `steps
 import base64
 import contextlib
 import html
-import sys
+import struct
+import zlib
+from functools import partial
 
 import ipywidgets
+import matplotlib
+import numpy as np
 
-COMPRESSION = 2  # light: a redraw must answer a slider in a few hundredths of a second
+from cnn_course import plots
+from cnn_course.training.device import one_thread
+
+QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
 LABEL, WIDTH = "118px", "322px"  # three controls fit side by side in a notebook cell
 
 
@@ -53,6 +60,11 @@ def text(label, value="", tip=""):
     return _dress(ipywidgets.Text(value=value, description=label), tip)
 
 
+def in_words(items):
+    """["a", "b", "c"] -> "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
+
+
 def _dress(control, tip):
     control.tooltip = tip or control.description  # ipywidgets 7, which Colab has, takes no such argument
     control.style.description_width = LABEL
@@ -60,25 +72,26 @@ def _dress(control, tip):
     return control
 
 
-@contextlib.contextmanager
-def _one_thread():
-    """Torch on one thread: on tensors this small a second one costs more than it brings."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def _png(figure):
+    """The figure as PNG bytes. Rows are packed as they are: a library tries five filters on each, three times as slow."""
+    with matplotlib.rc_context(QUICK):
+        figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row begins with its filter: 0, none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits each of red, green and blue
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    packed = (struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part)) for kind, part in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 class Explorer(ipywidgets.VBox):
     """A small laboratory bench: move a control, and the sentence and the picture follow.
 
     controls: name of a setting -> ipywidget with a `value`; compute, draw, describe: see the module.
+    linked: name of a control -> function of its value, which gives the settings that other controls take when it moves.
+    presets: label of a button -> the settings that it sets.
     extras: widgets shown after the controls that are no settings (a Play button, say).
     adjust(controls, result): called after each compute, with None for a refusal; it may change limits or hide controls.
     picks: the name of a control that is also set by a click on the picture. `draw` says where: figure.spots is
@@ -90,30 +103,34 @@ class Explorer(ipywidgets.VBox):
     nbconvert), the picture and the sentence of the default settings stand in.
     """
 
-    def __init__(self, controls, compute, draw, describe, *, extras=(), adjust=None, picks=None):
-        self.controls = dict(controls)
-        self._compute, self._draw, self._describe, self._adjust = compute, draw, describe, adjust
+    def __init__(self, controls, compute, draw, describe, *, linked=None, presets=None, extras=(), adjust=None, picks=None):
+        self.controls, self._linked = dict(controls), linked or {}
+        self._compute, self._draw, self._describe, self._adjust = compute, plots.styled(draw), describe, adjust
         self.defaults = self.settings
         self._busy = False
         self.result, self.sentence, self.problem = None, "", ""
         self._words = ipywidgets.HTML(layout=ipywidgets.Layout(margin="2px 8px 6px 8px", min_height="44px"))
         self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
-        self._reset = ipywidgets.Button(
-            description="Reset", tooltip="Back to the settings at first sight", layout=ipywidgets.Layout(width="90px")
-        )
-        self._reset.on_click(lambda _: self.reset())
+        buttons = [self._button(label, "130px", settings) for label, settings in (presets or {}).items()]
+        buttons.append(self._button("Reset", "90px", self.defaults, "Back to the settings at first sight"))
         self._spots = {value: self._spot(picks, value) for value in self.controls[picks].options} if picks else {}
         bench = ipywidgets.Box(
-            [*self.controls.values(), *extras, self._reset],
+            [*self.controls.values(), *extras, *buttons],
             layout=ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center"),
         )
         self.redraw()
         if self.problem:
             raise ValueError(f"the default settings do not work: {self.problem}")
         self._first = (self.sentence, self.picture)
-        for control in self.controls.values():
-            control.observe(self._moved, names="value")
+        for name, control in self.controls.items():
+            control.observe(partial(self._moved, name), names="value")
         super().__init__([bench, self._words, self._over_picture() if picks else self._image])
+
+    def _button(self, label, width, settings, tip=""):
+        """A button that sets the settings."""
+        button = ipywidgets.Button(description=label, tooltip=tip or label, layout=ipywidgets.Layout(width=width))
+        button.on_click(lambda _: self.set(**settings))
+        return button
 
     def _spot(self, name, value):
         """An invisible button that will lie over the picture."""
@@ -144,13 +161,13 @@ class Explorer(ipywidgets.VBox):
         unknown = sorted(set(settings) - set(self.controls))
         if unknown:
             raise ValueError(f"no setting {', '.join(unknown)}; this explorer has {', '.join(self.controls)}")
+        for name in self._linked.keys() & settings.keys():
+            if settings[name] != self.controls[name].value:
+                settings = self._linked[name](settings[name]) | settings
         for _ in range(2):  # twice where `adjust` lifts a limit that stood in the way
-            self._busy = True  # several moves, one redraw
-            try:
+            with self._held():  # several moves, one redraw
                 for name, value in settings.items():
                     self.controls[name].value = value
-            finally:
-                self._busy = False
             self.redraw()
             if all(self.controls[name].value == value for name, value in settings.items()):
                 break
@@ -162,7 +179,7 @@ class Explorer(ipywidgets.VBox):
     def redraw(self):
         """Compute, say and draw the present settings."""
         try:
-            with _one_thread():
+            with one_thread():
                 result = self._compute(**self.settings)
             sentence = self._describe(result)
         except ValueError as error:
@@ -175,8 +192,8 @@ class Explorer(ipywidgets.VBox):
         self._say(sentence, "border-left: 4px solid #0173b2; padding-left: 10px")
         # Swapping the bytes of one image: nothing is cleared, so the page never jumps.
         figure = self._draw(result)
-        width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
-        self._image.value = figure.png(COMPRESSION)
+        self._image.value = _png(figure)
+        width, height = figure.canvas.get_width_height()
         self._image.width, self._image.height = str(width), str(height)
         for value, button in self._spots.items():
             x, y = figure.spots.get(value, (None, None))
@@ -184,17 +201,27 @@ class Explorer(ipywidgets.VBox):
             if x is not None:  # both percentages are of the grid's width
                 button.layout.margin = f"calc({100 * y * height / width:.2f}% - 12px) 0 0 calc({100 * x:.2f}% - 12px)"
 
+    @contextlib.contextmanager
+    def _held(self):
+        """Controls that move meanwhile cause no redraw."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
     def _tune(self, result):
         if self._adjust is not None:
-            self._busy = True
-            try:
+            with self._held():
                 self._adjust(self.controls, result)
-            finally:
-                self._busy = False
 
-    def _moved(self, _change):
+    def _moved(self, name, change):
         # A control sends its next value only once this one is answered: no stale redraw waits in a queue.
-        if not self._busy:
+        if self._busy:
+            return
+        if name in self._linked:
+            self.set(**self._linked[name](change["new"]))
+        else:
             self.redraw()
 
     def _say(self, sentence, style):

@@ -14,9 +14,10 @@ import torch.nn.functional as F
 
 from cnn_course import plots
 from cnn_course.plots import GREY, INK
-from cnn_course.widgets.boxes import quick_figure
+from cnn_course.plots.drawing import power_of_ten, power_ticks
+from cnn_course.training.device import one_thread
 from cnn_course.widgets.explorer import Explorer, choice, switch
-from cnn_course.widgets.pictures import power_of_ten, power_ticks
+from cnn_course.widgets.scales import scale
 
 CHANNELS, SIDE, IMAGES, CLASSES = 8, 8, 16, 10
 FLOAT32_TINIEST = 1.4e-45  # a smaller number is zero in float32, and so in an ordinary training
@@ -55,25 +56,19 @@ class Gradients:
 def weight_std(init, in_channels, out_channels, kernel):
     """The standard deviation of normal weights: He (2015), Glorot (2010), or the fixed 0.01 of AlexNet."""
     fan_in, fan_out = in_channels * kernel**2, out_channels * kernel**2
-    if init == "He":
-        return sqrt(2 / fan_in)
-    if init == "Glorot":
-        return sqrt(2 / (fan_in + fan_out))
-    if init == "small":
-        return 0.01
-    raise ValueError(f"init is {init!r}; it is 'He', 'Glorot' or 'small'")
+    variances = {"He": 2 / fan_in, "Glorot": 2 / (fan_in + fan_out), "small": 0.01**2}
+    if init not in variances:
+        raise ValueError(f"init is {init!r}; it is 'He', 'Glorot' or 'small'")
+    return sqrt(variances[init])
 
 
 def new_weights(depth, init, generator):
-    """The first convolution, depth - 2 for the blocks, and the dense layer, drawn as `init` says."""
-    shapes = [(3, CHANNELS, 3)] + [(CHANNELS, CHANNELS, 3)] * (depth - 2) + [(CHANNELS, CLASSES, 1)]
-    return [
-        (
-            weight_std(init, *shape)
-            * torch.randn(shape[1], shape[0], shape[2], shape[2], generator=generator, dtype=torch.float64)
-        ).requires_grad_()
-        for shape in shapes
-    ]
+    """The first convolution, depth - 2 for the blocks, and the dense layer, drawn as `init` says: (out, in, k, k) each."""
+    weights = []
+    for c_in, c_out, k in [(3, CHANNELS, 3)] + [(CHANNELS, CHANNELS, 3)] * (depth - 2) + [(CHANNELS, CLASSES, 1)]:
+        normal = torch.randn(c_out, c_in, k, k, generator=generator, dtype=torch.float64)
+        weights.append((weight_std(init, c_in, c_out, k) * normal).requires_grad_())
+    return weights
 
 
 def logits(images, weights, batch_norm, skip):
@@ -101,22 +96,17 @@ def gradient_norms(depth=56, batch_norm=True, skip=False, init="He", seed=0):
     if depth < 4 or depth % 2:
         raise ValueError(f"depth is {depth}; it is even and at least 4: a first layer, blocks of two, a dense layer")
     generator = torch.Generator().manual_seed(seed)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # tensors this small only wait for one another on many threads
-    try:
+    with one_thread():
         images = torch.randn(IMAGES, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
         weights = new_weights(depth, init, generator)
         loss = F.cross_entropy(logits(images, weights, batch_norm, skip), torch.arange(IMAGES) % CLASSES)
         grads = torch.autograd.grad(loss, weights[:-1])
         relative = tuple((g.norm() / w.detach().norm()).item() for g, w in zip(grads, weights, strict=False))
-    finally:
-        torch.set_num_threads(threads)
     return Gradients(depth, batch_norm, skip, init, relative)
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls, in words that another processor's rounding cannot change."""
-    r = result
     if r.middle < FLOAT32_TINIEST:
         fate = "every gradient is so small that float32 rounds it to zero, and nothing can be learnt"
     elif r.ratio > 30:
@@ -134,53 +124,39 @@ def describe(result):
     return f"{r.name}: {fate}."
 
 
-def draw(result):
+def draw(r):
     """Relative gradient norm by layer, beside a ResNet of the same depth. Returns a plots.Figure."""
-    r = result
-    figure = quick_figure(f"{r.name}: gradients before the first step", 8.6, 3.8, describe(r))
+    figure = plots.Figure(f"{r.name}: gradients before the first step", (8.6, 3.8), describe(r))
     ax = figure.panel(left=0.75, top=0.1)
     healthy = gradient_norms(r.depth, True, True, "He")
     layers = np.arange(1, r.depth)
     here, other = np.log10(np.maximum(r.relative, 1e-300)), np.log10(healthy.relative)
     low, high = min(-4, 1.04 * here.min() - 0.6), max(2.5, here.max() + 0.6)
-    span = high - low
-    ax.set(xlim=(0.2, r.depth - 0.2), ylim=(low, high), xlabel="layer (1 is next to the image)", ylabel="|gradient| / |weight|")
-    ticks = power_ticks(low, high)
-    ax.set_yticks(ticks, [power_of_ten(tick) for tick in ticks])
-    ax.set_xticks([i for i in range(1, r.depth) if i == 1 or i % (5 if r.depth > 14 else 1) == 0])
-    ax.axhspan(*np.log10(HEALTHY), color="#eef3ee", zorder=0)
-    wide = span > 15  # the band is then too thin for words
-    ax.text(
-        0.6,
-        np.log10(HEALTHY[0]) + (-0.02 if wide else 0.02) * span,
-        va="top" if wide else "bottom",
-        fontsize=9,
-        color=GREY,
-        s="in the band, a step at learning rate 0.1 moves the weights by 0.01% to 100%",
-    )
+    gap = 0.02 * (high - low)  # between words and what they belong to
+    ax.set(xlim=(0.2, r.depth - 0.2), ylim=(low, high))
+    scale(ax, "left", {tick: power_of_ten(tick) for tick in power_ticks(low, high)}, "|gradient| / |weight|")
+    every = 5 if r.depth > 14 else 1
+    scale(ax, "bottom", {i: str(i) for i in layers if i == 1 or i % every == 0}, "layer (1 is next to the image)")
+
+    def write(x, y, words, above, ha="left"):
+        ax.text(x, y + (gap if above else -gap), words, va="bottom" if above else "top", ha=ha, fontsize=9, color=GREY)
+
+    bottom, top = np.log10(HEALTHY)
+    ax.axhspan(bottom, top, color="#eef3ee", zorder=0)
+    thin = high - low > 15  # the band has no room for words
+    write(0.6, bottom, "in the band, a step at learning rate 0.1 moves the weights by 0.01% to 100%", above=not thin)
     if low < -46:
-        ax.axhline(np.log10(FLOAT32_TINIEST), color=GREY, linewidth=1, linestyle="--")
-        ax.text(
-            0.6,
-            np.log10(FLOAT32_TINIEST) + 0.02 * span,
-            "below this line float32 holds only zero",
-            va="bottom",
-            fontsize=9,
-            color=GREY,
-        )
+        zero = np.log10(FLOAT32_TINIEST)
+        ax.axhline(zero, color=GREY, linewidth=1, linestyle="--")
+        write(0.6, zero, "below this line float32 holds only zero", above=True)
     if healthy.relative != r.relative:
         ax.plot(layers, other, color=GREY, linewidth=1.2)
-        i = len(layers) // 2
-        above = here[i] < other[i] and not wide
-        ax.text(
-            layers[-1 if wide else i],
-            other[i] + (0.04 if above else -0.04 - 0.04 * wide) * span,
-            "with batch norm, skip and He",
-            ha="right" if wide else "center",
-            va="bottom" if above else "top",
-            fontsize=9,
-            color=GREY,
-        )
+        i, words = len(layers) // 2, "with batch norm, skip and He"
+        if thin:
+            write(layers[-1], other[i] - 3 * gap, words, above=False, ha="right")
+        else:
+            above = here[i] < other[i]
+            write(layers[i], other[i] + (gap if above else -gap), words, above, ha="center")
     ax.plot(layers, here, "o-", color=plots.FAMILY_COLOURS["ResNet"] if r.skip else INK, markersize=4, linewidth=1.6)
     return figure
 

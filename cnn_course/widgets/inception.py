@@ -1,12 +1,15 @@
 """Explorer of notebook 05: an Inception block (Szegedy et al. 2014, arXiv 1409.4842, figure 2, table 1)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+import torch
 
 from cnn_course import anatomy, plots
-from cnn_course.models.inception import GOOGLENET_BLOCKS
+from cnn_course.models.inception import GOOGLENET_BLOCKS, Inception
 from cnn_course.plots import GREY, short, tint
-from cnn_course.plots.diagrams import FACES
-from cnn_course.widgets.boxes import Board
+from cnn_course.plots.drawing import FACES, Board
 from cnn_course.widgets.explorer import Explorer, choice, slider, switch
 
 WIDTHS = ("n1", "reduce3", "n3", "reduce5", "n5", "pool")  # as in models.Inception
@@ -30,34 +33,34 @@ PRESETS = _presets()
 
 @dataclass(frozen=True)
 class Branch:
-    """One of four branches: its convolutions as (kernel, channels in, channels out), and their cost."""
+    """One of four branches: its convolutions as (kernel, channels out), and their cost."""
 
     name: str
-    convolutions: tuple[tuple[int, int, int], ...]
+    convolutions: tuple[tuple[int, int], ...]
     parameters: int  # weights and biases, as in the paper's network
     macs: int
-
-    @property
-    def out_channels(self):
-        return self.convolutions[-1][2]
 
 
 @dataclass(frozen=True)
 class InceptionCost:
-    """An Inception block; `branches` is the block as set, `full` the same widths without the reductions."""
+    """An Inception block; `reduced` are the branches of the block as it is, `full` without the reductions."""
 
     block: str
     in_channels: int
     size: int
     widths: tuple[int, ...]
     reductions: bool
-    branches: tuple[Branch, ...]
     reduced: tuple[Branch, ...]
     full: tuple[Branch, ...]
 
     @property
+    def branches(self):
+        """The block as set."""
+        return self.reduced if self.reductions else self.full
+
+    @property
     def out_channels(self):
-        return sum(branch.out_channels for branch in self.branches)
+        return sum(branch.convolutions[-1][1] for branch in self.branches)
 
     @property
     def parameters(self):
@@ -80,10 +83,20 @@ class InceptionCost:
         return self.widths == PRESETS[self.block][2]
 
 
-def _branch(name, size, *convolutions):
-    parameters = sum(anatomy.conv_parameters(c_in, c_out, kernel) for kernel, c_in, c_out in convolutions)
-    macs = sum(anatomy.conv_macs(c_in, c_out, kernel, size) for kernel, c_in, c_out in convolutions)
-    return Branch(name, convolutions, parameters, macs)
+@lru_cache(maxsize=256)
+def _branches(channels, size, n1, reduce3, n3, reduce5, n5, pool):
+    """The four branches of a models.Inception over `channels` maps of side `size`; a reduction of 0 is left out."""
+    with torch.device("meta"):
+        module = Inception(channels, n1, reduce3, n3, reduce5, n5, pool)
+    table = anatomy.trace(module, (channels, size, size))
+    layers = table[table["kind"] == "Conv2d"].itertuples()  # in the order of the branches
+    branches = []
+    for name, widths in (("1x1", [n1]), ("3x3", [reduce3, n3]), ("5x5", [reduce5, n5]), ("pool", [pool])):
+        widths = [width for width in widths if width]
+        mine = list(islice(layers, len(widths)))
+        convolutions = tuple((layer.kernel, width) for layer, width in zip(mine, widths, strict=True))
+        branches.append(Branch(name, convolutions, sum(layer.parameters for layer in mine), sum(layer.macs for layer in mine)))
+    return tuple(branches)
 
 
 def inception_cost(block="3a", reductions=True, n1=64, reduce3=96, n3=128, reduce5=16, n5=32, pool=32):
@@ -100,17 +113,13 @@ def inception_cost(block="3a", reductions=True, n1=64, reduce3=96, n3=128, reduc
     for name, width in zip(WIDTHS, widths, strict=True):
         if width < 1:
             raise ValueError(f"{name} is {width}; a branch needs at least 1 channel")
-    c, size, _ = PRESETS[block]
-    first, last = _branch("1x1", size, (1, c, n1)), _branch("pool", size, (1, c, pool))
-    middle = (_branch("3x3", size, (1, c, reduce3), (3, reduce3, n3)), _branch("5x5", size, (1, c, reduce5), (5, reduce5, n5)))
-    middle_full = (_branch("3x3", size, (3, c, n3)), _branch("5x5", size, (5, c, n5)))
-    reduced, full = (first, *middle, last), (first, *middle_full, last)
-    return InceptionCost(block, c, size, widths, reductions, reduced if reductions else full, reduced, full)
+    channels, size, _ = PRESETS[block]
+    reduced, full = _branches(channels, size, *widths), _branches(channels, size, n1, 0, n3, 0, n5, pool)
+    return InceptionCost(block, channels, size, widths, reductions, reduced, full)
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls."""
-    r = result
     where = f"Block {r.block}" if r.is_paper else f"With your widths in place of {r.block}'s, the block"
     ratio = r.parameters_reduced / r.parameters_full
     if not r.reductions:
@@ -131,9 +140,8 @@ def describe(result):
     )
 
 
-def draw(result):
+def draw(r):
     """The block from left to right, and beside each branch what it costs. Returns a plots.Figure."""
-    r = result
     shade = tint(plots.FAMILY_COLOURS["GoogLeNet"], 0.5)
     rows, top, tall, bars = (3.0, 2.32, 1.64, 0.96), 3.3, 2.7, 5.2
     place = f"block {r.block}" if r.is_paper else f"a block of yours in the place of {r.block}"
@@ -144,7 +152,7 @@ def draw(result):
     other = r.full if r.reductions else r.reduced
     scale = 2.2 / max(branch.parameters for branch in (*r.branches, *other))
     for branch, rival, y in zip(r.branches, other, rows, strict=True):
-        steps = [(f"conv {k}x{k}", 0.74, "1x1" if k == 1 else "conv", c) for k, _, c in branch.convolutions]
+        steps = [(f"conv {k}x{k}", 0.74, "1x1" if k == 1 else "conv", c) for k, c in branch.convolutions]
         if branch.name == "pool":  # the pooling keeps the channels
             steps.insert(0, ("max pool\n3x3", 0.74, "pool", r.in_channels))
         left, carried = 0.95, ""
@@ -152,7 +160,7 @@ def draw(result):
             board.arrow((left, y), (x - wide / 2, y), label=carried)
             board.box(x, y, name, kind, wide)
             left, carried = x + wide / 2, channels
-        height = tall * branch.out_channels / r.out_channels
+        height = tall * carried / r.out_channels
         board.text(3.58, y + 0.06, str(carried), size=9, va="bottom")
         board.arrow((left, y), (3.75, y), (4.2, top - height / 2))
         board.bar(4.2, top - height, 0.28, height, FACES["concat"])
@@ -176,16 +184,10 @@ def inception_block():
         name: slider(label, width, 8, most, 8, tip=f"channels of {label}")
         for name, label, width, most in zip(WIDTHS, LABELS, PRESETS["3a"][2], (384, 192, 384, 96, 192, 192), strict=True)
     }
-    block = choice("GoogLeNet block", list(PRESETS), tip="the place in GoogLeNet; sets the paper's widths")
-    reductions = switch("1x1 reductions", True, tip="1x1 convolutions before the 3x3 and the 5x5")
-    explorer = None
-
-    def fill(change):  # the explorer looks away while the six sliders move, then redraws once
-        busy, explorer._busy = explorer._busy, True
-        for name, width in zip(WIDTHS, PRESETS[change["new"]][2], strict=True):
-            widths[name].value = width
-        explorer._busy = busy
-
-    block.observe(fill, names="value")  # before the explorer's own observer
-    explorer = Explorer({"block": block, "reductions": reductions, **widths}, inception_cost, draw, describe)
-    return explorer
+    controls = {
+        "block": choice("GoogLeNet block", list(PRESETS), tip="the place in GoogLeNet; sets the paper's widths"),
+        "reductions": switch("1x1 reductions", True, tip="1x1 convolutions before the 3x3 and the 5x5"),
+        **widths,
+    }
+    linked = {"block": lambda block: dict(zip(WIDTHS, PRESETS[block][2], strict=True))}
+    return Explorer(controls, inception_cost, draw, describe, linked=linked)

@@ -1,62 +1,42 @@
 """Explorer of notebook 06: a residual block (He et al. 2015, arXiv 1512.03385, figures 2 and 5)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
 
 from cnn_course import anatomy, plots
+from cnn_course.models import BasicBlock, Bottleneck
 from cnn_course.plots import GREY, short, tint
-from cnn_course.widgets.boxes import Board
+from cnn_course.plots.drawing import Board
 from cnn_course.widgets.explorer import Explorer, choice, slider
 
+BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
 SHORTCUTS = ("A", "B", "C")
 
 
 @dataclass(frozen=True)
-class Convolution:
-    kernel: int
-    in_channels: int
-    out_channels: int
-    stride: int
-    weights: int  # no biases: batch norm follows each convolution
-    macs: int
-
-
-@dataclass(frozen=True)
 class ResidualCost:
-    """A block: the convolutions of its branch, and its shortcut ("identity", "padding", "projection")."""
+    """A block on a map of side `size`: the convolutions of its branch and of its shortcut, rows of anatomy.trace."""
 
     kind: str
     width: int
     option: str
     stride: int
     size: int
-    layers: tuple[Convolution, ...]
-    shortcut: str
-    projection: Convolution | None
-
-    @property
-    def in_channels(self):
-        return self.layers[0].in_channels
-
-    @property
-    def out_channels(self):
-        return self.layers[-1].out_channels
-
-    @property
-    def out_size(self):
-        return anatomy.output_size(self.size, 3, self.stride, 1)
+    in_channels: int
+    out_channels: int
+    out_size: int
+    layers: tuple  # of the branch; no biases, because batch norm follows each convolution
+    projection: object  # of the shortcut; None where it has no weights
 
     @property
     def weights(self):
-        return sum(layer.weights for layer in self._all())
+        return sum(layer.parameters for layer in self._all())
 
     @property
     def macs(self):
         return sum(layer.macs for layer in self._all())
-
-    @property
-    def parameters(self):
-        """Weights and the two numbers a channel of each batch norm: all that the module holds."""
-        return self.weights + sum(2 * layer.out_channels for layer in self._all())
 
     @property
     def name(self):
@@ -71,18 +51,7 @@ class ResidualCost:
         return (*self.layers, self.projection) if self.projection else self.layers
 
 
-def _convolution(kernel, c_in, c_out, stride, size):
-    out = anatomy.output_size(size, kernel, stride, kernel // 2)
-    return Convolution(
-        kernel,
-        c_in,
-        c_out,
-        stride,
-        anatomy.conv_parameters(c_in, c_out, kernel, bias=False),
-        anatomy.conv_macs(c_in, c_out, kernel, out),
-    )
-
-
+@lru_cache(maxsize=256)
 def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
     """Weights and multiply-adds of a residual block.
 
@@ -91,7 +60,7 @@ def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
     `shortcut`: option A (identity, zeros for the new channels), B (1x1 projection where shapes differ) or C
     (projection always). ValueError: an unknown kind, shortcut or stride, or a width that cannot be halved.
     """
-    if kind not in ("basic", "bottleneck"):
+    if kind not in BLOCKS:
         raise ValueError(f"kind is {kind!r}; it is 'basic' or 'bottleneck'")
     if shortcut not in SHORTCUTS:
         raise ValueError(f"shortcut is {shortcut!r}; He et al. name the options A, B and C")
@@ -99,52 +68,44 @@ def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
         raise ValueError(f"stride is {stride}; a residual block has stride 1, or 2 where a stage begins")
     if width < 2 or width % 2:
         raise ValueError(f"width is {width}; it must be even and at least 2, because stride 2 halves the channels in")
-    c_out = width if kind == "basic" else 4 * width
-    c_in = c_out // stride
-    if kind == "basic":
-        layers = (_convolution(3, c_in, width, stride, size),)
-        out = anatomy.output_size(size, 3, stride, 1)
-        layers += (_convolution(3, width, width, 1, out),)
-    else:  # the stride sits on the 3x3
-        layers = (_convolution(1, c_in, width, 1, size), _convolution(3, width, width, stride, size))
-        out = anatomy.output_size(size, 3, stride, 1)
-        layers += (_convolution(1, width, c_out, 1, out),)
-    projection = None
-    if shortcut == "C" or (shortcut == "B" and stride == 2):
-        projection = _convolution(1, c_in, c_out, stride, size)
-    path = "projection" if projection else "identity" if stride == 1 else "padding"
-    return ResidualCost(kind, width, shortcut, stride, size, layers, path, projection)
+    in_channels = BLOCKS[kind].expansion * width // stride
+    with torch.device("meta"):
+        block = BLOCKS[kind](in_channels, width, stride, shortcut)
+    table = anatomy.trace(block, (in_channels, size, size))
+    entry, end = f"{in_channels}x{size}x{size}", table["output"].iloc[-1]
+    out_channels, out_size, _ = map(int, end.split("x"))
+    layers = list(table[table["kind"] == "Conv2d"].itertuples())
+    # The projection is the 1x1 that goes all the way from the block's input to its output.
+    projection = next((layer for layer in layers if (layer.kernel, layer.input, layer.output) == (1, entry, end)), None)
+    layers = tuple(layer for layer in layers if layer is not projection)
+    return ResidualCost(kind, width, shortcut, stride, size, in_channels, out_channels, out_size, layers, projection)
 
 
-def rivals(result):
+def rivals(r):
     """The paper's argument at this width: basic, bottleneck, and basic as wide as the bottleneck."""
-    settings = (result.option, result.stride, result.size)
-    return (
-        residual_cost("basic", result.width, *settings),
-        residual_cost("bottleneck", result.width, *settings),
-        residual_cost("basic", 4 * result.width, *settings),
+    settings = (r.option, r.stride, r.size)
+    return tuple(
+        residual_cost(*block, *settings) for block in (("basic", r.width), ("bottleneck", r.width), ("basic", 4 * r.width))
     )
 
 
-def describe(result):
+def describe(r):
     """The one sentence under the controls."""
-    r = result
     cost = f"A {r.name} has {r.weights:,} weights"
     if r.kind == "bottleneck":
         basic = rivals(r)[0]
         times = r.weights / basic.weights
         cost += f", {times:.2f} times those of a {basic.name}, and carries four times as many channels"
     if r.projection:
-        share = r.projection.weights / r.weights
+        share = r.projection.parameters / r.weights
         return f"{cost}; the 1x1 projection on its shortcut holds {share:.0%} of them."
-    if r.shortcut == "padding":
+    if r.out_channels > r.in_channels:
         return f"{cost}; its shortcut takes every second pixel, fills new channels with zeros and adds none."
     return f"{cost}; its shortcut is the identity and adds none."
 
 
-def draw(result):
+def draw(r):
     """The block with its shortcut, and the weights of three blocks. Returns a plots.Figure."""
-    r = result
     title = f"{r.name[0].upper()}{r.name[1:]}: {r.weights:,} weights and {short(r.macs)} multiply-adds"
     board = Board(9.2, 3.4, title, alt=describe(r))
     _draw_block(board, r, y=1.25, over=2.25)
@@ -164,17 +125,17 @@ def draw(result):
 
 def _draw_block(board, r, y, over):
     """The branch at height y, the shortcut at height `over`."""
-    fork, plus, wide = 1.08, 4.6, 0.74
+    fork, plus, wide = 1.08, 4.6, 0.68
     board.text(0.1, y, f"input\n{r.in_channels}x{r.size}x{r.size}", ha="left", size=9, linespacing=1.25)
     left, carried = 0.98, ""
-    for i, (layer, x) in enumerate(zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.62, 2.66, 3.7), strict=True)):
+    for i, (layer, x) in enumerate(zip(r.layers, (1.95, 3.4) if len(r.layers) == 2 else (1.6, 2.64, 3.68), strict=True)):
         board.arrow((left, y), (x - wide / 2, y), label=carried)
         lines = [f"conv {layer.kernel}x{layer.kernel}", "BN, ReLU" if i < len(r.layers) - 1 else "BN"]
         if layer.stride > 1:
             lines.insert(1, f"stride {layer.stride}")
         board.box(x, y, "\n".join(lines), "1x1" if layer.kernel == 1 else "conv", wide, 0.56, size=9)
-        board.text(x, y - 0.35, f"{layer.weights:,}", size=9, va="top")
-        left, carried = x + wide / 2, layer.out_channels
+        board.text(x, y - 0.35, f"{layer.parameters:,}", size=9, va="top")
+        left, carried = x + wide / 2, layer.output.partition("x")[0]
     board.text(fork, y - 0.75, "below each convolution: its weights", size=9, colour=GREY, ha="left")
     board.arrow((left, y), (plus - 0.13, y), label=carried)
     board.arrow((fork, y), (fork, over), (plus, over), (plus, y + 0.13))
@@ -182,7 +143,7 @@ def _draw_block(board, r, y, over):
     if r.projection:
         lines = "conv 1x1" + (", stride 2" if r.stride == 2 else "") + "\nBN"
         board.box(middle, over, lines, "1x1", 1.3 if r.stride == 2 else 0.8, size=9)
-        board.text(middle, over + 0.25, f"projection: {r.projection.weights:,} weights", size=9, va="bottom")
+        board.text(middle, over + 0.25, f"projection: {r.projection.parameters:,} weights", size=9, va="bottom")
     else:
         zeros = r.out_channels - r.in_channels
         words = f"every second pixel, {zeros} channels of zeros" if zeros else "identity"

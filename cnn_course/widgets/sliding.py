@@ -1,14 +1,15 @@
 """Explorer of notebook 01: a convolution, step by step on a real image."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import ipywidgets
 import torch
 import torch.nn.functional as F
 
-from cnn_course import anatomy, plots
+from cnn_course import anatomy, data, plots
+from cnn_course.plots.drawing import DARK_ORANGE, Picture
 from cnn_course.widgets.explorer import Explorer, choice, slider, text
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture
 
 KERNELS = ("edge", "blur", "sharpen", "identity", "own numbers")
 ORANGE = plots.PALETTE[1]
@@ -29,12 +30,31 @@ class Convolution:
     picture: torch.Tensor  # (3, size + 2 padding, size + 2 padding)
     weights: torch.Tensor  # (kernel, kernel), applied to the mean of R, G and B
     output: torch.Tensor  # (out_size, out_size)
-    out_size: int
-    row: int  # of the output at `position`
-    column: int
-    unseen: int  # rows at the bottom, and columns on the right, that no window reaches
-    parameters: int  # of a layer with `filters` such filters over 3 channels
     note: str = ""  # what is to be said about the image
+
+    @property
+    def out_size(self):
+        return len(self.output)
+
+    @property
+    def row(self):
+        """Of the output at `position`."""
+        return (self.position - 1) // self.out_size
+
+    @property
+    def column(self):
+        return (self.position - 1) % self.out_size
+
+    @property
+    def unseen(self):
+        """Rows at the bottom, and columns on the right, that no window reaches."""
+        reach = (self.out_size - 1) * self.stride + self.window[2]
+        return max(0, self.size + self.padding - reach)
+
+    @property
+    def parameters(self):
+        """Of a layer with `filters` such filters over 3 channels."""
+        return anatomy.conv_parameters(3, self.filters, self.kernel)
 
     @property
     def window(self):
@@ -100,34 +120,13 @@ def compute(image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=
     weights = make_kernel(kind, kernel, numbers)
     picture = F.interpolate(image[None].float() / 255, size=(size, size), mode="area")[0]
     picture = F.pad(picture, [padding] * 4)
-    mean, filled = picture.mean(0)[None, None], weights[None, None]
-    output = F.conv2d(mean, filled, stride=stride, dilation=dilation)[0, 0]
+    output = F.conv2d(picture.mean(0)[None, None], weights[None, None], stride=stride, dilation=dilation)[0, 0]
     position = min(max(position, 1), out_size**2)
-    row, column = divmod(position - 1, out_size)
-    reach = (out_size - 1) * stride + dilation * (kernel - 1) + 1
-    return Convolution(
-        size,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        position,
-        filters,
-        picture,
-        weights,
-        output,
-        out_size,
-        row,
-        column,
-        max(0, size + padding - reach),
-        anatomy.conv_parameters(3, filters, kernel),
-        note,
-    )
+    return Convolution(size, kernel, stride, padding, dilation, position, filters, picture, weights, output, note)
 
 
-def describe(result):
+def describe(r):
     """One sentence."""
-    r = result
     step = "one pixel at a time" if r.stride == 1 else f"{r.stride} pixels at a time"
     spread = f", spread over {r.window[2]}x{r.window[2]} pixels" if r.dilation > 1 and r.kernel > 1 else ""
     grown = f" with {r.padding} {'pixel' if r.padding == 1 else 'pixels'} of padding" if r.padding else ""
@@ -142,10 +141,8 @@ def describe(result):
     )
 
 
-@plots.styled
-def draw(result):
+def draw(r):
     """Input with the window, window and kernel enlarged, output so far."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 4.1), alt=describe(r), note=r.note)
     top, left, side = r.window
     rows = top + r.dilation * torch.arange(r.kernel)
@@ -192,10 +189,7 @@ def convolution(image=None, note=""):
 
     image: uint8 (3, H, W); the photograph where none is given. note: small print under the picture.
     """
-    if image is None:
-        from cnn_course import data
-
-        image = data.photograph(LARGEST)
+    image = data.photograph(LARGEST) if image is None else image
     controls = {
         "size": slider("Input (pixels)", 16, 4, LARGEST),
         "kernel": slider("Kernel (pixels)", 3, 1, 11),
@@ -215,6 +209,4 @@ def convolution(image=None, note=""):
         if result is not None:
             controls["position"].max = play.max = result.out_size**2
 
-    return Explorer(
-        controls, lambda **settings: compute(image, note=note, **settings), draw, describe, extras=[play], adjust=adjust
-    )
+    return Explorer(controls, partial(compute, image, note=note), draw, describe, extras=[play], adjust=adjust)

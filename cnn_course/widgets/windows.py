@@ -1,16 +1,17 @@
 """Explorer of notebook 03: the pixels that one value sees, in theory and by gradients (Luo et al. 2016)."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cnn_course import anatomy, plots
+from cnn_course import anatomy, data, models, plots
 from cnn_course.anatomy import walk
+from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.pictures import DARK_ORANGE, Picture, panel
+from cnn_course.widgets.scales import even, scale
 
 BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 OWN = "own layers"
@@ -23,18 +24,26 @@ class ReceptiveField:
     """The window that one value of a stack depends on. Sizes in input pixels."""
 
     name: str  # OWN, or a model of the course
-    kernel: int
-    depth: int
-    stride: int
-    pooling: int
     image: torch.Tensor  # uint8 (3, H, W)
     sizes: tuple  # receptive field after each layer; in a model, the largest so far after each operation
     field: torch.Tensor  # (S, S) size of the gradient that each pixel gets, the largest 1; S = min(theory, picture side)
     inner: int  # side of the smallest centred square that holds half of the squared gradient
-    channels: int
-    parameters: int  # weights of the stack's convolutions, `channels` in and out
-    one_kernel: int  # weights of a single kernel with the same window
     note: str = ""  # what is to be said about the image
+    kernel: int = 0  # this and what follows: of a stack of one's own
+    depth: int = 0
+    stride: int = 0
+    pooling: int = 0
+    channels: int = 0  # in and out of each of its convolutions
+
+    @property
+    def parameters(self):
+        """Weights of the stack's convolutions."""
+        return self.depth * anatomy.conv_parameters(self.channels, self.channels, self.kernel, bias=False)
+
+    @property
+    def one_kernel(self):
+        """Weights of a single kernel with the same window."""
+        return anatomy.conv_parameters(self.channels, self.channels, self.size, bias=False)
 
     @property
     def size(self):
@@ -125,27 +134,20 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
 
     Raises ValueError for an unknown name or a kernel, depth or stride below 1.
     """
-    side = image.shape[-1]
     if name != OWN:
         sizes, field = model_field(name)
-        return ReceptiveField(name, 0, len(sizes), 0, 0, image, sizes, field, inner_side(field), 0, 0, 0, note)
+        return ReceptiveField(name, image, sizes, field, inner_side(field), note)
     if depth < 1:
         raise ValueError(f"depth is {depth}; a stack has at least 1 layer")
     stack = tuple(layers(kernel, depth, stride, pooling))
     sizes = tuple(anatomy.receptive_field(stack[: i + 1]) for i in range(len(stack)))
-    field = effective_field(stack, side)
-    weights = depth * anatomy.conv_parameters(channels, channels, kernel, bias=False)
-    one = anatomy.conv_parameters(channels, channels, sizes[-1], bias=False)
-    return ReceptiveField(
-        OWN, kernel, depth, stride, pooling, image, sizes, field, inner_side(field), channels, weights, one, note
-    )
+    field = effective_field(stack, image.shape[-1])
+    return ReceptiveField(OWN, image, sizes, field, inner_side(field), note, kernel, depth, stride, pooling, channels)
 
 
 @lru_cache
 def model_field(name):
     """A model of the course, random weights: (each new receptive field on the way, its `effective_field`)."""
-    from cnn_course import models
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = models.build(name)
@@ -161,9 +163,8 @@ def model_field(name):
     return tuple(int(size) for size in largest.unique()), _normed(gradient)
 
 
-def describe(result):
+def describe(r):
     """One sentence."""
-    r = result
     window = f"{r.size}x{r.size} pixels"
     inner = f"half of the squared gradient comes through the middle {r.inner}x{r.inner}"
     if r.name != OWN:
@@ -186,10 +187,8 @@ def describe(result):
     )
 
 
-@plots.styled
-def draw(result):
+def draw(r):
     """The window on the picture, the gradient inside it, and the price (or the growth by layer)."""
-    r = result
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe(r), note=r.note)
     covered = " (all of it)" if r.size > r.side else ""
     title = f"sees {r.size}×{r.size} pixels{covered}"
@@ -198,30 +197,31 @@ def draw(result):
     for size, colour in ((min(r.size, r.side), BLUE), (r.inner, ORANGE)):
         picture.box((r.side - size) // 2, (r.side - size) // 2, size, colour)
 
-    title, scale = f"gradient: half in {r.inner}×{r.inner}", {"cmap": "viridis", "vmin": 0, "vmax": 1}
-    picture = Picture(sheet, 3.2, 3.2, 2.85, r.field, title, DARK_ORANGE, **scale)
+    title, look = f"gradient: half in {r.inner}×{r.inner}", {"cmap": "viridis", "vmin": 0, "vmax": 1}
+    picture = Picture(sheet, 3.2, 3.2, 2.85, r.field, title, DARK_ORANGE, **look)
     corner = (len(r.field) - r.inner) // 2
     picture.box(corner, corner, r.inner, ORANGE)
 
-    unit, name = (1e6, "millions") if r.one_kernel >= 1e7 else (1e3, "thousands")
-    title = f"weights ({name})" if r.priced else "receptive field (pixels)"
-    axes = panel(figure, (0.775, 0.15, 0.215, 0.72), title)
+    axes = panel(figure, (0.775, 0.15, 0.215, 0.72))
     if r.priced:
-        names = [f"{r.depth} × {r.kernel}x{r.kernel}", f"1 × {r.size}x{r.size}"]
+        unit, name = (1e6, "millions") if r.one_kernel >= 1e7 else (1e3, "thousands")
+        names = [f"{r.depth} ×\n{r.kernel}x{r.kernel}", f"1 ×\n{r.size}x{r.size}"]
         values = (r.parameters / unit, r.one_kernel / unit)
         bars = axes.bar((0, 1), values, color=[BLUE, GREY], width=0.6)
         axes.bar_label(bars, [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values], fontsize=10)
-        axes.set_xticks((0, 1), [name.replace(" × ", " ×\n") for name in names])
-        axes.set_ylim(0, max(r.parameters, r.one_kernel) / unit * 1.15)
+        axes.set_ylim(0, max(values) * 1.15)
+        scale(axes, "bottom", dict(enumerate(names)))
+        axes.set_title(f"weights ({name})", y=1.0, fontsize=11)
     else:
         count = len(r.sizes)
         axes.plot(range(1, count + 1), r.sizes, "o-", color=BLUE, markersize=4)
         axes.axhline(r.side, color=GREY, linestyle="--")
         axes.text(1, r.side, "input", color="0.35", fontsize=10, va="bottom")
-        axes.set_xlim(0.5, max(count, 2) + 0.5)
-        axes.set_xticks(range(1, count + 1, -(-count // 6)))
-        axes.set_ylim(0, max(r.size, r.side) * 1.15)
-        axes.set_xlabel("layer" if r.name == OWN else "layer that widens it")
+        axes.set(xlim=(0.5, max(count, 2) + 0.5), ylim=(0, max(r.size, r.side) * 1.15))
+        label = "layer" if r.name == OWN else "layer that widens it"
+        scale(axes, "bottom", {i: str(i) for i in range(1, count + 1, -(-count // 6))}, label)
+        axes.set_title("receptive field (pixels)", y=1.0, fontsize=11)
+    scale(axes, "left", even(*axes.get_ylim()))
     return figure
 
 
@@ -231,12 +231,7 @@ def receptive_field(image=None, note=""):
     image: uint8 (3, H, W), square; the photograph, shrunk, where none is given. It is only drawn upon.
     note: small print under the picture.
     """
-    from cnn_course import models
-
-    if image is None:
-        from cnn_course import data
-
-        image = data.photograph(64)
+    image = data.photograph(64) if image is None else image
     controls = {
         "name": choice("Network", [OWN, *models.COURSE]),
         "kernel": slider("Kernel (pixels)", 3, 1, 11, 2),
@@ -252,4 +247,4 @@ def receptive_field(image=None, note=""):
         if result is not None:
             controls["channels"].disabled = not result.priced  # a control that changes nothing invites no one
 
-    return Explorer(controls, lambda **settings: compute(image, note=note, **settings), draw, describe, adjust=adjust)
+    return Explorer(controls, partial(compute, image, note=note), draw, describe, adjust=adjust)

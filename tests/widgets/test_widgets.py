@@ -91,10 +91,9 @@ def test_first_filter_counts(kernel, stride):
     result = compute_first_filter(photograph, IMAGE, kernel, stride)
     layer = nn.Conv2d(3, 96, kernel, stride)
     assert result.parameters == weights(layer)
-    for picture, (size, side), macs in zip((photograph, IMAGE), result.sizes, (result.macs, result.small_macs), strict=True):
-        out = layer(picture[None].float())
-        assert (size, side) == (picture.shape[-1], out.shape[-1])
-        assert macs == layer.weight.numel() * side**2
+    for picture, sizes in zip((photograph, IMAGE), result.sizes, strict=True):
+        assert sizes == (picture.shape[-1], layer(picture[None].float()).shape[-1])
+    assert result.macs == layer.weight.numel() * result.sizes[0][1] ** 2
     parameters, macs = (sum(column) for column in zip(*result.shares.values(), strict=True))
     assert (parameters, macs) == pytest.approx((1, 1))
 
@@ -136,7 +135,7 @@ def test_groups_are_torch_groups(channels, filters, kernel, groups):
     layer = nn.Conv2d(channels, filters, kernel, groups=groups)
     result = compute_groups(channels, filters, kernel, groups)
     assert result.parameters == weights(layer) == result.curve[groups]
-    assert result.ungrouped == weights(nn.Conv2d(channels, filters, kernel))
+    assert result.curve[1] == weights(nn.Conv2d(channels, filters, kernel))
     assert result.seen == layer.weight.shape[1]
     with pytest.raises(ValueError, match="5 groups"):
         compute_groups(channels, filters, kernel, 5)
@@ -146,7 +145,7 @@ def test_groups_are_torch_groups(channels, filters, kernel, groups):
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_each_transform_changes_the_draws_and_nothing_else(name):
     still = dict.fromkeys(TRANSFORMS, 0)
-    most = TRANSFORMS[name][2]
+    most = TRANSFORMS[name].most
     result = compute_augmentation(IMAGE, **still | {name: most})
     assert result.changed > 0.7 and result.strengths == {name: most}
     assert torch.equal(result.draws, compute_augmentation(IMAGE, **still | {name: most}).draws)
@@ -184,7 +183,14 @@ def test_effective_field_gathers_in_the_middle():
     assert deep.shape == flat.shape == (21, 21)
     assert inner_side(deep) < 10 < inner_side(flat)
     assert deep[10, 10] > 4 * deep[0].mean() and flat[7:14, 7:14].mean() < 1.2 * flat.mean()
-    assert inner_side(torch.eye(5)[2:3].T @ torch.eye(5)[2:3]) == 1 and inner_side(torch.ones(5, 5)) == 5
+
+
+@pytest.mark.parametrize("middle, side", [(0.501, 1), (0.499, 3)])
+def test_half_of_the_squared_gradient_is_meant(middle, side):
+    """A middle pixel with a share of the energy, eight neighbours with the rest: the share asked for is one half."""
+    field = torch.full((3, 3), ((1 - middle) / 8) ** 0.5)
+    field[1, 1] = middle**0.5
+    assert inner_side(torch.nn.functional.pad(field, [2] * 4)) == side
 
 
 def test_receptive_field_of_a_model():
@@ -192,7 +198,8 @@ def test_receptive_field_of_a_model():
     trace = anatomy.trace(models.build("resnet20"))
     assert result.size == trace["receptive_field"].dropna().max() == 81
     assert list(result.sizes) == sorted(set(result.sizes))
-    assert result.side == 32 and result.field.shape == (32, 32) and 1 < result.inner < 32
+    assert result.side == 32 and result.field.shape == (32, 32)
+    assert 1 < result.inner == inner_side(result.field, 0.5) < 32
     with pytest.raises(ValueError):
         compute_field(IMAGE, "resnet21")
 
@@ -207,7 +214,7 @@ def test_mix_is_a_1x1_convolution(numbers, relu):
     expected = layer(IMAGE[None].float() / 255)[0, 0].detach()
     result = conv1x1.compute_mix(IMAGE, *numbers, relu)
     torch.testing.assert_close(result.output, expected.relu() if relu else expected, atol=1e-5, rtol=1e-5)
-    assert result.parameters == weights(layer)
+    assert f"with {weights(layer)} parameters" in conv1x1.describe_mix(result)
 
 
 @pytest.mark.parametrize("channels, width", [(128, 32), (16, 16), (256, 64)])
@@ -222,7 +229,7 @@ def test_bottleneck_counts(channels, width):
     for shape, net in zip(conv1x1.SHAPES, nets, strict=True):
         result = conv1x1.compute_bottleneck(channels, width, 8, shape)
         assert result.weights == weights(net) == result.curve[width]
-        assert result.macs == anatomy.cost(net, (channels, 8, 8)).macs
+        assert result.weights * result.size**2 == anatomy.cost(net, (channels, 8, 8)).macs
         assert result.direct == weights(conv(channels, channels, 3))
     with pytest.raises(ValueError, match="nothing is squeezed"):
         conv1x1.compute_bottleneck(16, 32)
@@ -232,8 +239,10 @@ def test_recorded_accuracies_stand_beside_the_counts():
     def history(accuracy):
         return training.History("vgg_cifar", "CIFAR-10", 0, 1000, 50_000, rows=[{"test_accuracy": accuracy}])
 
-    runs = {"none": [history(0.9)], "width 16": [history(0.85), history(0.87)], "width 8": [history(0.8)]}
-    record = experiments.Record("widths", "How narrow?", "record widths", runs=runs)
+    runs = {"without": [history(0.9)], "sixteen": [history(0.85), history(0.87)], "8 of 128": [history(0.8)]}
+    widths = {"without": None, "sixteen": 16, "8 of 128": 8}
+    variants = {label: {"varied": {"bottleneck": width}} for label, width in widths.items()}
+    record = experiments.Record("widths", "How narrow?", "record widths", variants=variants, runs=runs)
     known = conv1x1.accuracies_by_width(record)
     assert list(known) == [8, 16, None] and known[16] == pytest.approx([85, 87])
     explorer = widgets.bottleneck(record)

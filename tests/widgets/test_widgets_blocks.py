@@ -32,6 +32,15 @@ def test_inception_counts_are_those_of_the_module(block):
         assert [b.parameters for b in result.branches] == [anatomy.parameters(b) for b in branches]
 
 
+def test_inception_branches_are_the_papers_arithmetic():
+    """Of table 1's block 3a, each convolution by hand: kernel, channels in and out."""
+    by_hand = [[(1, 192, 64)], [(1, 192, 96), (3, 96, 128)], [(1, 192, 16), (5, 16, 32)], [(1, 192, 32)]]
+    for branch, layers in zip(inception.inception_cost().branches, by_hand, strict=True):
+        assert branch.convolutions == tuple((kernel, c_out) for kernel, _, c_out in layers)
+        assert branch.parameters == sum(anatomy.conv_parameters(c_in, c_out, kernel) for kernel, c_in, c_out in layers)
+        assert branch.macs == sum(anatomy.conv_macs(c_in, c_out, kernel, 28) for kernel, c_in, c_out in layers)
+
+
 def test_inception_presets_follow_one_another_and_save_what_the_course_says():
     results = []
     for block, (_, _, widths) in inception.PRESETS.items():
@@ -62,8 +71,12 @@ def test_residual_counts_are_those_of_the_module(kind, module, option, stride):
     result = residual.residual_cost(kind, 32, option, stride, size=14)
     block = module(result.in_channels, 32, stride, option)
     cost = anatomy.cost(block, (result.in_channels, 14, 14))
-    assert (result.parameters, result.macs) == (cost.parameters, cost.macs)
-    assert result.weights == cost.conv_parameters
+    assert (result.weights, result.macs) == (cost.conv_parameters, cost.macs)
+    wide = 32 if kind == "basic" else 128
+    by_hand = [(3, wide // stride, 32), (3, 32, 32)] if kind == "basic" else [(1, wide // stride, 32), (3, 32, 32), (1, 32, wide)]
+    assert [layer.parameters for layer in result.layers] == [k * k * c_in * c_out for k, c_in, c_out in by_hand]
+    projects = option == "C" or (option == "B" and stride == 2)
+    assert (result.projection.parameters if result.projection else 0) == projects * wide // stride * wide
     output = block(torch.zeros(2, result.in_channels, 14, 14))
     assert output.shape == (2, result.out_channels, result.out_size, result.out_size)
 
@@ -169,6 +182,16 @@ def results():
         ],
         other=[history("other", (0.4, 0.5), parameters=300_000)],
     )
+
+
+def test_compare_knows_no_cost_of_a_network_with_settings_of_its_own():
+    run = history("resnet20", (0.9,), parameters=123)
+    run.label = "wider"
+    (model,) = compare.gather(None, run).values()
+    assert (model.label, model.family) == ("your wider", "ResNet")
+    assert model.costs["parameters"] == 123 and model.costs["macs"] is None
+    stranger = History("", "CIFAR-10", 0, 5, 10, rows=run.rows)
+    assert list(compare.gather(None, stranger)) == ["your network"]
 
 
 def test_compare_gathers_costs_and_deviations(results):
