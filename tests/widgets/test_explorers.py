@@ -12,6 +12,7 @@ from PIL import Image
 
 from cnn_course import plots, widgets
 from cnn_course.widgets.explorer import Explorer, in_words, slider
+from cnn_course.widgets.scales import even, scale
 
 IMPOSSIBLE = {"convolution": {"size": 4, "kernel": 7}, "groups": {"groups": 3}, "bottleneck": {"width": 256}}
 
@@ -115,6 +116,23 @@ def test_a_linked_control_moves_others_and_a_preset_is_a_button():
     assert explorer.result == 42
     explorer.reset()
     assert explorer.settings == {"tens": 0, "ones": 0} and seen[4:] == [42, 0]
+
+
+@pytest.mark.parametrize("side, axis", [("left", 1), ("right", 1), ("bottom", 0)])
+def test_a_scale_writes_its_words_beside_their_places(side, axis):
+    figure = plots.Figure(figsize=(4, 3))
+    axes = figure.add_axes((0.3, 0.3, 0.4, 0.4))
+    axes.set(xlim=(0, 5), ylim=(0, 5))
+    scale(axes, side, even(0, 5), "label")
+    figure.canvas.draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert list(boxes) == ["0", "1", "2", "3", "4", "5", "label"]
+    for number in range(6):
+        box, place = boxes[str(number)], axes.transData.transform((number, number))
+        middle = (box.x0 + box.x1, box.y0 + box.y1)[axis] / 2
+        assert middle == pytest.approx(place[axis], abs=3)  # pixels
+        beyond = {"left": axes.bbox.x0 - box.x1, "right": box.x0 - axes.bbox.x1, "bottom": axes.bbox.y0 - box.y1}[side]
+        assert 0 < beyond < 15 and not box.overlaps(boxes["label"])
 
 
 def test_things_are_listed_in_words():
