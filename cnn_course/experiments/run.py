@@ -148,7 +148,9 @@ def _run(task):
     history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)
     if len(history.rows) < experiment.epochs:
         raise KeyboardInterrupt
-    history.learned = training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy
+    history.network = variant.network
+    history.rows = [{column: round(value, 5) for column, value in row.items()} for row in history.rows]
+    history.learned = round(training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy, 5)
     right = training.evaluate(net, cifar.test).predictions == cifar.test.labels
     history.right = base64.b64encode(np.packbits(right.numpy())).decode()
     if task.keeps_weights:
@@ -169,11 +171,8 @@ def _keep(task, history, machines):
         "parameters": cost.parameters,
         "multiply_adds": cost.macs,
     }
-    learned = None if history.learned is None else round(history.learned, 5)
-    rows = [{column: round(value, 5) for column, value in row.items()} for row in history.rows]
-    history = replace(history, network=variant.network, label=label, learned=learned, rows=rows)
-    others = [run for run in kept.runs.get(label, []) if run.seed != seed]
-    kept.runs[label] = sorted([*others, history], key=lambda run: run.seed)
+    runs = {run.seed: run for run in kept.runs.get(label, [])} | {seed: replace(history, label=label)}
+    kept.runs[label] = [runs[seed] for seed in sorted(runs)]
     for part in ("variants", "runs"):  # in the order of the declaration
         setattr(kept, part, {label: getattr(kept, part)[label] for label in experiment.variants if label in getattr(kept, part)})
     kept.machines += [machine for machine in machines if machine not in kept.machines]

@@ -1,0 +1,35 @@
+"""The experiments as they are declared: every variant can be built and trained, and says what is varied."""
+
+import json
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from cnn_course import anatomy, experiments
+from cnn_course.experiments import EXPERIMENTS, Variant
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_variant_can_be_trained(name):
+    for label, variant in EXPERIMENTS[name].variants.items():
+        net = variant.build().train()
+        assert re.match(r"\w+\(.*\), lr=", str(variant)), label
+        out = net(torch.zeros(2, 3, 32, 32))
+        assert (out[0] if isinstance(out, tuple) else out).shape == (2, 10), label
+
+
+def test_equal_parameters_where_the_question_says_so():
+    adding, appending = (anatomy.cost(v.build()).parameters for v in EXPERIMENTS["combine"].variants.values())
+    assert adding == pytest.approx(appending, rel=0.01)
+
+
+def test_variants_name_their_settings():
+    assert str(Variant("alexnet_cifar", {"norm": None})).startswith("build('alexnet_cifar' norm=None), lr=None")
+
+
+def test_what_a_variant_varies_can_be_written_as_json():
+    variant = Variant("vgg_cifar", {"activation": nn.Tanh, "convs": (1, 3), "norm": None, "bottleneck": 32})
+    assert variant.varied == {"activation": "Tanh", "convs": [1, 3], "norm": None, "bottleneck": 32}
+    assert json.loads(json.dumps(variant.varied)) == variant.varied and Variant("lenet5").varied == {}

@@ -1,0 +1,139 @@
+"""What is read out of records: tables, differences and their errors, states, figures; and the file that a record is."""
+
+import json
+import math
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from cnn_course import experiments, files, plots, training
+from cnn_course.experiments import Record, results, run
+
+
+def record(**accuracies):
+    runs = {
+        label: [
+            training.History(
+                label,
+                "CIFAR-10",
+                seed,
+                1000,
+                50_000,
+                learned=a + 0.05,
+                rows=[
+                    {"epoch": 1, "train_loss": 1.0, "train_accuracy": a, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}
+                ],
+            )
+            for seed, a in enumerate(group)
+        ]
+        for label, group in accuracies.items()
+    }
+    return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
+
+
+# ------------------------------------------------------------------------------- files
+def test_a_record_is_a_line_a_run_and_reads_as_it_was_written(small):
+    run.record("first", quiet=True)
+    kept = experiments.recorded("first")
+    text = (small / "first.json").read_text()
+    assert sum(line.startswith('   {"network": "lenet5", "label": ') for line in text.splitlines()) == 4
+    results.write(kept)
+    assert (small / "first.json").read_text() == text and json.loads(text)["name"] == "first"
+
+
+def test_an_older_record_loads(tmp_path, monkeypatch):
+    """Before runs told network from label, and before variants said what they vary."""
+    monkeypatch.setattr(files, "RECORDED", tmp_path)
+    history = {
+        name: value for name, value in asdict(record(none=(0.8,)).runs["none"][0]).items() if name not in ("network", "right")
+    }
+    history["name"] = history.pop("label")
+    variant = {"network": "alexnet_cifar", "settings": "…", "parameters": 1000, "multiply_adds": 5}
+    head = {"name": "norm", "question": "Which?", "command": "python -m cnn_course record norm", "machines": [{"torch": "2.14"}]}
+    (tmp_path / "norm.json").write_text(json.dumps({**head, "variants": {"none": variant}, "runs": {"none": [history]}}))
+    kept = experiments.recorded("norm")
+    (old,) = kept.runs["none"]
+    assert (old.network, old.label, old.family, old.test_accuracy) == ("alexnet_cifar", "none", "AlexNet", 0.8)
+    assert kept.table().loc["none", "multiply-adds"] == 5 and kept.varied == {"none": {}}
+
+
+def test_a_damaged_record_says_how_to_get_it_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "RECORDED", tmp_path)
+    (tmp_path / "norm.json").write_text('{"name": "norm", ')
+    with pytest.raises(ValueError, match="norm.json is damaged.*git checkout"):
+        experiments.recorded("norm")
+
+
+def test_a_record_tells_what_is_varied_and_what_it_costs():
+    widths = {label: varied["bottleneck"] for label, varied in experiments.recorded("bottleneck").varied.items()}
+    assert widths == {"8": 8, "16": 16, "32": 32, "64": 64, "none": None}
+    assert experiments.recorded("activation").varied["tanh"] == {"activation": "Tanh"}
+    assert experiments.recorded("norm").multiply_adds == dict.fromkeys(("none", "local response norm", "batch norm"), 18_302_208)
+
+
+def test_states_say_what_is_there_and_what_it_will_cost(small):
+    run.record("first", seeds=(0,), quiet=True)
+    states = experiments.states()
+    assert states.loc["first", ["recorded", "missing"]].tolist() == [2, 2]
+    assert states.loc["first", "to go"] == pytest.approx(states.loc["first", "core-hours"])
+    assert states.loc["third", "missing"] == 4 and states["to go"].isna().tolist() == [False, True, True]
+
+
+# ------------------------------------------------------------------------------- numbers
+def test_difference_is_in_points_with_the_error_of_seeds_and_images():
+    found = record(a=(0.90, 0.92), b=(0.80, 0.80)).difference("a", "b")
+    variance = 0.91 * 0.09 / 10_000 + 0.0002 / 2 + 0.8 * 0.2 / 10_000
+    assert found.points == pytest.approx(11) and found.error == pytest.approx(100 * variance**0.5) and found.measurable
+    assert str(found) == "a against b: +11.0 points, standard error 1.1"
+    same = record(a=(0.900,), b=(0.902,)).difference("a", "b")
+    assert not same.measurable and "no measurable difference" in str(same) and "there is one seed" in str(same)
+    mixed = record(a=(0.9,), b=(0.9001, 0.9003)).difference("a", "b")
+    assert str(mixed).startswith("a against b: +0.0 points") and "(one seed of a)" in str(mixed)
+
+
+def test_a_variant_costs_what_its_fastest_run_took():
+    kept = record(a=(0.90, 0.92))
+    kept.runs["a"][0].rows[0]["seconds"] = 600.0  # a slower machine, or one with other work
+    assert kept.table().loc["a", "core-minutes"] == 1
+    kept.runs["a"][1] = replace(kept.runs["a"][1], device="cuda")
+    assert kept.table().loc["a", "core-minutes"] == 10  # a GPU's minutes are no core's
+    kept.runs["a"][0] = replace(kept.runs["a"][0], device="cuda")
+    assert math.isnan(kept.table().loc["a", "core-minutes"])
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "epochs"), [((0.2, 0.4), 0.25), ((0.1, 0.2), 1), ((0.05, 0.14), torch.nan), ((0.9,), 0.03125)]
+)
+def test_epochs_to_an_accuracy_are_read_off_between_the_middles_of_epochs(accuracies, epochs):
+    rows = [{"epoch": i, "train_accuracy": a} for i, a in enumerate(accuracies, start=1)]
+    history = training.History("x", "CIFAR-10", 0, 1, 1, rows=rows)
+    assert experiments.epochs_to(history, 0.15) == pytest.approx(epochs, nan_ok=True)
+
+
+# ------------------------------------------------------------------------------- figures
+def test_a_long_title_takes_no_room_from_the_rows():
+    figures = [plots.experiment(record(a=(0.90,), b=(0.80,)), "a is better, and again a is better" * times) for times in (1, 5)]
+    rows = [figure.axes[0].get_position().height * figure.get_size_inches()[1] for figure in figures]
+    assert rows[0] == pytest.approx(rows[1]) and figures[0].get_size_inches()[1] < figures[1].get_size_inches()[1]
+
+
+def test_the_figure_says_every_mean_and_shows_every_seed():
+    figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
+    assert figure.alt == "Test accuracy (2 seeds): a 91.0%, b 80.5%"
+    axes = figure.axes[0]
+    figure.canvas.draw()  # which is when the swarm takes its places
+    drawn = {round(float(x), 6) for line in axes.lines for x in line.get_xdata()}
+    drawn |= {round(float(x), 6) for dots in axes.collections for x, _ in dots.get_offsets()}
+    assert {90, 92, 80, 81, 91, 80.5, 96, 85.5} <= drawn
+    one = plots.experiment(record(a=(0.9,), b=(0.8, 0.8)), only=["b", "a"])
+    assert "1 to 2 seeds" in one.alt and one.alt.index("b 80") < one.alt.index("a 90")
+    with pytest.raises(ValueError, match="python -m cnn_course record norm"):
+        plots.experiment(record())
+
+
+def test_the_band_is_two_standard_errors_of_a_difference():
+    figure = plots.experiment(record(a=(0.9,), b=(0.8,)))
+    axes = figure.axes[0]
+    band = axes.transData.inverted().transform_bbox(axes.patches[0].get_window_extent())
+    assert (band.x0, band.x1) == (pytest.approx(90 - 0.6 * 2**0.5), pytest.approx(90 + 0.6 * 2**0.5))
