@@ -18,22 +18,5 @@ from cnn_course.anatomy.arithmetic import (
 )
 from cnn_course.anatomy.counts import Cost, cost, parameters, stages, trace, window
 
-__all__ = [
-    "Cost",
-    "Layer",
-    "Window",
-    "conv",
-    "conv_macs",
-    "conv_parameters",
-    "cost",
-    "linear_macs",
-    "linear_parameters",
-    "output_size",
-    "parameters",
-    "pool",
-    "receptive_field",
-    "receptive_fields",
-    "stages",
-    "trace",
-    "window",
-]
+__all__ = ["Cost", "Layer", "Window", "conv", "conv_macs", "conv_parameters", "cost", "linear_macs", "linear_parameters",
+           "output_size", "parameters", "pool", "receptive_field", "receptive_fields", "stages", "trace", "window"]  # fmt: skip

@@ -5,24 +5,5 @@ from cnn_course.data.batching import MEAN, STD, batches, to_float
 from cnn_course.data.cifar10 import CLASSES, Cifar10, Split, load, named_folder, note, photograph, read
 from cnn_course.data.download import ARCHIVE, FOLDER, DataError, NoMirror, fetch, install
 
-__all__ = [
-    "ARCHIVE",
-    "CLASSES",
-    "FOLDER",
-    "MEAN",
-    "STD",
-    "Cifar10",
-    "DataError",
-    "NoMirror",
-    "Split",
-    "augment",
-    "batches",
-    "fetch",
-    "install",
-    "load",
-    "named_folder",
-    "note",
-    "photograph",
-    "read",
-    "to_float",
-]
+__all__ = ["ARCHIVE", "CLASSES", "FOLDER", "MEAN", "STD", "Cifar10", "DataError", "NoMirror", "Split", "augment", "batches",
+           "fetch", "install", "load", "named_folder", "note", "photograph", "read", "to_float"]  # fmt: skip

@@ -6,16 +6,5 @@
 from cnn_course.experiments.declared import EXPERIMENTS, Experiment, Variant, find, names
 from cnn_course.experiments.results import Difference, Record, epochs_to, missing, recorded, states
 
-__all__ = [
-    "EXPERIMENTS",
-    "Difference",
-    "Experiment",
-    "Record",
-    "Variant",
-    "epochs_to",
-    "find",
-    "missing",
-    "names",
-    "recorded",
-    "states",
-]
+__all__ = ["EXPERIMENTS", "Difference", "Experiment", "Record", "Variant", "epochs_to", "find", "missing", "names", "recorded",
+           "states"]  # fmt: skip

@@ -78,177 +78,107 @@ def _figure1(activation, lr):
 RECIPE_2012 = training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")
 COURSE = {name: _net(name) for name in models.COURSE}
 ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
-ACTIVATIONS = {
-    "ReLU": (nn.ReLU, (0.003, 0.01, 0.02)),
-    "tanh": (nn.Tanh, (0.003, 0.01, 0.03)),
-    "sigmoid": (nn.Sigmoid, (0.01, 0.03, 0.1)),
-}  # and the learning rates that are tried
+# A table, laid out by hand.
+# fmt: off
+ACTIVATIONS = {"ReLU": (nn.ReLU, (0.003, 0.01, 0.02)), "tanh": (nn.Tanh, (0.003, 0.01, 0.03)),
+               "sigmoid": (nn.Sigmoid, (0.01, 0.03, 0.1))}  # and the learning rates that are tried
 
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        Experiment(
-            "lesson",
-            "How far does each architecture get in one lesson: 5,000 images, two epochs?",
-            COURSE,
-            epochs=2,
-            train_images=5_000,
-            test_images=1_000,
-        ),
-        Experiment(
-            "comparison",
-            "What does each architecture reach with the same recipe on all 50,000 images?",
-            COURSE,
-            epochs=24,
-            seeds=(0, 1, 2, 3, 4),
-            keep={name: (0,) for name in models.COURSE} | {"alexnet_cifar": (0, 1, 2, 3, 4)},
-        ),
-        Experiment(
-            "half_hour",
-            "What does the same recipe reach in half an hour on two cores?",
-            {"resnet20": RESNET, "densenet_wide": _net("densenet_wide"), "googlenet_cifar": COURSE["googlenet_cifar"]},
-            epochs=60,
-        ),
-        Experiment(
-            "first_kernel",
-            "How large should the first kernel be, and what does its stride do?",
-            {
-                "3x3": _net("alexnet_cifar", first_kernel=3, first_padding=1),
-                "5x5": ALEXNET,
-                **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (7, 11)},
-                **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
-            },
-        ),
-        Experiment(
-            "norm",
-            "Does local response normalization help, and does batch norm?",
-            {
-                "none": _net("alexnet_cifar", norm=None),
-                "local response norm": _net("alexnet_cifar", norm="lrn"),
-                "batch norm": ALEXNET,
-            },
-        ),
-        Experiment(
-            "pooling",
-            "Is overlapping pooling better than plain pooling?",
-            {"overlapping, 3x3": ALEXNET, "plain, 2x2": _net("alexnet_cifar", pool=(2, 2), pool_padding=0)},
-        ),
-        Experiment(
-            "dropout",
-            "What does dropout do to a network of this size?",
-            {"no dropout": ALEXNET, "dropout 0.5": _net("alexnet_cifar", dropout=0.5)},
-        ),
-        Experiment(
-            "stacks",
-            "Two small filters or one large one, three or one: equal receptive fields, which is better?",
-            {
-                "two 3x3": _net("vgg_cifar"),
-                "one 5x5": _net("vgg_cifar", convs=(1, 1, 1), kernel=5),
-                "three 3x3": _net("vgg_cifar", convs=(3, 3, 3)),
-                "one 7x7": _net("vgg_cifar", convs=(1, 1, 1), kernel=7),
-            },
-        ),
-        Experiment(
-            "bottleneck",
-            "How narrow may a 1x1 bottleneck be?",
-            {
-                str(width or "none"): Variant("vgg_cifar", {"bottleneck": width}, make=variants.bottleneck_vgg)
-                for width in (8, 16, 32, 64, None)
-            },
-        ),
-        Experiment(
-            "head",
-            "Global average pooling, global max pooling or a dense layer at the end?",
-            {
-                "global average": _net("nin_cifar"),
-                "global max": _net("nin_cifar", pooling="max"),
-                "dense": _net("nin_cifar", pooling="dense"),
-            },
-        ),
-        Experiment(
-            "inception",
-            "What do auxiliary heads and batch norm do for GoogLeNet?",
-            {
-                "batch norm": _net("googlenet_cifar"),
-                "batch norm and auxiliary head": _net("googlenet_cifar", aux=("4a",)),
-                "without batch norm": _net("googlenet_cifar", training.Recipe(lr=0.01), batch_norm=False),
-            },
-        ),
-        Experiment(
-            "depth",
-            "Is a deeper network better, with skip connections and without?",
-            {"plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56")},
-        ),
-        Experiment(
-            "shortcut",
-            "Where shapes differ, pad the shortcut (A) or project it (B)?",
-            {"A: padding": RESNET, "B: projection": _net("resnet20", shortcut="B")},
-        ),
-        Experiment(
-            "block_order",
-            "Batch norm and ReLU after the convolution or before it?",
-            {"after": RESNET, "before": _net("preact_resnet20")},
-        ),
-        Experiment(
-            "combine",
-            "Add or concatenate, at equal parameters?",
-            {"concatenate": DENSENET, "add": Variant("densenet_cifar", make=variants.adding_densenet)},
-        ),
-        Experiment(
-            "growth_rate",
-            "What does the growth rate of a DenseNet buy?",
-            {"8": _net("densenet_cifar", growth_rate=8), "16": DENSENET, "24": _net("densenet_cifar", growth_rate=24)},
-        ),
-        Experiment(
-            "augmentation",
-            "Which augmentation closes the gap between training and test?",
-            {
-                "none": _net("alexnet_cifar", _images()),
-                "flip": _net("alexnet_cifar", _images(augment.flip)),
-                "flip and crop": _net("alexnet_cifar", _images(augment.crop, augment.flip)),
-                "and colour": _net(
-                    "alexnet_cifar", _images(augment.crop, augment.flip, augment.brightness, augment.contrast, augment.pca_colour)
-                ),
-                "and cutout": _net("alexnet_cifar", _images(augment.crop, augment.flip, partial(augment.cutout, size=8))),
-            },
-            epochs=12,
-        ),
-        Experiment(
-            "recipe",
-            "What does the recipe do, with one and the same network?",
-            {"the course": ALEXNET, "AlexNet 2012": _net("alexnet_cifar", RECIPE_2012)},
-            epochs=12,
-        ),
-        Experiment(
-            "overfitting",
-            "What does overfitting look like?",
-            {
-                "nothing against it": _net(
-                    "alexnet_cifar",
-                    training.Recipe(lr=0.05, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant"),
-                )
-            },
-            epochs=20,
-        ),
-        Experiment(
-            "activation_rates",
-            "At which learning rate is each activation fastest?",
-            {f"{name}, {lr:g}": _figure1(activation, lr) for name, (activation, rates) in ACTIVATIONS.items() for lr in rates},
-            epochs=3,
-            seeds=(0,),
-        ),
-        Experiment(
-            "activation",
-            "How many epochs does each activation take to 25% training error?",
-            {
-                "ReLU": _figure1(nn.ReLU, 0.01),  # the best rates of activation_rates
-                "tanh": _figure1(nn.Tanh, 0.01),
-                "sigmoid": _figure1(nn.Sigmoid, 0.03),
-            },
-            epochs=12,
-        ),
+        Experiment("lesson", "How far does each architecture get in one lesson: 5,000 images, two epochs?", COURSE,
+                   epochs=2, train_images=5_000, test_images=1_000),
+        Experiment("comparison", "What does each architecture reach with the same recipe on all 50,000 images?", COURSE,
+                   epochs=24, seeds=(0, 1, 2, 3, 4),
+                   keep={name: (0,) for name in models.COURSE} | {"alexnet_cifar": (0, 1, 2, 3, 4)}),
+        Experiment("half_hour", "What does the same recipe reach in half an hour on two cores?", {
+            "resnet20": RESNET,
+            "densenet_wide": _net("densenet_wide"),
+            "googlenet_cifar": COURSE["googlenet_cifar"],
+        }, epochs=60),
+        Experiment("first_kernel", "How large should the first kernel be, and what does its stride do?", {
+            "3x3": _net("alexnet_cifar", first_kernel=3, first_padding=1),
+            "5x5": ALEXNET,
+            **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (7, 11)},
+            **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
+        }),
+        Experiment("norm", "Does local response normalization help, and does batch norm?", {
+            "none": _net("alexnet_cifar", norm=None),
+            "local response norm": _net("alexnet_cifar", norm="lrn"),
+            "batch norm": ALEXNET,
+        }),
+        Experiment("pooling", "Is overlapping pooling better than plain pooling?", {
+            "overlapping, 3x3": ALEXNET,
+            "plain, 2x2": _net("alexnet_cifar", pool=(2, 2), pool_padding=0),
+        }),
+        Experiment("dropout", "What does dropout do to a network of this size?", {
+            "no dropout": ALEXNET,
+            "dropout 0.5": _net("alexnet_cifar", dropout=0.5),
+        }),
+        Experiment("stacks", "Two small filters or one large one, three or one: equal receptive fields, which is better?", {
+            "two 3x3": _net("vgg_cifar"),
+            "one 5x5": _net("vgg_cifar", convs=(1, 1, 1), kernel=5),
+            "three 3x3": _net("vgg_cifar", convs=(3, 3, 3)),
+            "one 7x7": _net("vgg_cifar", convs=(1, 1, 1), kernel=7),
+        }),
+        Experiment("bottleneck", "How narrow may a 1x1 bottleneck be?", {
+            str(width or "none"): Variant("vgg_cifar", {"bottleneck": width}, make=variants.bottleneck_vgg)
+            for width in (8, 16, 32, 64, None)
+        }),
+        Experiment("head", "Global average pooling, global max pooling or a dense layer at the end?", {
+            "global average": _net("nin_cifar"),
+            "global max": _net("nin_cifar", pooling="max"),
+            "dense": _net("nin_cifar", pooling="dense"),
+        }),
+        Experiment("inception", "What do auxiliary heads and batch norm do for GoogLeNet?", {
+            "batch norm": _net("googlenet_cifar"),
+            "batch norm and auxiliary head": _net("googlenet_cifar", aux=("4a",)),
+            "without batch norm": _net("googlenet_cifar", training.Recipe(lr=0.01), batch_norm=False),
+        }),
+        Experiment("depth", "Is a deeper network better, with skip connections and without?", {
+            "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
+        }),
+        Experiment("shortcut", "Where shapes differ, pad the shortcut (A) or project it (B)?", {
+            "A: padding": RESNET, "B: projection": _net("resnet20", shortcut="B"),
+        }),
+        Experiment("block_order", "Batch norm and ReLU after the convolution or before it?", {
+            "after": RESNET, "before": _net("preact_resnet20"),
+        }),
+        Experiment("combine", "Add or concatenate, at equal parameters?", {
+            "concatenate": DENSENET,
+            "add": Variant("densenet_cifar", make=variants.adding_densenet),
+        }),
+        Experiment("growth_rate", "What does the growth rate of a DenseNet buy?", {
+            "8": _net("densenet_cifar", growth_rate=8), "16": DENSENET, "24": _net("densenet_cifar", growth_rate=24),
+        }),
+        Experiment("augmentation", "Which augmentation closes the gap between training and test?", {
+            "none": _net("alexnet_cifar", _images()),
+            "flip": _net("alexnet_cifar", _images(augment.flip)),
+            "flip and crop": _net("alexnet_cifar", _images(augment.crop, augment.flip)),
+            "and colour": _net("alexnet_cifar", _images(augment.crop, augment.flip, augment.brightness, augment.contrast,
+                                                        augment.pca_colour)),
+            "and cutout": _net("alexnet_cifar", _images(augment.crop, augment.flip, partial(augment.cutout, size=8))),
+        }, epochs=12),
+        Experiment("recipe", "What does the recipe do, with one and the same network?", {
+            "the course": ALEXNET,
+            "AlexNet 2012": _net("alexnet_cifar", RECIPE_2012),
+        }, epochs=12),
+        Experiment("overfitting", "What does overfitting look like?", {
+            "nothing against it": _net("alexnet_cifar", training.Recipe(lr=0.05, augment=(), weight_decay=0.0,
+                                                                         label_smoothing=0.0, schedule="constant")),
+        }, epochs=20),
+        Experiment("activation_rates", "At which learning rate is each activation fastest?", {
+            f"{name}, {lr:g}": _figure1(activation, lr)
+            for name, (activation, rates) in ACTIVATIONS.items() for lr in rates
+        }, epochs=3, seeds=(0,)),
+        Experiment("activation", "How many epochs does each activation take to 25% training error?", {
+            "ReLU": _figure1(nn.ReLU, 0.01),  # the best rates of activation_rates
+            "tanh": _figure1(nn.Tanh, 0.01),
+            "sigmoid": _figure1(nn.Sigmoid, 0.03),
+        }, epochs=12),
     )
 }
+# fmt: on
 
 
 def names() -> list[str]:

@@ -19,34 +19,10 @@ from cnn_course.models.pretrained import load_weights, save_weights, weights
 from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, PreActBottleneck, ResNet
 from cnn_course.models.vgg import VGG
 
-__all__ = [
-    "COURSE",
-    "FAMILIES",
-    "build",
-    "family",
-    "names",
-    "AlexNet",
-    "AuxiliaryHead",
-    "BasicBlock",
-    "Bottleneck",
-    "DenseBlock",
-    "DenseLayer",
-    "DenseNet",
-    "GoogLeNet",
-    "Inception",
-    "LeNet5",
-    "LeNet5Of1998",
-    "NIN",
-    "Network",
-    "PreActBasicBlock",
-    "PreActBottleneck",
-    "ResNet",
-    "Transition",
-    "VGG",
-    "load_weights",
-    "save_weights",
-    "weights",
-]
+__all__ = ["COURSE", "FAMILIES", "build", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
+           "DenseBlock", "DenseLayer", "DenseNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN", "Network",
+           "PreActBasicBlock", "PreActBottleneck", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
+           "weights"]  # fmt: skip
 
 FAMILIES = {
     "LeNet": lenet,

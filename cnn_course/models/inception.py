@@ -69,35 +69,22 @@ class AuxiliaryHead(nn.Module):
         return self.fc2(self.dropout(self.relu(self.fc1(x))))
 
 
+# Tables, laid out by hand.
+# fmt: off
 # Table 1: (#1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj) of the nine blocks; "pool" halves the map.
-GOOGLENET_BLOCKS = OrderedDict(
-    [
-        ("3a", (64, 96, 128, 16, 32, 32)),
-        ("3b", (128, 128, 192, 32, 96, 64)),
-        ("pool3", "pool"),
-        ("4a", (192, 96, 208, 16, 48, 64)),
-        ("4b", (160, 112, 224, 24, 64, 64)),
-        ("4c", (128, 128, 256, 24, 64, 64)),
-        ("4d", (112, 144, 288, 32, 64, 64)),
-        ("4e", (256, 160, 320, 32, 128, 128)),
-        ("pool4", "pool"),
-        ("5a", (256, 160, 320, 32, 128, 128)),
-        ("5b", (384, 192, 384, 48, 128, 128)),
-    ]
-)
+GOOGLENET_BLOCKS = OrderedDict([
+    ("3a", (64, 96, 128, 16, 32, 32)), ("3b", (128, 128, 192, 32, 96, 64)), ("pool3", "pool"),
+    ("4a", (192, 96, 208, 16, 48, 64)), ("4b", (160, 112, 224, 24, 64, 64)), ("4c", (128, 128, 256, 24, 64, 64)),
+    ("4d", (112, 144, 288, 32, 64, 64)), ("4e", (256, 160, 320, 32, 128, 128)), ("pool4", "pool"),
+    ("5a", (256, 160, 320, 32, 128, 128)), ("5b", (384, 192, 384, 48, 128, 128)),
+])
 # Multiples of 16 channels: processors multiply 16 numbers at a time, and other widths train up to a third slower.
-CIFAR_BLOCKS = OrderedDict(
-    [
-        ("3a", (16, 16, 32, 16, 16, 16)),
-        ("3b", (32, 32, 48, 16, 16, 16)),
-        ("pool3", "pool"),
-        ("4a", (48, 32, 64, 16, 32, 16)),
-        ("4b", (48, 32, 64, 16, 32, 16)),
-        ("4c", (48, 32, 64, 16, 32, 16)),
-        ("pool4", "pool"),
-        ("5a", (64, 48, 96, 16, 32, 32)),
-    ]
-)
+CIFAR_BLOCKS = OrderedDict([
+    ("3a", (16, 16, 32, 16, 16, 16)), ("3b", (32, 32, 48, 16, 16, 16)), ("pool3", "pool"),
+    ("4a", (48, 32, 64, 16, 32, 16)), ("4b", (48, 32, 64, 16, 32, 16)), ("4c", (48, 32, 64, 16, 32, 16)), ("pool4", "pool"),
+    ("5a", (64, 48, 96, 16, 32, 32)),
+])
+# fmt: on
 
 
 def imagenet_stem(batch_norm):
@@ -190,6 +177,6 @@ PRESETS = {
     "googlenet_torchvision": partial(GoogLeNet, layout="torchvision", batch_norm=True),
     "googlenet_torchvision_aux": partial(GoogLeNet, layout="torchvision", batch_norm=True, aux=("4a", "4d")),
     "googlenet_cifar": partial(
-        GoogLeNet, CIFAR_BLOCKS, layout="cifar", batch_norm=True, dropout=0.1, aux_size=(32, 64), classes=10
+        GoogLeNet, blocks=CIFAR_BLOCKS, layout="cifar", batch_norm=True, dropout=0.1, aux_size=(32, 64), classes=10
     ),
 }

@@ -24,31 +24,20 @@ from matplotlib.ticker import Formatter, NullFormatter
 from cnn_course.plots.colours import FAINT, GREY, INK, readable
 
 DPI = 110
+# A table, laid out by hand.
+# fmt: off
 STYLE = {
-    "font.size": 10,
-    "axes.labelsize": 10,
-    "axes.titlesize": 10.5,
-    "xtick.labelsize": 9.5,
+    "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 10.5, "xtick.labelsize": 9.5,
     "ytick.labelsize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.labelcolor": INK,
     "text.color": INK,
-    "axes.titlelocation": "left",
-    "axes.axisbelow": True,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
+    "axes.titlelocation": "left", "axes.axisbelow": True, "xtick.color": GREY, "ytick.color": GREY,
     "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.7,
-    "lines.linewidth": 1.9,
+    "ytick.labelcolor": INK, "grid.color": FAINT, "grid.linewidth": 0.7, "lines.linewidth": 1.9,
     "lines.markersize": 6,
-    "axes.formatter.use_mathtext": False,
-    "axes.unicode_minus": True,
-    "image.interpolation": "nearest",
+    "axes.formatter.use_mathtext": False, "axes.unicode_minus": True, "image.interpolation": "nearest",
 }
+# fmt: on
 
 
 class Figure(BaseFigure):

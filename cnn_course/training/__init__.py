@@ -8,20 +8,5 @@ from cnn_course.training.history import History, fastest
 from cnn_course.training.loop import train
 from cnn_course.training.recipe import Recipe, default_batch_size, default_lr
 
-__all__ = [
-    "CheckpointError",
-    "Diverged",
-    "Evaluation",
-    "History",
-    "Recipe",
-    "best_device",
-    "default_batch_size",
-    "default_lr",
-    "evaluate",
-    "fastest",
-    "fit",
-    "lesson",
-    "precision",
-    "predict",
-    "train",
-]
+__all__ = ["CheckpointError", "Diverged", "Evaluation", "History", "Recipe", "best_device", "default_batch_size", "default_lr",
+           "evaluate", "fastest", "fit", "lesson", "precision", "predict", "train"]  # fmt: skip

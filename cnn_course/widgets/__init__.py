@@ -15,19 +15,5 @@ from cnn_course.widgets.residual import residual_block
 from cnn_course.widgets.sliding import convolution
 from cnn_course.widgets.windows import receptive_field
 
-__all__ = [
-    "Explorer",
-    "activation",
-    "augmentation",
-    "bottleneck",
-    "compare",
-    "convolution",
-    "dense_block",
-    "first_filter",
-    "gradients",
-    "groups",
-    "inception_block",
-    "one_by_one",
-    "receptive_field",
-    "residual_block",
-]
+__all__ = ["Explorer", "activation", "augmentation", "bottleneck", "compare", "convolution", "dense_block", "first_filter",
+           "gradients", "groups", "inception_block", "one_by_one", "receptive_field", "residual_block"]  # fmt: skip
