@@ -1,0 +1,25 @@
+"""How the tests are spread over processes (pytest-xdist; pyproject.toml asks for it): one thread each, long files first."""
+
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; the kernels of the notebooks inherit it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The longest first, so that all processes end together; every other file comes after these.
+LONGEST = (
+    "test_colab.py",
+    "test_notebooks_in_a_browser.py",
+    "test_notebooks.py",
+    "02_alexnet.ipynb",
+    "08_comparison.ipynb",
+    "05_inception.ipynb",
+    "06_resnet.ipynb",
+    ".ipynb",
+    "test_faults.py",
+    "test_experiments.py",
+    "test_data.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: next((place for place, end in enumerate(LONGEST) if item.path.name.endswith(end)), len(LONGEST)))
