@@ -1,13 +1,25 @@
-"""What holds for all tests, the notebooks among them: one torch thread a process, and the longest files first."""
+"""How the tests are spread over processes (pytest-xdist; pyproject.toml asks for it): one thread each, long files first."""
 
 import os
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is loaded; a notebook's kernel inherits it
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of two threads each would wait for one another
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; the kernels of the notebooks inherit it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-LONG = ("test_data", "test_explorers", "test_records", "test_notebooks_in_a_browser", "test_colab")
+# The longest first, so that all processes end together; every other file comes after these.
+LONGEST = (
+    "test_colab.py",
+    "test_notebooks_in_a_browser.py",
+    "test_notebooks.py",
+    "02_alexnet.ipynb",
+    "08_comparison.ipynb",
+    "05_inception.ipynb",
+    "06_resnet.ipynb",
+    ".ipynb",
+    "test_faults.py",
+    "test_explorers.py",
+    "test_data.py",
+)
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks and other long files first, so that all processes end together; the order within a file stays."""
-    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path.stem not in LONG))
+    items.sort(key=lambda item: next((place for place, end in enumerate(LONGEST) if item.path.name.endswith(end)), len(LONGEST)))

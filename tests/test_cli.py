@@ -16,14 +16,7 @@ SETTING = os.environ.get("CNN_COURSE_DATA", "")
 
 
 @pytest.fixture(autouse=True)
-def isolated(monkeypatch, tmp_path):
-    """No mirrors, an empty cache, no CNN_COURSE_DATA, and a small stand-in."""
-    monkeypatch.setattr(download, "MIRRORS", ())
-    monkeypatch.setattr(download, "ROOM", 0)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("CNN_COURSE_DATA", raising=False)
-    small = standin.draw(100, 50)
-    monkeypatch.setattr(standin, "draw", lambda: small)
+def in_an_empty_folder(isolated, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
@@ -86,12 +79,12 @@ def test_train_looks_for_the_folder_before_it_trains(capsys, monkeypatch):
 
 
 def test_train_again_resumes(capsys, tmp_path):
-    arguments = ["train", "lenet5", "--epochs", "2", "--validation", "25", "--save", "run.pt", "--history"]
+    arguments = ["train", "lenet5", "--epochs", "2", "--validation", "10", "--save", "run.pt", "--history"]
     assert cli.main([*arguments, "first.json"]) == 0 == cli.main([*arguments, "again.json"])
     assert (tmp_path / "first.json").read_text() == (tmp_path / "again.json").read_text()
     said = capsys.readouterr().out
-    assert "run.pt holds 2 of 2 epochs" in said and "2 x 75 images" in said and "validation accuracy" in said
-    assert "steps" in fails(capsys, *arguments[:2], "--epochs", "3", "--validation", "25", "--save", "run.pt")
+    assert "run.pt holds 2 of 2 epochs" in said and "2 x 30 images" in said and "validation accuracy" in said
+    assert "steps" in fails(capsys, *arguments[:2], "--epochs", "3", "--validation", "10", "--save", "run.pt")
 
 
 def test_record_lists_what_is_there_and_what_is_missing(capsys):
@@ -122,7 +115,7 @@ def test_data_that_is_there(capsys, monkeypatch):
     images, labels, test_images, test_labels = standin.draw()
     cifar = data.Cifar10(cifar10._split(images, labels), cifar10._split(test_images, test_labels))
     monkeypatch.setattr(cifar10, "read", lambda place: cifar)
-    assert cli.main(["data"]) == 0 and "found in your cache: 100 training images" in capsys.readouterr().out
+    assert cli.main(["data"]) == 0 and "found in your cache: 40 training images" in capsys.readouterr().out
 
 
 def test_doctor_without_data_says_how_to_get_it(capsys):

@@ -125,39 +125,29 @@ def test_doctor_minds_too_many_threads(monkeypatch):
 
 
 # ------------------------------------------------------------------------------ damaged and wicked files
-class Trap:
-    """A pickle that makes a file when it is read."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def test_a_wicked_data_file_is_not_run(tmp_path):
+def test_a_wicked_data_file_is_not_run(tmp_path, trap):
     """The files of CIFAR-10 are pickles; only those with the known md5 are opened."""
     folder = tmp_path / data.FOLDER
     folder.mkdir()
     for name, _ in download.members():
-        (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / "trapped")))
+        (folder / name).write_bytes(pickle.dumps(trap))
     with pytest.raises(data.DataError, match="data_batch_1 is damaged"):
         data.read(folder)
-    assert not (tmp_path / "trapped").exists()
+    assert not trap.sprung
 
 
 @pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
-def test_damaged_or_wicked_weights_are_refused_and_kept(tmp_path, monkeypatch, kind):
+def test_damaged_or_wicked_weights_are_refused_and_kept(tmp_path, monkeypatch, trap, kind):
     monkeypatch.setattr(files, "RECORDED", tmp_path)
     models.save_weights(models.build("lenet5"), "lenet5", 0)
     path = tmp_path / "lenet5-0.safetensors"
     whole = path.read_bytes()
-    wicked = pickle.dumps(Trap(tmp_path / "trapped"))
+    wicked = pickle.dumps(trap)
     path.write_bytes({"cut": whole[: len(whole) // 2], "noise": b"noise" * 100, "empty": b"", "pickle": wicked}[kind])
     before = path.read_bytes()
     with pytest.raises(ValueError, match=rf"lenet5-0.safetensors is damaged.*git checkout -- {re.escape(str(path))}"):
         models.build("lenet5", pretrained=True)
-    assert path.read_bytes() == before and not (tmp_path / "trapped").exists()
+    assert path.read_bytes() == before and not trap.sprung
 
 
 def test_a_damaged_record_names_its_file(tmp_path, monkeypatch):

@@ -10,9 +10,9 @@ import time
 import ipywidgets
 import nbformat
 import pytest
-from conftest import ROOT, SHOTS
 
 from cnn_course import data, experiments, training, widgets
+from conftest import ROOT, SHOTS
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 # A control that shows, or that changes something, only after another one was set.

@@ -27,17 +27,7 @@ from cnn_course.data import augment, cifar10, download, standin
 SETTING = os.environ.get("CNN_COURSE_DATA", "")
 needs_real = pytest.mark.skipif(not SETTING, reason="CNN_COURSE_DATA is not set")
 
-
-@pytest.fixture(autouse=True)
-def isolated(monkeypatch, tmp_path):
-    """No mirrors, an empty cache, no CNN_COURSE_DATA: a test adds what it is about."""
-    monkeypatch.setattr(download, "MIRRORS", ())
-    monkeypatch.setattr(download, "ROOM", 0)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("CNN_COURSE_DATA", raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-    small = standin.draw(40, 20)
-    monkeypatch.setattr(standin, "draw", lambda: small)
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture

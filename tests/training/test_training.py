@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from functools import partial
-from pathlib import Path
 
 import pytest
 import striped
@@ -134,28 +133,18 @@ def test_a_file_of_another_run_is_refused_and_kept(cifar, tmp_path, change, word
     assert path.read_bytes() == before
 
 
-class Trap:
-    """A pickle that runs a command when it is read."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
 @pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
-def test_a_damaged_or_wicked_file_is_refused_and_kept(cifar, tmp_path, kind):
+def test_a_damaged_or_wicked_file_is_refused_and_kept(cifar, tmp_path, trap, kind):
     path = tmp_path / "run.pt"
     training.fit(tiny(), cifar, 1, FAST, quiet=True, save=path)
     whole = path.read_bytes()
     path.write_bytes({"cut": whole[: len(whole) // 2], "noise": b"noise" * 100, "empty": b"", "pickle": b""}[kind])
     if kind == "pickle":
-        torch.save({"settings": Trap(tmp_path / "trapped")}, path)
+        torch.save({"settings": trap}, path)
     before = path.read_bytes()
     with pytest.raises(checkpoint.CheckpointError, match="run.pt is damaged or no checkpoint.*Move it away"):
         training.fit(tiny(), cifar, 1, FAST, quiet=True, save=path)
-    assert path.read_bytes() == before and not (tmp_path / "trapped").exists()
+    assert path.read_bytes() == before and not trap.sprung
 
 
 def test_recipes_are_told_apart_by_every_setting():
