@@ -26,21 +26,9 @@ class AlexNet(Network):
     fixed_size = True
 
     def __init__(
-        self,
-        channels=(96, 256, 384, 384, 256),
-        first_kernel=11,
-        first_stride=4,
-        first_padding=0,
-        groups=1,
-        norm="lrn",
-        pool=(3, 2),
-        pool_padding=0,
-        hidden=4096,
-        dropout=0.5,
-        activation=nn.ReLU,
-        image_size=227,
-        classes=1000,
-    ):
+        self, channels=(96, 256, 384, 384, 256), first_kernel=11, first_stride=4, first_padding=0, groups=1, norm="lrn",
+        pool=(3, 2), pool_padding=0, hidden=4096, dropout=0.5, activation=nn.ReLU, image_size=227, classes=1000
+    ):  # fmt: skip
         super().__init__()
         if norm not in ("lrn", "batch", None):
             raise ValueError(f'norm is {norm!r}; expected "lrn", "batch" or None')

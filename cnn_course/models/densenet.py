@@ -72,16 +72,9 @@ class DenseNet(Network):
     """
 
     def __init__(
-        self,
-        blocks=(6, 12, 24, 16),
-        growth_rate=32,
-        stem_channels=64,
-        bottleneck=True,
-        compression=0.5,
-        layer=DenseLayer,
-        stem="imagenet",
-        classes=1000,
-    ):
+        self, blocks=(6, 12, 24, 16), growth_rate=32, stem_channels=64, bottleneck=True, compression=0.5,
+        layer=DenseLayer, stem="imagenet", classes=1000
+    ):  # fmt: skip
         super().__init__()
         self.input_shape = (3, 224, 224) if stem == "imagenet" else (3, 32, 32)
         if not 0 < compression <= 1:

@@ -126,16 +126,9 @@ class GoogLeNet(Network):
     """
 
     def __init__(
-        self,
-        blocks=GOOGLENET_BLOCKS,
-        aux=(),
-        layout="paper",
-        batch_norm=False,
-        dropout=0.4,
-        aux_size=(128, 1024),
-        inception=Inception,
-        classes=1000,
-    ):
+        self, blocks=GOOGLENET_BLOCKS, aux=(), layout="paper", batch_norm=False, dropout=0.4, aux_size=(128, 1024),
+        inception=Inception, classes=1000
+    ):  # fmt: skip
         super().__init__()
         if layout not in ("paper", "torchvision", "cifar"):
             raise ValueError(f'layout is {layout!r}; expected "paper", "torchvision" or "cifar"')

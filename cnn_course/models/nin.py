@@ -42,14 +42,9 @@ class NIN(Network):
     """
 
     def __init__(
-        self,
-        widths=((192, 160, 96), (192, 192, 192), (192, 192)),
-        kernels=(5, 5, 3),
-        pooling="average",
-        batch_norm=False,
-        dropout=0.5,
-        classes=10,
-    ):
+        self, widths=((192, 160, 96), (192, 192, 192), (192, 192)), kernels=(5, 5, 3), pooling="average",
+        batch_norm=False, dropout=0.5, classes=10
+    ):  # fmt: skip
         super().__init__()
         self.fixed_size = pooling == "dense"
         first, second, third = widths

@@ -39,18 +39,9 @@ class VGG(Network):
     fixed_size = True
 
     def __init__(
-        self,
-        convs=(2, 2, 3, 3, 3),
-        widths=(64, 128, 256, 512, 512),
-        kernel=3,
-        last_kernels=None,
-        batch_norm=False,
-        hidden=4096,
-        dropout=0.5,
-        stage=stage,
-        image_size=224,
-        classes=1000,
-    ):
+        self, convs=(2, 2, 3, 3, 3), widths=(64, 128, 256, 512, 512), kernel=3, last_kernels=None, batch_norm=False,
+        hidden=4096, dropout=0.5, stage=stage, image_size=224, classes=1000
+    ):  # fmt: skip
         super().__init__()
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)

@@ -42,19 +42,9 @@ def plain(values) -> dict:
 
 @styled
 def bars(
-    values,
-    title="",
-    unit="",
-    errors=None,
-    text=short,
-    mark=(),
-    stacked=False,
-    band=None,
-    limit=None,
-    colours=None,
-    note="",
-    alt="",
-):
+    values, title="", unit="", errors=None, text=short, mark=(), stacked=False, band=None, limit=None, colours=None,
+    note="", alt=""
+):  # fmt: skip
     """Horizontal bars, one a label, its value at its end; grouped bars where each label has several values.
 
     values: label -> number, or label -> {series -> number}, as dict, Series or DataFrame. unit: what the
@@ -241,24 +231,9 @@ def _share_of(numbers):
 
 @styled
 def lines(
-    series,
-    title="",
-    xlabel="",
-    ylabel="",
-    errors=None,
-    dashed=(),
-    markers=None,
-    log="",
-    xlim=None,
-    ylim=None,
-    colours=None,
-    band=None,
-    marks=None,
-    whole=None,
-    note="",
-    alt="",
-    figsize=(6.4, 3.6),
-):
+    series, title="", xlabel="", ylabel="", errors=None, dashed=(), markers=None, log="", xlim=None, ylim=None,
+    colours=None, band=None, marks=None, whole=None, note="", alt="", figsize=(6.4, 3.6)
+):  # fmt: skip
     """Lines with their names at their right ends.
 
     series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. errors: name ->
@@ -355,20 +330,9 @@ def tidy(axes, log="", whole=None):
 
 @styled
 def scatter(
-    points,
-    title="",
-    xlabel="",
-    ylabel="",
-    own=None,
-    errors=None,
-    log="",
-    xlim=None,
-    ylim=None,
-    colours=None,
-    note="",
-    alt="",
-    figsize=(6.4, 4.0),
-):
+    points, title="", xlabel="", ylabel="", own=None, errors=None, log="", xlim=None, ylim=None, colours=None, note="",
+    alt="", figsize=(6.4, 4.0)
+):  # fmt: skip
     """Dots with their names beside them.
 
     points: name -> (x, y), or a DataFrame with two columns. own: the same for hollow markers, the reader's
@@ -436,19 +400,9 @@ def _pairs(points):
 
 @styled
 def timeline(
-    values,
-    title="",
-    unit="",
-    names=None,
-    band=None,
-    line=None,
-    text=None,
-    mark=(),
-    colours=None,
-    note="",
-    alt="",
-    figsize=(7.2, 3.7),
-):
+    values, title="", unit="", names=None, band=None, line=None, text=None, mark=(), colours=None, note="", alt="",
+    figsize=(7.2, 3.7)
+):  # fmt: skip
     """Upright bars over time, the value above each and who it was below, and a band to compare with.
 
     values: year (or any label) -> number. names: year -> words under it. band: (low, high, words), line:
@@ -528,20 +482,9 @@ def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xl
 
 @styled
 def heat(
-    matrix,
-    rows=None,
-    columns=None,
-    title="",
-    unit="",
-    xlabel="",
-    ylabel="",
-    text=short,
-    diverging=False,
-    limits=None,
-    note="",
-    alt="",
-    figsize=None,
-):
+    matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="", text=short, diverging=False, limits=None,
+    note="", alt="", figsize=None
+):  # fmt: skip
     """A matrix as colours, and as numbers where the cells are large enough.
 
     matrix: (R, C), or a DataFrame, whose labels are used; nan leaves a cell blank. rows, columns: names. unit: what the
@@ -632,20 +575,9 @@ def to_picture(image) -> np.ndarray:
 
 @styled
 def images(
-    items,
-    titles=None,
-    title="",
-    columns=None,
-    rows=None,
-    size=None,
-    overlays=None,
-    shades="gray",
-    limits=None,
-    frames=None,
-    frame_width=2,
-    note="",
-    alt="",
-):
+    items, titles=None, title="", columns=None, rows=None, size=None, overlays=None, shades="gray", limits=None,
+    frames=None, frame_width=2, note="", alt=""
+):  # fmt: skip
     """A grid of images.
 
     items: tensors or arrays (3, H, W), (H, W, 3) or (H, W), uint8 or floats from 0 to 1; None leaves a gap.

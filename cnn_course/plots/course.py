@@ -75,18 +75,9 @@ METRICS = {
 
 @styled
 def curves(
-    histories,
-    title="",
-    metrics=("loss", "accuracy"),
-    train=True,
-    colours=None,
-    log=False,
-    x="epoch",
-    level=None,
-    note="",
-    alt="",
-    figsize=None,
-):
+    histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", level=None,
+    note="", alt="", figsize=None
+):  # fmt: skip
     """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in a band of all of them.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a

@@ -58,17 +58,10 @@ def _check(net, cifar, epochs, device):
 
 
 def fit(
-    net: nn.Module,
-    cifar: data.Cifar10,
-    epochs: int = 2,
-    recipe: Recipe | None = None,
-    seed: int = 0,
-    device: torch.device | str | None = None,
-    name: str | None = None,
-    quiet: bool = False,
-    on_epoch: Callable[[History], None] | None = None,
-    save: str | Path | None = None,
-) -> History:
+    net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | None = None, seed: int = 0,
+    device: torch.device | str | None = None, name: str | None = None, quiet: bool = False,
+    on_epoch: Callable[[History], None] | None = None, save: str | Path | None = None
+) -> History:  # fmt: skip
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
 
     The same seed, machine and thread count give the same history. Interrupting keeps the epochs done. on_epoch is called with
