@@ -1,4 +1,4 @@
-"""The notebooks as Colab opens them: torch, torchvision, matplotlib, IPython and an old ipywidgets are there, cnn_course is not.
+"""The notebooks as Colab opens them: torch, pandas, IPython and more are there, and an old ipywidgets; cnn_course is not.
 
 The repository that the set-up cell installs from is this checkout, committed to a repository of its own. There is no data.
 """
@@ -19,9 +19,14 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-PREINSTALLED = ("torch", "torchvision", "matplotlib", "ipython", "ipykernel")
+PREINSTALLED = ("torch", "torchvision", "matplotlib", "pandas", "ipython", "ipykernel", "jupyterlab")
 WIDGETS = "ipywidgets==7.7.1"  # what Colab has; its pages show no newer one
 EXPLORER = "from cnn_course import widgets; widgets.convolution()"
+MESSAGE = """import json, os
+def blocking_request(request_type, timeout_sec=5):
+    assert request_type == "get_ipynb"
+    return {"ipynb": json.load(open(os.environ["OPEN_NOTEBOOK"], encoding="utf-8"))}
+"""
 WHERE = "import cnn_course, ipywidgets, torch; print(cnn_course.__file__, torch.__version__, ipywidgets.__version__)"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes links, which Windows forbids to most users")
@@ -63,6 +68,8 @@ def python(tmp_path_factory):
     lend(with_requirements(PREINSTALLED), site)
     (site / "google" / "colab").mkdir(parents=True)
     (site / "google" / "colab" / "__init__.py").touch()
+    (site / "google" / "colab" / "_message.py").write_text(MESSAGE)
+    (site / "colab.pth").write_text("import google.colab")  # Colab's kernels have it from the start
     try:
         run(python, "-m", "pip", "install", "--quiet", WIDGETS)
     except AssertionError as error:
@@ -97,11 +104,13 @@ def course(python, repository, tmp_path_factory):
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": argv, "display_name": "Colab", "language": "python"}
     (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(spec))
-    notebook = nbformat.read(repository / "notebooks" / NOTEBOOKS[0].name, 4)
+    opened = repository / "notebooks" / NOTEBOOKS[0].name
+    notebook = nbformat.read(opened, 4)
     set_up = next(cell for cell in notebook.cells if cell.cell_type == "code")
     notebook.cells = [set_up, nbformat.v4.new_code_cell(WHERE), nbformat.v4.new_code_cell(EXPLORER)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(folder))
+        patch.setenv("OPEN_NOTEBOOK", str(opened))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setenv("CNN_COURSE_DATA", "")
         patch.delenv("PYTHONPATH", raising=False)
