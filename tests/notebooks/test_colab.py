@@ -19,7 +19,15 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-PREINSTALLED = ("torch", "torchvision", "matplotlib", "pandas", "ipython", "ipykernel", "jupyterlab")
+PREINSTALLED = (
+    "torch",
+    "torchvision",
+    "matplotlib",
+    "pandas",
+    "ipython",
+    "ipykernel",
+    "jupyterlab",
+)  # the last for what WIDGETS needs
 WIDGETS = "ipywidgets==7.7.1"  # what Colab has; its pages show no newer one
 EXPLORER = "from cnn_course import widgets; widgets.convolution()"
 MESSAGE = """import json, os
@@ -33,14 +41,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes links, wh
 
 
 def with_requirements(names):
-    """The distributions of these names and all that they need, as installed here."""
-    found, waiting = {}, list(names)
+    """The distributions of these names and all that they need, extras such as torch's cuda-toolkit[cublas] too, as installed here."""
+    found, waiting = {}, [(name, "") for name in names]
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found[name] = importlib.metadata.distribution(name)
-            needs = map(Requirement, found[name].requires or [])
-            waiting += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+        name, extra = wanted = waiting.pop()
+        if wanted not in found:
+            found[wanted] = importlib.metadata.distribution(name)
+            for need in map(Requirement, found[wanted].requires or []):
+                if not need.marker or need.marker.evaluate({"extra": extra}):
+                    waiting += [(need.name, extra) for extra in ("", *need.extras)]
     return found.values()
 
 
