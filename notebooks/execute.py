@@ -1,7 +1,8 @@
 """Run notebooks from top to bottom in fresh kernels and store what they show: python notebooks/execute.py [NOTEBOOK …]
 
 Without arguments it runs all of them. What changes from run to run without meaning is left out of the file: widget ids
-(the explorers' static figures stay), the steps of progress bars, times of execution and the version of Python.
+(the explorers' static figures stay), the steps of progress bars, times of execution and the version of Python. The address
+that stamp.py wrote is kept.
 """
 
 import sys
@@ -49,7 +50,7 @@ def execute(path):
         if cell.cell_type == "code":
             tidy(cell)
     notebook.metadata = {
-        "cnn_course": notebook.metadata.get("cnn_course", {}),  # where the course lives: see stamp.py
+        **{key: value for key, value in notebook.metadata.items() if key == "cnn_course"},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }

@@ -1,4 +1,4 @@
-"""The notebooks as Colab opens them: torch, torchvision, matplotlib, IPython and an old ipywidgets are there, cnn_course is not.
+"""The notebooks as Colab opens them: torch, pandas, IPython and more are there, and an old ipywidgets; cnn_course is not.
 
 The repository that the set-up cell installs from is this checkout, committed to a repository of its own. There is no data.
 """
@@ -23,21 +23,17 @@ PREINSTALLED = (
     "torch",
     "torchvision",
     "matplotlib",
+    "pandas",
     "ipython",
     "ipykernel",
-    "pandas",
-    "seaborn",
-    "tqdm",
-    "safetensors",
-    "filelock",
-)
+    "jupyterlab",
+)  # the last for what WIDGETS needs
 WIDGETS = "ipywidgets==7.7.1"  # what Colab has; its pages show no newer one
 EXPLORER = "from cnn_course import widgets; widgets.convolution()"
-# What a notebook on Colab is told of itself.
-MESSAGE = """
-import json, os
-def blocking_request(what):
-    return {"ipynb": json.loads(os.environ["THIS_NOTEBOOK"])} if what == "get_ipynb" else None
+MESSAGE = """import json, os
+def blocking_request(request_type, timeout_sec=5):
+    assert request_type == "get_ipynb"
+    return {"ipynb": json.load(open(os.environ["OPEN_NOTEBOOK"], encoding="utf-8"))}
 """
 WHERE = "import cnn_course, ipywidgets, torch; print(cnn_course.__file__, torch.__version__, ipywidgets.__version__)"
 
@@ -45,14 +41,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes links, wh
 
 
 def with_requirements(names):
-    """The distributions of these names and all that they need, as installed here."""
-    found, waiting = {}, list(names)
+    """The distributions of these names and all that they need, extras such as torch's cuda-toolkit[cublas] too, as installed here."""
+    found, waiting = {}, [(name, "") for name in names]
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found[name] = importlib.metadata.distribution(name)
-            needs = map(Requirement, found[name].requires or [])
-            waiting += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+        name, extra = wanted = waiting.pop()
+        if wanted not in found:
+            found[wanted] = importlib.metadata.distribution(name)
+            for need in map(Requirement, found[wanted].requires or []):
+                if not need.marker or need.marker.evaluate({"extra": extra}):
+                    waiting += [(need.name, extra) for extra in ("", *need.extras)]
     return found.values()
 
 
@@ -81,6 +78,7 @@ def python(tmp_path_factory):
     (site / "google" / "colab").mkdir(parents=True)
     (site / "google" / "colab" / "__init__.py").touch()
     (site / "google" / "colab" / "_message.py").write_text(MESSAGE)
+    (site / "colab.pth").write_text("import google.colab")  # Colab's kernels have it from the start
     try:
         run(python, "-m", "pip", "install", "--quiet", WIDGETS)
     except AssertionError as error:
@@ -115,14 +113,15 @@ def course(python, repository, tmp_path_factory):
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": argv, "display_name": "Colab", "language": "python"}
     (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(spec))
-    notebook = nbformat.read(repository / "notebooks" / NOTEBOOKS[0].name, 4)
+    opened = repository / "notebooks" / NOTEBOOKS[0].name
+    notebook = nbformat.read(opened, 4)
     set_up = next(cell for cell in notebook.cells if cell.cell_type == "code")
     notebook.cells = [set_up, nbformat.v4.new_code_cell(WHERE), nbformat.v4.new_code_cell(EXPLORER)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(folder))
+        patch.setenv("OPEN_NOTEBOOK", str(opened))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setenv("CNN_COURSE_DATA", "")
-        patch.setenv("THIS_NOTEBOOK", json.dumps({"metadata": notebook.metadata}))
         patch.delenv("PYTHONPATH", raising=False)
         empty = {"metadata": {"path": str(folder / "empty")}}
         client = NotebookClient(notebook, timeout=600, kernel_name="colab", resources=empty, coalesce_streams=True)

@@ -57,20 +57,48 @@ def test_commands_that_record_name_experiments():
     assert len(named) > 5 and set(named) <= set(experiments.names())
 
 
-def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(tmp_path):
+@pytest.fixture
+def fork(tmp_path):
+    """A copy of what stamp.py works on."""
     for path in (ROOT / "pyproject.toml", ROOT / "notebooks" / "stamp.py", *NOTEBOOKS):
         (tmp_path / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / path.relative_to(ROOT))
-    before = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.ipynb")}
-    assert not any("OWNER" in "".join(cell["source"]) for path in NOTEBOOKS for cell in cells(path))
-    stamp = [sys.executable, tmp_path / "notebooks" / "stamp.py"]
-    subprocess.run([*stamp, "https://example.org/me/course"], check=True)
-    after = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.ipynb")}
+    return tmp_path
+
+
+def stamp(folder, *address):
+    return subprocess.run([sys.executable, folder / "notebooks" / "stamp.py", *address], capture_output=True, text=True)
+
+
+def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(fork):
     kept = re.search('Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).group(1)
-    assert len(after) == 8 and all(text.count("https://example.org/me/course") == 1 for text in after.values())
-    assert {name: text.replace("https://example.org/me/course", kept) for name, text in after.items()} == before
-    wrong = subprocess.run([*stamp, "me/course"], capture_output=True, text=True)
+    before = {path: path.read_text(encoding="utf-8") for path in (fork / "pyproject.toml", *fork.rglob("*.ipynb"))}
+    assert len(before) == 9 and all(text.count(f'"{kept}"') == 1 for text in before.values())
+    assert stamp(fork, "https://example.org/me/course").returncode == 0
+    after = {path: path.read_text(encoding="utf-8") for path in before}
+    assert after == {path: text.replace(kept, "https://example.org/me/course") for path, text in before.items()}
+    wrong = stamp(fork, "me/course")
     assert wrong.returncode == 1 and "'me/course' is no address" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.org/me/course", "https://me:secret@example.org/me/course", "git@example.org:me/course"]
+)
+def test_the_address_is_that_of_the_remote_and_holds_no_secret(fork, origin):
+    for command in (["init", "--quiet"], ["remote", "add", "origin", origin]):
+        subprocess.run(["git", *command], cwd=fork, check=True)
+    assert stamp(fork).stdout == "All notebooks name https://example.org/me/course\n"
+
+
+def test_where_the_course_is_missing_the_set_up_cell_says_what_to_run():
+    hidden = new_code_cell("import sys\nsys.modules['cnn_course'] = None")
+    notebook = new_notebook(cells=[hidden, new_code_cell("".join(code(NOTEBOOKS[0])[0]["source"]))])
+    NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
+    (said,) = notebook.cells[1].outputs
+    assert (
+        said.ename == "ModuleNotFoundError"
+        and "Run `pip install -r requirements.txt` in the course's folder" in said.traceback[1]
+    )
 
 
 MEMORY = """Out.clear()  # IPython keeps what a cell shows
