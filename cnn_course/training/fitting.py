@@ -1,4 +1,4 @@
-"""Training and evaluation: `fit`, `evaluate`, `predict`, and the `History` that a training leaves behind.
+"""`fit`: a network trained by a recipe, tested after every epoch, interrupted and resumed at will.
 
 Fast for reasons that the last notebook measures: images wait as uint8 in the memory of the training device and whole batches
 are augmented at once; convolutions see channels_last memory; 16-bit floats are used where the device gains from them;
@@ -19,7 +19,7 @@ from cnn_course import data
 from cnn_course.training import checkpoint, cuda_graph, distributed
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate, predict
-from cnn_course.training.history import History, told_apart
+from cnn_course.training.history import History, by_split
 from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
 
 
@@ -225,5 +225,5 @@ class _Run:
             part.load_state_dict(state[name])
         for name, generator in self._generators().items():
             generator.set_state(state["generators"][name])
-        self.history.rows.extend(told_apart(state["rows"], self.history.split))
+        self.history.rows.extend(by_split(state["rows"], self.history.split))
         bar.update(len(self.history.rows) * self.batches)

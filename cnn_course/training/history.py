@@ -104,14 +104,14 @@ class History:
     @classmethod
     def from_dict(cls, kept: dict) -> "History":
         """From the fields as JSON keeps them. An older version had one "name", the network's or the label."""
-        kept = kept | {"rows": told_apart(kept["rows"], kept.get("split", "test"))}
+        kept = kept | {"rows": by_split(kept["rows"], kept.get("split", "test"))}
         if "name" in kept:
             kept["label"] = kept.pop("name")
             kept.setdefault("network", kept["label"] if kept["label"] in models.names() else "")
         return cls(**kept)
 
 
-def told_apart(rows: list[dict], split: str) -> list[dict]:
+def by_split(rows: list[dict], split: str) -> list[dict]:
     """The rows with validation columns by their names; an older version called those "test_" as well."""
     return [{column.replace("test_", f"{split}_"): value for column, value in row.items()} for row in rows]
 
