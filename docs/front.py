@@ -7,7 +7,7 @@ from pathlib import Path
 from cnn_course import experiments
 
 README = Path(__file__).parents[1] / "README.md"
-PLACE = re.compile(r"(?s)(<!-- table: python docs/front\.py -->\n).*?(<!-- end of table -->)")
+PLACE = re.compile(r"(?s)(<!-- table: python docs/front\.py -->\n\n).*?(\n<!-- end of table -->)")
 SHOWN = ("comparison", "half_hour")
 STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)  # t with 95% between -t and t, for 1, 2, … degrees of freedom
 
@@ -27,8 +27,8 @@ def table() -> str:
     """The table in Markdown, a row a network, two columns for each experiment that is shown."""
     records = [experiments.recorded(name) for name in SHOWN]
     head = ["network", "parameters", "multiply-adds"]
-    for name in SHOWN:
-        head += [f"{experiments.find(name).epochs} epochs: test accuracy", "on two cores"]
+    for name, record in zip(SHOWN, records, strict=True):
+        head += [f"test accuracy: {experiments.find(name).epochs} epochs, {record.seeds} seeds", "on two cores"]
     rows = {}
     for place, record in enumerate(records):
         for network, row in record.table().iterrows():
