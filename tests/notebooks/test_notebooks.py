@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from nbclient import NotebookClient
@@ -85,6 +86,15 @@ def test_the_address_is_that_of_the_remote_and_holds_no_secret(fork, origin):
     for command in (["init", "--quiet"], ["remote", "add", "origin", origin]):
         subprocess.run(["git", *command], cwd=fork, check=True)
     assert stamp(fork).stdout == "All notebooks name https://example.org/me/course\n"
+
+
+def test_a_notebook_that_is_executed_anew_keeps_its_address_and_nothing_of_the_machine(tmp_path):
+    path, kept = tmp_path / "small.ipynb", {"cnn_course": {"repository": "https://example.org/me/course"}}
+    nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")], metadata=kept | {"widgets": {}}), path)
+    subprocess.run([sys.executable, ROOT / "notebooks" / "execute.py", path], check=True)
+    stored = notebook(path)["metadata"]
+    assert stored.keys() == {"cnn_course", "kernelspec", "language_info"} and kept.items() <= stored.items()
+    assert text(code(path)[0]) == "2" and "version" not in stored["language_info"]
 
 
 def test_where_the_course_is_missing_the_set_up_cell_says_what_to_run():
