@@ -1,15 +1,39 @@
-"""What README promises on its first screen is what the records say."""
+"""What the README and CONTRIBUTING say is what there is."""
 
-import sys
+import re
+import runpy
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+README, CONTRIBUTING = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
 
 
-def test_the_table_is_that_of_the_records(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs")
-    import front
+def test_the_table_is_that_of_the_records():
+    front = runpy.run_path(str(ROOT / "docs" / "front.py"))
+    assert len(front["PLACE"].findall(README)) == 1
+    assert front["with_table"](README) == README, "the table is an old one; write it anew with: python docs/front.py"
 
-    kept = front.PLACE.search(front.README.read_text(encoding="utf-8"))[0]
-    assert front.table() in kept, "the records or the table changed: python docs/front.py"
-    sys.modules.pop("front")
+
+def drawn():
+    """The files and folders of CONTRIBUTING's tree."""
+    folders, found = [], set()
+    for line in re.search(r"(?s)```\n(.*?)```", CONTRIBUTING)[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 4
+        for name in re.match(r"\s*((?:\S+(?:/|\.py) *)+)", line)[1].split():
+            path = "".join(folders[:depth]) + name
+            found.add(path)
+            if name.endswith("/"):
+                folders[depth:] = [name]
+    return found
+
+
+def test_the_tree_is_that_of_the_files():
+    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "cnn_course").rglob("*.py") if path.name != "__init__.py"}
+    assert {path for path in drawn() if not (ROOT / path).exists()} == set(), "no longer there"
+    assert package - drawn() == set(), "not yet drawn"
+
+
+def test_files_that_the_text_names_exist():
+    named = re.findall(r"\]\((?!https?:)([^)]+)\)|`((?:cnn_course|tests|docs|notebooks)/[\w./]*)`", README + CONTRIBUTING)
+    assert len(named) > 15
+    assert [name for name in map("".join, named) if not (ROOT / name).exists()] == []

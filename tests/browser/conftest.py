@@ -37,7 +37,7 @@ def browser():
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        unavailable("no playwright; install it with: pip install playwright")
+        unavailable("no playwright; install it with: pip install -e '.[dev]'")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if not found:
         unavailable("no chromium; on Debian and Ubuntu: apt install chromium")

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes links, wh
 
 
 def with_requirements(names):
-    """The distributions of these names and all that they need, as installed here; also extras, such as cuda-toolkit[cublas]."""
+    """The distributions of these names, as installed here, and all that they need: extras such as cuda-toolkit[cublas] too."""
     found, waiting = {}, [(name, "") for name in names]
     while waiting:
         name, extra = wanted = waiting.pop()

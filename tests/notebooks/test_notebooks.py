@@ -1,13 +1,16 @@
 """What every stored notebook promises its reader, checked without running it (pytest --nbval runs it)."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -15,21 +18,17 @@ from cnn_course import experiments
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-NAMES = [
-    "01_ilsvrc",
-    "02_alexnet",
-    "03_vgg_receptive_field",
-    "04_conv1x1",
-    "05_inception",
-    "06_resnet",
-    "07_densenet",
-    "08_comparison",
-]
+NAMES = "01_ilsvrc 02_alexnet 03_vgg_receptive_field 04_conv1x1 05_inception 06_resnet 07_densenet 08_comparison".split()
+ADDRESS = re.search('Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
 ABSOLUTE_PATH = re.compile(r"(?<![\w:/.<>~$-])/(?:home|root|work|tmp|usr|Users)/[\w.-]+")
 
 
+def notebook(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def cells(path):
-    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return notebook(path)["cells"]
 
 
 def code(path):
@@ -71,12 +70,11 @@ def stamp(folder, *address):
 
 
 def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(fork):
-    kept = re.search('Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).group(1)
     before = {path: path.read_text(encoding="utf-8") for path in (fork / "pyproject.toml", *fork.rglob("*.ipynb"))}
-    assert len(before) == 9 and all(text.count(f'"{kept}"') == 1 for text in before.values())
+    assert len(before) == 9 and all(text.count(f'"{ADDRESS}"') == 1 for text in before.values())
     assert stamp(fork, "https://example.org/me/course").returncode == 0
     after = {path: path.read_text(encoding="utf-8") for path in before}
-    assert after == {path: text.replace(kept, "https://example.org/me/course") for path, text in before.items()}
+    assert after == {path: text.replace(ADDRESS, "https://example.org/me/course") for path, text in before.items()}
     wrong = stamp(fork, "me/course")
     assert wrong.returncode == 1 and "'me/course' is no address" in wrong.stderr
 
@@ -90,14 +88,29 @@ def test_the_address_is_that_of_the_remote_and_holds_no_secret(fork, origin):
     assert stamp(fork).stdout == "All notebooks name https://example.org/me/course\n"
 
 
+def test_a_notebook_that_is_executed_anew_keeps_its_address_and_nothing_of_the_machine(tmp_path):
+    path, kept = tmp_path / "small.ipynb", {"cnn_course": {"repository": "https://example.org/me/course"}}
+    nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")], metadata=kept | {"widgets": {}}), path)
+    subprocess.run([sys.executable, ROOT / "notebooks" / "execute.py", path], check=True)
+    stored = notebook(path)["metadata"]
+    assert stored.keys() == {"cnn_course", "kernelspec", "language_info"} and kept.items() <= stored.items()
+    assert text(code(path)[0]) == "2" and "version" not in stored["language_info"]
+
+
 def test_where_the_course_is_missing_the_set_up_cell_says_what_to_run():
     hidden = new_code_cell("import sys\nsys.modules['cnn_course'] = None")
-    notebook = new_notebook(cells=[hidden, new_code_cell("".join(code(NOTEBOOKS[0])[0]["source"]))])
-    NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
-    (said,) = notebook.cells[1].outputs
-    assert said.ename == "ModuleNotFoundError" and "Run `pip install -r requirements.txt` in the course's folder" in re.sub(
-        r"\x1b\[[0-9;]*m", "", "\n".join(said.traceback)
-    )
+    run = new_notebook(cells=[hidden, new_code_cell("".join(code(NOTEBOOKS[0])[0]["source"]))])
+    NotebookClient(run, allow_errors=True, kernel_name="python3").execute()
+    (said,) = run.cells[1].outputs
+    shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(said.traceback))  # without colours
+    assert said.ename == "ModuleNotFoundError" and "Run `pip install -r requirements.txt` in the course's folder" in shown
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is one process")
+def test_a_process_of_several_has_one_thread_and_so_has_its_kernel():
+    run = new_notebook(cells=[new_code_cell("import torch; print(torch.get_num_threads())")])
+    NotebookClient(run, kernel_name="python3").execute()
+    assert torch.get_num_threads() == int(run.cells[0].outputs[0].text) == int(os.environ["OMP_NUM_THREADS"])
 
 
 MEMORY = """Out.clear()  # IPython keeps what a cell shows
@@ -119,9 +132,9 @@ plots.curves(history)""",
 def test_a_kernel_whose_cells_are_run_again_ten_times_does_not_grow():
     """Ten rounds take 20 MB, for ipywidgets keeps every widget; a training, or the pixels of its figures, would be more."""
     rounds = [(*AGAIN, MEMORY)] * 13
-    notebook = new_notebook(cells=[new_code_cell(source) for source in (SET_UP, *sum(rounds, ()))])
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
-    kilobytes = [int(cell.outputs[0].text) for cell in notebook.cells if cell.source == MEMORY]
+    run = new_notebook(cells=[new_code_cell(source) for source in (SET_UP, *sum(rounds, ()))])
+    NotebookClient(run, timeout=600, kernel_name="python3").execute()
+    kilobytes = [int(cell.outputs[0].text) for cell in run.cells if cell.source == MEMORY]
     assert kilobytes[12] - kilobytes[2] < 50_000, kilobytes
 
 
@@ -133,7 +146,8 @@ def test_the_eight_notebooks_are_there():
 class TestNotebook:
     def test_begins_with_the_common_set_up_cell(self, path):
         assert code(path)[0]["source"] == code(NOTEBOOKS[0])[0]["source"]
-        assert "import cnn_course" in "".join(code(path)[0]["source"])
+        assert "import cnn_course" in "".join(code(path)[0]["source"]) and len(code(path)[0]["source"]) <= 8
+        assert notebook(path)["metadata"]["cnn_course"] == {"repository": ADDRESS}
 
     def test_is_stored_from_one_run_without_errors_or_warnings(self, path):
         assert [cell["execution_count"] for cell in code(path)] == list(range(1, len(code(path)) + 1))
