@@ -16,7 +16,7 @@ LONGEST = (
     "06_resnet.ipynb",
     ".ipynb",
     "test_faults.py",
-    "test_explorers.py",
+    "test_experiments.py",
     "test_data.py",
 )
 
