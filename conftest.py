@@ -16,7 +16,8 @@ LONGEST = (
     "06_resnet.ipynb",
     ".ipynb",
     "test_faults.py",
-    "test_experiments.py",
+    "test_explorers.py",
+    "test_speed.py",
     "test_data.py",
 )
 
