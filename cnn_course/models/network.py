@@ -39,8 +39,10 @@ class Network(nn.Module):
 
 
 def initialize(net: nn.Module, mode: str = "fan_out") -> None:
-    """He initialization of all convolutions and dense layers, biases zero (He et al. 2015, arXiv
-    1502.01852, section 2.2)."""
+    """He initialization of all convolutions and dense layers, biases zero (He et al. 2015, arXiv 1502.01852, section 2.2).
+
+    mode: a convolution's variance is 2 over its outputs ("fan_out", equation 14) or over its inputs ("fan_in", equation 10).
+    """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")

@@ -33,3 +33,15 @@ def test_what_a_variant_varies_can_be_written_as_json():
     variant = Variant("vgg_cifar", {"activation": nn.Tanh, "convs": (1, 3), "norm": None, "bottleneck": 32})
     assert variant.varied == {"activation": "Tanh", "convs": [1, 3], "norm": None, "bottleneck": 32}
     assert json.loads(json.dumps(variant.varied)) == variant.varied and Variant("lenet5").varied == {}
+
+
+def test_one_by_one_compares_at_equal_cost():
+    """Within 3%, and without a single 1x1 where the label says so."""
+    costs = {label: anatomy.cost(variant.build()) for label, variant in EXPERIMENTS["one_by_one"].variants.items()}
+    for label, cost in costs.items():
+        family, _, equal = label.partition(" without 1x1, ")
+        assert (cost.macs_1x1 == 0) == bool(equal)
+        if equal in ("equal work", "both equal"):
+            assert cost.macs == pytest.approx(costs[family].macs, rel=0.03)
+        if equal in ("equal parameters", "both equal"):
+            assert cost.parameters == pytest.approx(costs[family].parameters, rel=0.03)

@@ -116,24 +116,3 @@ def test_a_long_title_takes_no_room_from_the_rows():
     figures = [plots.experiment(record(a=(0.90,), b=(0.80,)), "a is better, and again a is better" * times) for times in (1, 5)]
     rows = [figure.axes[0].get_position().height * figure.get_size_inches()[1] for figure in figures]
     assert rows[0] == pytest.approx(rows[1]) and figures[0].get_size_inches()[1] < figures[1].get_size_inches()[1]
-
-
-def test_the_figure_says_every_mean_and_shows_every_seed():
-    figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
-    assert figure.alt == "Test accuracy (2 seeds): a 91.0%, b 80.5%"
-    axes = figure.axes[0]
-    figure.canvas.draw()  # which is when the swarm takes its places
-    drawn = {round(float(x), 6) for line in axes.lines for x in line.get_xdata()}
-    drawn |= {round(float(x), 6) for dots in axes.collections for x, _ in dots.get_offsets()}
-    assert {90, 92, 80, 81, 91, 80.5, 96, 85.5} <= drawn
-    one = plots.experiment(record(a=(0.9,), b=(0.8, 0.8)), only=["b", "a"])
-    assert "1 to 2 seeds" in one.alt and one.alt.index("b 80") < one.alt.index("a 90")
-    with pytest.raises(ValueError, match="python -m cnn_course record norm"):
-        plots.experiment(record())
-
-
-def test_the_band_is_two_standard_errors_of_a_difference():
-    figure = plots.experiment(record(a=(0.9,), b=(0.8,)))
-    axes = figure.axes[0]
-    band = axes.transData.inverted().transform_bbox(axes.patches[0].get_window_extent())
-    assert (band.x0, band.x1) == (pytest.approx(90 - 0.6 * 2**0.5), pytest.approx(90 + 0.6 * 2**0.5))

@@ -223,6 +223,17 @@ def test_schedules_end_where_they_should(schedule, last):
     assert max(rates) <= 0.1 + 1e-9 and rates[-1] == pytest.approx(last, abs=2e-3 if schedule == "one-cycle" else 1e-9)
 
 
+def test_the_steps_are_cut_after_a_half_and_after_three_quarters():
+    recipe = training.Recipe(lr=0.1, schedule="steps")
+    optimizer = sgd(tiny(), recipe)
+    scheduler, rates = make_schedule(optimizer, recipe, 40), []
+    for _ in range(40):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates == pytest.approx([0.1] * 20 + [0.01] * 10 + [0.001] * 10)
+
+
 def test_what_the_recipe_leaves_open_depends_on_the_run():
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     sizes = [training.default_batch_size(device, images) for device, images in ((cpu, 10_000), (cpu, 100_000), (cuda, 10_000))]
