@@ -27,16 +27,6 @@ def record(**accuracies):
     return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
 
 
-# ------------------------------------------------------------------------------- files
-def test_a_record_is_a_line_a_run_and_reads_as_it_was_written(small):
-    run.record("first", quiet=True)
-    kept = experiments.recorded("first")
-    text = (small / "first.json").read_text()
-    assert sum(line.startswith('   {"network": "lenet5", "label": ') for line in text.splitlines()) == 4
-    results.write(kept)
-    assert (small / "first.json").read_text() == text and json.loads(text)["name"] == "first"
-
-
 def test_the_figure_says_every_mean_and_shows_every_seed():
     figure = plots.experiment(record(a=(0.90, 0.92), b=(0.80, 0.81)), "a is better", training=True)
     assert figure.alt == "Test accuracy (2 seeds): a 91.0%, b 80.5%"
