@@ -7,6 +7,7 @@ import sys
 from collections import namedtuple
 
 import pytest
+import torch
 
 from cnn_course import __main__ as cli
 from cnn_course import data, doctor, experiments, files, training
@@ -58,24 +59,21 @@ def test_train_saves_its_history(capsys, tmp_path):
     assert "not CIFAR-10" in capsys.readouterr().out
 
 
-def test_train_passes_its_settings_on(monkeypatch):
-    seen = {}
-
-    def fit(net, cifar, epochs, recipe, seed, device, name, save):
-        seen.update(epochs=epochs, recipe=recipe, seed=seed)
-
-    monkeypatch.setattr(training, "fit", fit)
-    assert cli.main(["train", "lenet5", "--epochs", "3", "--batch-size", "25", "--lr", "0.5", "--seed", "7"]) == 0
-    assert seen == {"epochs": 3, "recipe": training.Recipe(batch_size=25, lr=0.5), "seed": 7}
-    assert cli.main(["train", "lenet5", "--epochs", "1"]) == 0
-    assert seen == {"epochs": 1, "recipe": training.Recipe(), "seed": 0}
+def test_train_keeps_to_its_settings(isolated, tmp_path):
+    given = ["--epochs", "3", "--batch-size", "25", "--lr", "0.02", "--seed", "7"]
+    for name, options in (("given", given), ("left out", ["--epochs", "1"])):
+        assert cli.main(["train", "lenet5", *options, "--save", f"{name}.pt"]) == 0
+    kept = {name: torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("given", "left out")}
+    assert [len(state["rows"]) for state in kept.values()] == [3, 1]
+    assert [state["settings"]["seed"] for state in kept.values()] == [7, 0]
+    recipes = [training.Recipe(batch_size=25, lr=0.02), training.Recipe()]
+    assert [state["settings"]["recipe"] for state in kept.values()] == list(map(str, recipes))
 
 
-def test_train_looks_for_the_folder_before_it_trains(capsys, monkeypatch):
-    monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained first"))
+def test_train_looks_for_the_folder_before_it_trains(capsys, isolated):
     for option in ("--save", "--history"):
         said = fails(capsys, "train", "lenet5", "--epochs", "1", option, "none/file")
-        assert f"{option} none/file: there is no folder none; make it first" in said
+        assert f"{option} none/file: there is no folder none; make it first" in said and "images" not in said
 
 
 def test_train_again_resumes(capsys, tmp_path):
