@@ -6,30 +6,10 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from made_up import record
 
 from cnn_course import experiments, files, plots, training
-from cnn_course.experiments import Record, results, run
-
-
-def record(**accuracies):
-    runs = {
-        label: [
-            training.History(
-                label,
-                "CIFAR-10",
-                seed,
-                1000,
-                50_000,
-                learned=a + 0.05,
-                rows=[
-                    {"epoch": 1, "train_loss": 1.0, "train_accuracy": a, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}
-                ],
-            )
-            for seed, a in enumerate(group)
-        ]
-        for label, group in accuracies.items()
-    }
-    return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
+from cnn_course.experiments import results, run
 
 
 # ------------------------------------------------------------------------------- files

@@ -1,30 +1,9 @@
 """Figures of recorded experiments: the means, the seeds and the noise that they draw are those of the record."""
 
 import pytest
+from made_up import record
 
-from cnn_course import anatomy, experiments, models, plots, training
-from cnn_course.experiments import Record
-
-
-def record(**accuracies):
-    runs = {
-        label: [
-            training.History(
-                label,
-                "CIFAR-10",
-                seed,
-                1000,
-                50_000,
-                learned=a + 0.05,
-                rows=[
-                    {"epoch": 1, "train_loss": 1.0, "train_accuracy": a, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}
-                ],
-            )
-            for seed, a in enumerate(group)
-        ]
-        for label, group in accuracies.items()
-    }
-    return Record("norm", "Which?", "python -m cnn_course record norm", runs=runs)
+from cnn_course import anatomy, experiments, models, plots
 
 
 def test_the_figure_says_every_mean_and_shows_every_seed():
