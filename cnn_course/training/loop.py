@@ -41,7 +41,8 @@ def train(net, cifar, epochs=2, recipe=None, seed=0):
         net.eval()  # batch norm uses what it has learned, dropout rests
         with torch.no_grad():
             logits = torch.cat([net(data.to_float(images)) for images in cifar.test.images.split(100)])
-        loss, accuracy = F.cross_entropy(logits, cifar.test.labels), (logits.argmax(dim=1) == cifar.test.labels).float().mean()
-        history.rows.append({**row, f"{cifar.held_out}_loss": loss.item(), f"{cifar.held_out}_accuracy": accuracy.item()})
+        loss = F.cross_entropy(logits, cifar.test.labels).item()
+        accuracy = (logits.argmax(dim=1) == cifar.test.labels).float().mean().item()
+        history.rows.append({**row, f"{cifar.held_out}_loss": loss, f"{cifar.held_out}_accuracy": accuracy})
         print(f"epoch {epoch}: loss {row['train_loss']:.3f}, {accuracy:.1%} of the {cifar.held_out} images right")
     return history
