@@ -472,8 +472,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
     mine = {h.label: 100 * h.accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
-    networks = {label: record.variants.get(label, {}).get("network", label) for label in runs}
-    shade = {label: colour(name, i) for i, (label, name) in enumerate(networks.items())} | (colours or {})
+    shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())} | (colours or {})
     seeds = _seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
