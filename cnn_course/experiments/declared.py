@@ -176,20 +176,16 @@ EXPERIMENTS = {
             "tanh": _figure1(nn.Tanh, 0.01),
             "sigmoid": _figure1(nn.Sigmoid, 0.03),
         }, epochs=12),
-        Experiment("one_by_one", "Does a network gain by its 1x1 convolutions, at equal multiply-adds and at equal parameters?", {
-            "NIN": Variant("nin_cifar", make=variants.nin),
-            "NIN without 1x1, equal work": Variant("nin_cifar", {"widths": (36, 110, 144)}, make=variants.nin),
-            "NIN without 1x1, equal parameters": Variant("nin_cifar", {"widths": (35, 105, 140)}, make=variants.nin),
-            "GoogLeNet": Variant("googlenet_cifar", make=variants.googlenet),
-            "GoogLeNet without 1x1, equal work": Variant("googlenet_cifar", {"scale": 0.703125}, make=variants.googlenet),
-            "GoogLeNet without 1x1, equal parameters": Variant("googlenet_cifar", {"scale": 0.671875}, make=variants.googlenet),
-            "ResNet": Variant("resnet20", make=variants.resnet),
-            "ResNet without 1x1, both equal": Variant("resnet20", {"widths": (17, 35, 69)}, make=variants.resnet),
-            "DenseNet": Variant("densenet_cifar", make=variants.densenet),
-            "DenseNet without 1x1, equal work": Variant("densenet_cifar", {"growth_rate": 18}, make=variants.densenet),
-            "DenseNet without 1x1, equal parameters": Variant("densenet_cifar", {"growth_rate": 13, "stem_channels": 24},
-                                                              make=variants.densenet),
-        }, epochs=24),
+        Experiment("one_by_one", "Does a network gain by its 1x1 convolutions, at equal multiply-adds and equal parameters?", {
+            "NIN": COURSE["nin_cifar"],
+            "NIN without 1x1": Variant("nin_cifar", make=variants.nin_without),
+            "GoogLeNet": COURSE["googlenet_cifar"],
+            "GoogLeNet without 1x1": Variant("googlenet_cifar", make=variants.googlenet_without),
+            "ResNet-20 with 1x1": Variant("resnet20", make=variants.resnet_with),
+            "ResNet-20": RESNET,
+            "DenseNet": DENSENET,
+            "DenseNet without 1x1": Variant("densenet_cifar", make=variants.densenet_without),
+        }, epochs=8),
     )
 }
 # fmt: on

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from cnn_course import models
-from cnn_course.models.densenet import Transition
+from cnn_course.models.densenet import DenseBlock
 from cnn_course.models.inception import CIFAR_BLOCKS, conv
 from cnn_course.models.network import Network, initialize
-from cnn_course.models.resnet import BasicBlock, Bottleneck, ResNet
+from cnn_course.models.resnet import Bottleneck, ResNet
 
 
 # ------------------------------------------------------------------------------------- activation
@@ -80,16 +80,14 @@ def adding_densenet(stem_channels=64, growth_rate=6) -> Network:
     return models.build("densenet_cifar", layer=AddingLayer, **settings)
 
 
-# ------------------------------------------------------------------------------------- one_by_one: with 1x1 and without
-def nin(widths=None) -> Network:
-    """nin_cifar; with `widths` each of its three blocks is its first convolution alone, and a dense layer ends it.
+# ------------------------------------------------------------------------------------- one_by_one: without 1x1, or with
+def nin_without(widths=(40, 104, 128)) -> Network:
+    """nin_cifar, each of whose three blocks is its first convolution alone; a dense layer ends it.
 
     The dense layer reads the means of the maps: NIN's last 1x1 convolution in other words, for a mean of sums is a sum of means.
     """
-    blocks = tuple((width,) for width in widths) if widths else ((32, 32, 32), (96, 96, 96), (128, 128))
-    net = models.build("nin_cifar", widths=blocks)
-    if widths:
-        net.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 10))
+    net = models.build("nin_cifar", widths=tuple((width,) for width in widths))
+    net.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 10))
     return _begun(net)
 
 
@@ -106,40 +104,38 @@ class LargeFilters(nn.Module):
         return torch.cat([self.branch3(x), self.branch5(x)], dim=1)
 
 
-def googlenet(scale=None) -> Network:
-    """googlenet_cifar; with `scale` every block is a `LargeFilters`, with so many times the block's own 3x3 and 5x5."""
-    net = models.build("googlenet_cifar")
-    if scale:
-        channels = 32  # of the stem
-        for name, widths in CIFAR_BLOCKS.items():
-            if widths != "pool":
-                net.blocks[name] = LargeFilters(channels, round(scale * widths[2]), round(scale * widths[4]))
-                channels = net.blocks[name].out_channels
-        net.fc = nn.Linear(channels, 10)
+def googlenet_without(stages=(0.75, 0.65625, 0.65625)) -> Network:
+    """googlenet_cifar, each of whose blocks is a `LargeFilters`: so many times its own 3x3 and 5x5, by stage (3, 4 and 5)."""
+    net, channels = models.build("googlenet_cifar"), 32  # of the stem
+    for name, widths in CIFAR_BLOCKS.items():
+        if widths != "pool":
+            scale = stages[int(name[0]) - 3]
+            net.blocks[name] = LargeFilters(channels, round(scale * widths[2]), round(scale * widths[4]))
+            channels = net.blocks[name].out_channels
+    net.fc = nn.Linear(channels, 10)
     return _begun(net)
 
 
-def resnet(widths=None) -> Network:
-    """Nine bottlenecks (1x1, 3x3, 1x1), shortcuts projected where shapes differ: 29 layers. With `widths` nine basic blocks."""
-    if widths:
-        return _begun(ResNet(BasicBlock, (3, 3, 3), widths, "A", stem="cifar", classes=10))
-    return _begun(ResNet(Bottleneck, (3, 3, 3), (16, 32, 64), "B", stem="cifar", classes=10))
-
-
-def densenet(growth_rate=None, stem_channels=16) -> Network:
-    """densenet_cifar; with `growth_rate` no bottlenecks, and transitions that only pool."""
-    if not growth_rate:
-        return _begun(models.build("densenet_cifar"))
-    settings = {"growth_rate": growth_rate, "stem_channels": stem_channels}
-    net = models.build("densenet_cifar", bottleneck=False, compression=1, **settings)
-    for name, part in net.stages.named_children():
-        if isinstance(part, Transition):
-            norm, relu, _, pool = part
-            setattr(net.stages, name, nn.Sequential(OrderedDict(norm=norm, relu=relu, pool=pool)))
+def densenet_without(growth_rates=(22, 10, 10), stem_channels=32) -> Network:
+    """densenet_cifar without bottlenecks, with a growth rate for each block and transitions that only pool."""
+    net, channels = models.build("densenet_cifar", stem_channels=stem_channels), stem_channels
+    for i, growth_rate in enumerate(growth_rates, start=1):
+        if i > 1:
+            norm = OrderedDict(norm=nn.BatchNorm2d(channels), relu=nn.ReLU(inplace=True), pool=nn.AvgPool2d(2))
+            setattr(net.stages, f"transition{i - 1}", nn.Sequential(norm))
+        count = len(getattr(net.stages, f"block{i}"))
+        setattr(net.stages, f"block{i}", DenseBlock(count, channels, growth_rate, bottleneck=False))
+        channels += count * growth_rate
+    net.last[0], net.fc = nn.BatchNorm2d(channels), nn.Linear(channels, 10)
     return _begun(net)
+
+
+def resnet_with(widths=(15, 30, 60)) -> Network:
+    """ResNet-20's nine blocks as bottlenecks (1x1, 3x3, 1x1), shortcuts projected where shapes differ: 29 layers."""
+    return ResNet(Bottleneck, (3, 3, 3), widths, "B", stem="cifar", classes=10)
 
 
 def _begun(net) -> Network:
-    """The network with weights drawn anew, by the inputs of a layer (He et al. 2015, arXiv 1502.01852, equation 10)."""
-    initialize(net, mode="fan_in")
+    """The network with all weights drawn anew, those of the parts that were put in as well."""
+    initialize(net)
     return net

@@ -38,17 +38,13 @@ class Network(nn.Module):
             raise TypeError(f"{title} takes normalized floats, but got {images.dtype}; convert with data.to_float(images)")
 
 
-def initialize(net: nn.Module, mode: str = "fan_out") -> None:
-    """He initialization of all convolutions and dense layers, biases zero (He et al. 2015, arXiv 1502.01852, section 2.2).
+def initialize(net: nn.Module) -> None:
+    """He initialization of all convolutions and dense layers: weights of variance 2 over a layer's inputs, biases zero.
 
-    mode: a convolution's variance is 2 over its outputs ("fan_out", equation 14) or over its inputs ("fan_in", equation 10).
+    (He et al. 2015, arXiv 1502.01852, equation 10.)
     """
     for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
-        elif isinstance(module, nn.Linear):
-            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="linear")
-        else:
-            continue
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
