@@ -13,6 +13,7 @@ def record(**accuracies):
                 seed,
                 1000,
                 50_000,
+                held_out_images=10_000,
                 learned=a + 0.05,
                 rows=[
                     {"epoch": 1, "train_loss": 1.0, "train_accuracy": a, "test_loss": 1.0, "test_accuracy": a, "seconds": 60.0}

@@ -1,6 +1,6 @@
 """What a network does, in numbers: output size, receptive field, parameters, multiply-adds (MACs), memory.
 
-`arithmetic` needs no torch; `counts` reads any torch network, which `walk` follows with torch.fx.
+`arithmetic` needs no torch; `counts` reads any torch network, which `walk` follows with torch.fx; `memory` measures one.
 """
 
 from cnn_course.anatomy.arithmetic import (
@@ -17,6 +17,8 @@ from cnn_course.anatomy.arithmetic import (
     receptive_fields,
 )
 from cnn_course.anatomy.counts import Cost, cost, parameters, stages, trace, window
+from cnn_course.anatomy.memory import kept_bytes
 
-__all__ = ["Cost", "Layer", "Window", "conv", "conv_macs", "conv_parameters", "cost", "linear_macs", "linear_parameters",
-           "output_size", "parameters", "pool", "receptive_field", "receptive_fields", "stages", "trace", "window"]  # fmt: skip
+__all__ = ["Cost", "Layer", "Window", "conv", "conv_macs", "conv_parameters", "cost", "kept_bytes", "linear_macs",
+           "linear_parameters", "output_size", "parameters", "pool", "receptive_field", "receptive_fields", "stages",
+           "trace", "window"]  # fmt: skip

@@ -12,7 +12,7 @@ def parameters(net) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-COLUMNS = ["kind", "input", "output", "kernel", "stride", "parameters", "macs", "activation_bytes", "receptive_field", "jump"]
+COLUMNS = ["kind", "input", "output", "kernel", "stride", "parameters", "macs", "output_bytes", "receptive_field", "jump"]
 
 
 def trace(net, input_shape: tuple[int, ...] | None = None):
@@ -22,7 +22,7 @@ def trace(net, input_shape: tuple[int, ...] | None = None):
     kind, input and output ("64x32x32"), kernel and stride (None where there is none).
     parameters: a layer that is used twice has them in its first row.
     macs: those of convolutions, linear layers and matrix products.
-    activation_bytes: 4 for each output value.
+    output_bytes: 4 for each output value.
     receptive_field, jump: in input pixels; None where an output depends on the whole input, or where no
     single size describes all outputs. Batch normalization counts as a fixed scale and shift.
     Where height and width differ, kernel, stride, receptive_field and jump are (H, W).
@@ -37,12 +37,12 @@ def trace(net, input_shape: tuple[int, ...] | None = None):
     for step in steps:
         sides = step.windows
         row = [step.kind, _text(step.inputs), _text(step.outputs), _side(step.kernel), _side(step.stride)]
-        row += [step.parameters, step.macs, step.activation_bytes]
+        row += [step.parameters, step.macs, step.output_bytes]
         row += [_side(sides and [w.size for w in sides]), _side(sides and [w.jump for w in sides])]
         rows.append(row)
     index = pd.Index([s.path for s in steps], name="layer")
     table = pd.DataFrame(rows, columns=COLUMNS, index=index, dtype=object)
-    return table.astype({name: "int64" for name in ("parameters", "macs", "activation_bytes")})
+    return table.astype({name: "int64" for name in ("parameters", "macs", "output_bytes")})
 
 
 def window(net, layer: str, input_shape: tuple[int, ...] | None = None) -> tuple[Window, ...] | None:
@@ -58,11 +58,11 @@ def stages(net, input_shape: tuple[int, ...] | None = None):
 
     A container whose children have names, not numbers (stages.stage1, blocks.3a), is shown child by child. An
     operation between two children has its own row.
-    columns: kind, output, layers (those with macs, as papers count), parameters, macs, activation_bytes.
+    columns: kind, output, layers (those with macs, as papers count), parameters, macs, output_bytes.
     """
     import pandas as pd
 
-    columns = ["stage", "kind", "output", "layers", "parameters", "macs", "activation_bytes"]
+    columns = ["stage", "kind", "output", "layers", "parameters", "macs", "output_bytes"]
     rows, last, used = [], None, set()
     for step in _steps(net, input_shape):
         path, kind = _stage(net, step)
@@ -72,18 +72,18 @@ def stages(net, input_shape: tuple[int, ...] | None = None):
         row = rows[-1]
         row["output"] = _text(step.outputs)
         row["layers"] += int(step.macs > 0)
-        for name in ("parameters", "macs", "activation_bytes"):
+        for name in ("parameters", "macs", "output_bytes"):
             row[name] += getattr(step, name)
     return pd.DataFrame(rows, columns=columns).set_index("stage")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one image costs. macs_1x1: the macs that 1x1 convolutions do. activation_bytes: in float32."""
+    """What one image costs. macs_1x1: the macs that 1x1 convolutions do. output_bytes: in float32."""
 
     parameters: int
     macs: int
-    activation_bytes: int
+    output_bytes: int
     macs_1x1: int
     conv_parameters: int
     linear_parameters: int
@@ -96,7 +96,7 @@ def cost(net, input_shape: tuple[int, ...] | None = None) -> Cost:
     return Cost(
         parameters=sum(s.parameters for s in steps),
         macs=sum(s.macs for s in steps),
-        activation_bytes=sum(s.activation_bytes for s in steps),
+        output_bytes=sum(s.output_bytes for s in steps),
         macs_1x1=sum(s.macs for s in convs if set(s.kernel) == {1}),
         conv_parameters=sum(s.parameters for s in convs),
         linear_parameters=sum(s.parameters for s in steps if s.kind.lower() == "linear"),

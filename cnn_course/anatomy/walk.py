@@ -24,7 +24,7 @@ class Step:
     kind: str
     inputs: list[tuple[int, ...]]
     outputs: list[tuple[int, ...]]
-    activation_bytes: int
+    output_bytes: int
     kernel: tuple[int, ...] | None = None
     stride: tuple[int, ...] | None = None
     parameters: int = 0
@@ -156,7 +156,7 @@ class _Run:
         path = home if module is not None else f"{home}.{kind}".strip(".")
         inputs = [tuple(t.shape[1:]) for n in sources for t in _tensors(self.values[n])]
         shapes, values = [tuple(t.shape[1:]) for t in outputs], sum(t.numel() for t in outputs)
-        step = Step(numbered(path, self.paths), kind, inputs, shapes, activation_bytes=4 * values)
+        step = Step(numbered(path, self.paths), kind, inputs, shapes, output_bytes=4 * values)
         parameters = {id(p): p for p in (*(module.parameters() if module is not None else ()), *held)}
         new = [p for key, p in parameters.items() if self.counted.setdefault(key, node) is node]
         step.parameters = sum(p.numel() for p in new)
@@ -237,7 +237,7 @@ def _macs(step, settings) -> int:
     if family == "convtranspose":
         return conv_macs(before[0], after[0], settings["kernel_size"], before[1:], settings["groups"])
     if family in ("linear", "matmul", "bmm"):
-        values = step.activation_bytes // 4
+        values = step.output_bytes // 4
         return linear_macs(settings.get("inner", before[-1]), after[-1]) * (values // after[-1])
     return 0
 

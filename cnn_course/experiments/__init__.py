@@ -4,7 +4,8 @@
 """
 
 from cnn_course.experiments.declared import EXPERIMENTS, Experiment, Variant, find, names
-from cnn_course.experiments.results import Difference, Record, epochs_to, missing, recorded, states
+from cnn_course.experiments.paired import Difference, difference, mean_interval
+from cnn_course.experiments.results import Record, epochs_to, missing, recorded, states
 
-__all__ = ["EXPERIMENTS", "Difference", "Experiment", "Record", "Variant", "epochs_to", "find", "missing", "names", "recorded",
-           "states"]  # fmt: skip
+__all__ = ["Difference", "EXPERIMENTS", "Experiment", "Record", "Variant", "difference", "epochs_to", "find",
+           "mean_interval", "missing", "names", "recorded", "states"]  # fmt: skip

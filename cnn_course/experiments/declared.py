@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from torch import nn
@@ -30,6 +30,10 @@ class Variant:
         """Makes the network, with new weights."""
         return partial(self.make or partial(models.build, self.network), **self.settings)
 
+    def at(self, lr: float | None) -> "Variant":
+        """The same with this learning rate; None leaves it the recipe's."""
+        return self if lr is None else replace(self, recipe=replace(self.recipe, lr=lr))
+
     @property
     def varied(self) -> dict:
         """The settings as JSON keeps them: classes and functions by their names, tuples as lists."""
@@ -43,7 +47,9 @@ class Variant:
 class Experiment:
     """One question put to training runs: the variants by their labels, everything else the same for all.
 
-    keep: label -> the seeds whose weights are kept, for `models.build(label, pretrained=True)`.
+    keep: label -> the seeds whose weights are kept, for `models.build(label, pretrained=True)`. rates: learning rates, each
+    a factor of two or three above the last, of which every variant gets the best before its runs begin (see `run`); none: the
+    recipes' own.
     """
 
     name: str
@@ -54,10 +60,11 @@ class Experiment:
     test_images: int = 10_000
     seeds: tuple[int, ...] = (0, 1, 2)
     keep: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rates: tuple[float, ...] = ()
 
-    def settings(self, label: str) -> str:
-        """All that decides how a variant is trained, but for the seed; equal settings, equal runs."""
-        return f"{self.variants[label]}; {self.epochs} epochs, {self.train_images} images, {self.test_images} tested"
+    def settings(self, label: str, lr: float | None = None) -> str:
+        """All that decides how a variant is trained, but for the seed; equal settings, equal runs. lr: the rate it was given."""
+        return f"{self.variants[label].at(lr)}; {self.epochs} epochs, {self.train_images} images, {self.test_images} tested"
 
 
 def _net(name, recipe=None, **settings):

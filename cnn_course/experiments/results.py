@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from cnn_course import files, training
-from cnn_course.experiments import declared
+from cnn_course.experiments import declared, paired
 
 
 @dataclass
@@ -17,7 +15,8 @@ class Record:
     """The results of an experiment: for each variant its histories, one a seed, and how they were made.
 
     machines: what computed them, and in which precision. variants: label -> "network", "settings" (all that decides a run, as
-    text), "varied" (those settings that the network was given), "parameters" and "multiply_adds".
+    text), "varied" (those settings that the network was given), "parameters" and "multiply_adds". sweeps: where the experiment
+    looks for learning rates, label -> [rate, share of the validation images right, or None where it diverged], in order of rate.
     """
 
     name: str
@@ -25,6 +24,7 @@ class Record:
     command: str
     machines: list[dict] = field(default_factory=list)
     variants: dict[str, dict] = field(default_factory=dict)
+    sweeps: dict[str, list[list]] = field(default_factory=dict)
     runs: dict[str, list[training.History]] = field(default_factory=dict)
 
     @property
@@ -47,27 +47,35 @@ class Record:
         """The settings that each network was given beyond its own, as JSON keeps them: label -> {setting: value}."""
         return {label: variant.get("varied", {}) for label, variant in self.variants.items()}
 
+    def rate(self, label: str) -> float | None:
+        """The learning rate that the variant's sweep found best; None without a sweep."""
+        tried = self.sweeps.get(label)
+        return max(tried, key=lambda pair: pair[1] or 0)[0] if tried else None
+
+    @property
+    def remarks(self) -> str:
+        """What has to be said with the results, in words: what the weights of older runs began from, and unlike precisions."""
+        runs = [run for group in self.runs.values() for run in group]
+        modes, said = {run.initialization for run in runs}, []
+        if "fan_out" in modes:
+            said.append(f"{'Some weights' if len(modes) > 1 else 'Weights'} began from He's fan_out, as the course once did.")
+        if len(precisions := sorted({run.precision for run in runs})) > 1:
+            said.append(f"Computed in {' and '.join(precisions)}, by seed.")
+        return " ".join(said)
+
     def find(self, label: str, seed: int) -> training.History | None:
         """The run of a variant with this seed, if it was recorded."""
         return next((history for history in self.runs.get(label, []) if history.seed == seed), None)
 
-    def difference(self, a: str, b: str) -> "Difference":
-        """How much better a is than b. Its variance: that of the seeds' means, and p (1 - p) / n for each on n test images."""
-        points, variance, seeds = 0.0, 0.0, []
-        for label, sign in ((a, 1), (b, -1)):
-            accuracies = torch.tensor([history.test_accuracy for history in self.runs[label]], dtype=torch.float64)
-            p, count = accuracies.mean().item(), len(accuracies)
-            points += sign * p
-            variance += p * (1 - p) / self.test_images + (accuracies.var().item() / count if count > 1 else 0)
-            seeds.append(count)
-        return Difference(a, b, 100 * points, 100 * variance**0.5, tuple(seeds))
+    def difference(self, a: str, b: str) -> paired.Difference:
+        """How much better variant a is than b, and how sure that is."""
+        return paired.difference(a, b, self.runs[a], self.runs[b], self.test_images)
 
     def table(self):
-        """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds, core-minutes.
+        """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds.
 
-        The training accuracy is that of images as they are, without augmentation. A core-minute is a minute of one processor
-        core: minutes of training times threads. It is that of the run that `training.fastest` gives; nan where all were made
-        on a GPU.
+        The training accuracy is that of images as they are, without augmentation. Where every variant has a learning rate of
+        its own, that too. No times: runs are made on several machines, beside other work.
         """
         import pandas as pd
 
@@ -81,36 +89,10 @@ class Record:
                 "training accuracy": pd.Series([history.learned for history in histories], dtype=float).mean(),
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
-                "core-minutes": core_minutes(training.fastest(histories)),
             }
+            if self.sweeps:
+                rows[label]["learning rate"] = self.rate(label)
         return pd.DataFrame.from_dict(rows, orient="index")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """By how much variant `a` is better than `b`: points of test accuracy, the standard error of that, the seeds of each."""
-
-    a: str
-    b: str
-    points: float
-    error: float
-    seeds: tuple[int, int]
-
-    @property
-    def measurable(self) -> bool:
-        """Whether the difference is larger than two standard errors."""
-        return abs(self.points) > 2 * self.error
-
-    def __str__(self):
-        points = round(self.points, 1) + 0.0  # never -0.0
-        what = f"{self.a} against {self.b}: {points:+.1f} points, standard error {self.error:.1f}"
-        single = [label for label, count in zip((self.a, self.b), self.seeds, strict=True) if count == 1]
-        one = f" (one seed of {single[0]})" if single else ""
-        if len(single) == 2:
-            one = " (of the test images alone: there is one seed)"
-        return what + one + ("" if self.measurable else ", so no measurable difference")
-
-    __repr__ = __str__
 
 
 def core_minutes(history):
@@ -145,8 +127,10 @@ def recorded(name: str) -> Record:
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
     for label, runs in kept["runs"].items():
-        network = {"network": kept["variants"][label]["network"]}  # which an older file says only here
-        kept["runs"][label] = [training.History.from_dict(network | run) for run in runs]
+        # what an older file says only here, and what all weights began from before a run said it
+        older = {"network": kept["variants"][label]["network"], "initialization": "fan_out"}
+        older["held_out_images"] = experiment.test_images
+        kept["runs"][label] = [training.History.from_dict(older | run) for run in runs]
     return Record(**kept)
 
 
@@ -173,7 +157,8 @@ def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, 
 def states():
     """One row an experiment: variants, epochs, runs wanted and recorded, core-hours spent and still to spend on a CPU.
 
-    What a missing run costs is what the fastest recorded run of its variant took, else the mean of the other variants.
+    What a missing run costs is what the fastest recorded run of its variant took, else the mean of the other variants; a
+    rough guess, for the machines differ.
     """
     import pandas as pd
 
@@ -182,7 +167,8 @@ def states():
         kept, lacking = recorded(name), missing(name)
         runs = [history for group in kept.runs.values() for history in group]
         spent = pd.Series(map(core_minutes, runs), dtype=float).sum()  # leaves out nan
-        cost = kept.table()["core-minutes"].dropna() if runs else pd.Series(dtype=float)
+        took = {label: core_minutes(training.fastest(group)) for label, group in kept.runs.items()}
+        cost = pd.Series(took, dtype=float).dropna()
         open_ = sum(cost.get(label, cost.mean()) for _, label in lacking)
         rows[name] = {
             "variants": len(experiment.variants),

@@ -1,9 +1,10 @@
 """Makes the runs: what is missing of the experiments, side by side if wanted; each is kept as soon as it is finished.
 
+Where an experiment names learning rates, each variant first gets its own: a sweep with one seed, judged on training images that
+are held out, on a grid that grows until the best rate has a worse one on either side.
 `python -m cnn_course record NAME` calls `record`.
 """
 
-import base64
 import multiprocessing
 import platform
 import subprocess
@@ -16,13 +17,15 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from cnn_course import anatomy, data, files, models, training
 from cnn_course.experiments import declared, results
+
+INITIALIZATION = "fan_in"  # what the networks of `models` begin from
+SWEEP_SEED = 0
 
 
 class Task(NamedTuple):
@@ -31,11 +34,12 @@ class Task(NamedTuple):
     experiment: declared.Experiment
     label: str
     seed: int
+    lr: float | None = None  # None: the recipe's own
 
     @property
     def training(self) -> tuple:
         """All that decides the run: tasks that agree in it are twins, and one run serves them."""
-        return self.experiment.settings(self.label), self.seed
+        return self.experiment.settings(self.label, self.lr), self.seed
 
     @property
     def keeps_weights(self) -> bool:
@@ -54,15 +58,77 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
     with ExitStack() as held:
         for experiment in asked:
             held.enter_context(_alone(experiment.name))
-        tasks = [Task(experiment, label, seed) for experiment in asked for seed, label in results.missing(experiment.name, seeds)]
         if not data.load(quiet).is_real:
             raise data.DataError("experiments are recorded on the real CIFAR-10; fetch it with: python -m cnn_course data")
+        tasks = []
+        for experiment in asked:
+            _sweep(experiment, jobs, quiet)
+            _look_up_right(experiment)
+            rate = results.recorded(experiment.name).rate
+            tasks += [Task(experiment, label, seed, rate(label)) for seed, label in results.missing(experiment.name, seeds)]
         with tqdm(total=len(tasks), desc="record", unit="run", disable=quiet) as bar:
             for task, history, machines in _made(sorted(tasks, key=lambda task: task.seed), jobs):
                 _keep(task, history, machines)
                 bar.update()
                 if not quiet:
                     bar.write(f"{task.experiment.name}, {task.label}, seed {task.seed}: {history.accuracy:.2%}")
+
+
+def _sweep(experiment, jobs, quiet):
+    """Find the learning rates that the experiment still lacks."""
+    kept = results.recorded(experiment.name)
+    while wanted := [
+        Task(experiment, label, SWEEP_SEED, lr)
+        for label in experiment.variants
+        for lr in _untried(kept.sweeps.get(label, []), experiment.rates)
+    ]:
+        for task, result in _side_by_side(_try_rate, wanted, jobs):
+            try:
+                accuracy = round(result(), 5)
+            except training.Diverged:
+                accuracy = None
+            kept.sweeps[task.label] = sorted([*kept.sweeps.get(task.label, []), [task.lr, accuracy]])
+            results.write(kept)
+            if not quiet:
+                tqdm.write(f"{experiment.name}, {task.label}, rate {task.lr:g}: {accuracy or 'diverged'}")
+
+
+def _untried(tried, rates):
+    """The rates of the grid that are missing; then, while the best lies at an end of what was tried, one beyond it."""
+    known = dict(map(tuple, tried))
+    if missing := [lr for lr in rates if lr not in known]:
+        return missing
+    if not rates or not any(known.values()) or len(known) >= 2 * len(rates):
+        return []
+    best, factor = max(known, key=lambda lr: known[lr] or 0), rates[1] / rates[0]
+    beyond = {min(known): best / factor, max(known): best * factor}
+    return [float(f"{beyond[best]:.2g}")] if best in beyond else []
+
+
+def _try_rate(task):
+    """The share of the held-out training images that the variant gets right with this rate."""
+    experiment, label, seed, _ = task
+    variant = experiment.variants[label].at(task.lr)
+    torch.manual_seed(seed)
+    cifar = _cifar(experiment.train_images, experiment.test_images).validation(experiment.train_images // 10)
+    epochs = max(1, experiment.epochs // 2)
+    return training.fit(variant.build(), cifar, epochs, variant.recipe, seed, name=label, quiet=True).accuracy
+
+
+def _look_up_right(experiment):
+    """Let older runs say which test images they got right, where their weights are kept (in half precision)."""
+    kept = results.recorded(experiment.name)
+    for label, seeds in experiment.keep.items():
+        for seed in seeds:
+            history = kept.find(label, seed)
+            if history and history.right is None:
+                net = models.build(label, pretrained=True, seed=seed)
+                _keep_right(history, net, _cifar(experiment.train_images, experiment.test_images))
+                results.write(kept)
+
+
+def _keep_right(history, net, cifar):
+    history.keep_right((training.evaluate(net, cifar.test).predictions == cifar.test.labels).numpy())
 
 
 def _alone(name):
@@ -91,7 +157,8 @@ def _made(tasks, jobs) -> Iterator[tuple[Task, training.History, list[dict]]]:
             yield task, *known
         else:
             twins.setdefault(task.training, []).append(task)
-    for task, result in _side_by_side([max(group, key=lambda task: task.keeps_weights) for group in twins.values()], jobs):
+    chosen = [max(group, key=lambda task: task.keeps_weights) for group in twins.values()]
+    for task, result in _side_by_side(_run, chosen, jobs):
         try:
             history = result()
         except training.Diverged as error:
@@ -108,23 +175,24 @@ def _known(task):
     if task.keeps_weights:
         return None  # only a run of its own keeps them
     for other in declared.EXPERIMENTS.values():
+        kept = results.recorded(other.name)
         for label in other.variants:
-            if Task(other, label, task.seed).training == task.training:
-                kept = results.recorded(other.name)
-                if history := kept.find(label, task.seed):
+            if Task(other, label, task.seed, kept.rate(label)).training == task.training:
+                history = kept.find(label, task.seed)
+                if history and history.initialization == INITIALIZATION:
                     return history, kept.machines
     return None
 
 
-def _side_by_side(tasks, jobs):
-    """(task, function that gives its history or raises its error), one by one or in `jobs` processes."""
+def _side_by_side(work, tasks, jobs):
+    """(task, function that gives what `work` makes of it or raises its error), one by one or in `jobs` processes."""
     if jobs == 1:
-        yield from ((task, partial(_run, task)) for task in tasks)
+        yield from ((task, partial(work, task)) for task in tasks)
         return
     threads = max(1, torch.get_num_threads() // jobs)
     context = multiprocessing.get_context("spawn")  # a forked process must not use torch's threads
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        running = {pool.submit(_run, task): task for task in tasks}
+        running = {pool.submit(work, task): task for task in tasks}
         try:
             yield from ((running[run], run.result) for run in as_completed(running))
         except BaseException:
@@ -139,8 +207,8 @@ def _cifar(train_images, test_images):
 
 def _run(task):
     """Train one variant with one seed, in this process."""
-    experiment, label, seed = task
-    variant = experiment.variants[label]
+    experiment, label, seed, lr = task
+    variant = experiment.variants[label].at(lr)
     torch.manual_seed(seed)
     net = variant.build()
     part = _folder() / f"{experiment.name}, {label}, {seed}.pt"
@@ -148,11 +216,10 @@ def _run(task):
     history = training.fit(net, cifar, experiment.epochs, variant.recipe, seed, name=label, quiet=True, save=part)
     if len(history.rows) < experiment.epochs:
         raise KeyboardInterrupt
-    history.network = variant.network
+    history.network, history.initialization = variant.network, INITIALIZATION
     history.rows = [{column: round(value, 5) for column, value in row.items()} for row in history.rows]
     history.learned = round(training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy, 5)
-    right = training.evaluate(net, cifar.test).predictions == cifar.test.labels
-    history.right = base64.b64encode(np.packbits(right.numpy())).decode()
+    _keep_right(history, net, cifar)
     if task.keeps_weights:
         models.save_weights(net, label, seed)
     part.unlink()
@@ -161,12 +228,12 @@ def _run(task):
 
 def _keep(task, history, machines):
     """Add a run to the experiment's file. The file is read anew: another process may have added to it."""
-    experiment, label, seed = task
+    experiment, label, seed, lr = task
     variant, kept = experiment.variants[label], results.recorded(experiment.name)
     cost = anatomy.cost(variant.build())
     kept.variants[label] = {
         "network": variant.network,
-        "settings": experiment.settings(label),
+        "settings": experiment.settings(label, lr),
         "varied": variant.varied,
         "parameters": cost.parameters,
         "multiply_adds": cost.macs,

@@ -14,11 +14,11 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from cnn_course import anatomy, data, models
+from cnn_course.experiments import mean_interval
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
 from cnn_course.plots.charts import make_room, tidy, to_array, to_picture
-from cnn_course.plots.colours import ACCENT, FAINT, GREY, INK, colour, family, tint, told_apart
-from cnn_course.training import fastest
+from cnn_course.plots.colours import ACCENT, GREY, INK, colour, family, tint, told_apart
 
 
 def samples(images, n=5, classes=None, title="", note=None, alt=""):
@@ -78,7 +78,7 @@ def curves(
     histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", level=None,
     note="", alt="", figsize=None
 ):  # fmt: skip
-    """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in a band of all of them.
+    """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in its 95% interval.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
     panel each, of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a
@@ -93,7 +93,7 @@ def curves(
     if wrong := [metric for metric in metrics if metric not in METRICS]:
         raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(METRICS)}")
     over, notes = _several(runs), "; ".join(filter(None, (note, _notes(runs))))
-    facts = [notes, f"A band spans {over}, and the line is their mean." if over else ""]
+    facts = [notes, f"A band is the 95% interval of the mean of {over}." if over else ""]
     title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
     wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
     figure = Figure(
@@ -150,7 +150,9 @@ def _learning(axes, runs, metric, splits, shades, x):
             if solid:
                 ends[name] = xs[-1], mean[-1]
                 if len(ys) > 1:
-                    axes.fill_between(xs, ys.min(axis=0), ys.max(axis=0), color=shade, alpha=0.2, linewidth=0, zorder=1)
+                    images = group[0].held_out_images if split == "test" and metric != "loss" else None
+                    low, high = np.transpose([mean_interval(y, images) for y in ys.T])
+                    axes.fill_between(xs, low, high, color=shade, alpha=0.2, linewidth=0, zorder=1)
     return ends
 
 
@@ -197,15 +199,12 @@ def parameters_against_accuracy(
     """Test accuracy against size: recorded runs filled, own runs hollow.
 
     record: a recorded experiment, name -> histories (one a seed), or a list of histories. own: histories of
-    the reader. x: "parameters", "macs", "seconds" (of one core, an epoch), or name -> number with `xlabel`.
+    the reader. x: "parameters", "macs", or name -> number with `xlabel`. Bars: 95% interval of a mean, for other seeds and
+    other test images.
     """
     runs = _runs(record)
     mine = _runs(list(own) if isinstance(own, (list, tuple)) else own) if own else {}
-    axis = {
-        "parameters": "parameters (log scale)",
-        "macs": "multiply-adds for one image (log scale)",
-        "seconds": "core-seconds an epoch of training (log scale)",
-    }
+    axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)"}
     if isinstance(x, str) and x not in axis:
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
     multiply_adds = getattr(record, "multiply_adds", {})
@@ -213,8 +212,9 @@ def parameters_against_accuracy(
     for i, (name, group) in enumerate(runs.items()):
         accuracy = [100 * h.accuracy for h in group]
         dots[name] = _size(name, group, x, multiply_adds), float(np.mean(accuracy))
-        if len(group) > 1:
-            bars_[name] = float(np.std(accuracy, ddof=1))
+        if len(group) > 1:  # of one run nobody knows what another seed would do
+            low, high = mean_interval(accuracy, group[0].held_out_images)
+            bars_[name] = (high - low) / 2
         shades[name] = _colour_of(name, group, i)
     hollow = {}
     for name, group in mine.items():
@@ -222,7 +222,8 @@ def parameters_against_accuracy(
         shades[f"your {name}"] = _colour_of(name, group, len(shades))
     facts = [
         note,
-        f"Bars: one standard deviation over {_several(runs)}." if bars_ else "",
+        f"Bars: 95% interval of the mean of {_several(runs)}." if bars_ else "",
+        getattr(record, "remarks", ""),
         "Hollow: your own runs." if mine else "",
         _notes({**runs, **mine}),
     ]
@@ -247,8 +248,6 @@ def parameters_against_accuracy(
 def _size(name, group, x, multiply_adds):
     if x == "parameters":
         return group[0].parameters
-    if x == "seconds":
-        return fastest(group).core_seconds
     if x == "macs":
         return multiply_adds[name] if name in multiply_adds else _macs(group[0].network, group[0].parameters)
     if name not in x:
@@ -456,12 +455,14 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
 
 @styled
 def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="", figsize=None):
-    """A recorded experiment: accuracy of each variant in the end, a small dot a seed, their mean with one standard deviation.
+    """A recorded experiment: accuracy of each variant in the end, a small dot a seed, and how sure their differences are.
 
-    record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant around whose
-    mean a band shows what 10,000 test images cannot tell apart: two standard errors of a difference each way; default the best
-    one. training: squares for the accuracy on as many training images, without augmentation. own: histories of the reader, whose
-    name is a label, as hollow dots. colours: label -> colour; by default that of the network's family.
+    record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant whose mean is a
+    dashed line; the bar of any other is the 95% interval of its difference from that one, for other seeds and other test images
+    (`Record.difference`): a bar that reaches the line may be no difference. Default the best. training: squares for the accuracy
+    on as many training images, without augmentation. own: histories of the reader, whose name is a label, as hollow dots.
+    colours: label -> colour; by default that of the network's family. Where each variant has a learning rate of its own, a small
+    panel shows how it was found.
     """
     import seaborn  # which imports pyplot: not before it is needed
 
@@ -476,21 +477,24 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     seeds = _seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
+    bars = {label: record.difference(label, baseline).interval for label in runs if label != baseline}
     facts = " ".join(
         filter(
             None,
             [
                 note,
                 f"{seeds[0].upper()}{seeds[1:]}.",
-                "Small dots: one a seed; bars: one standard deviation." if several else "",
+                "Small dots: one a seed." if several else "",
+                f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
                 f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
                 "Hollow: your own run." if mine else "",
+                record.remarks,
                 _notes(runs),
             ],
         )
     )
     words = ", ".join(f"{label} {np.mean([h.accuracy for h in group]):.1%}" for label, group in runs.items())
-    title, width = title or record.question, 6.8
+    title, width = title or record.question, 8.6 if record.sweeps else 6.8
     figure = Figure(
         title,
         figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
@@ -498,12 +502,15 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         facts,
     )
     left = 0.25 + max(text_width(label, 9.5) for label in runs)
-    axes = figure.panel(left=left, right=0.3, bottom=0.52, top=0.22)
+    axes = figure.panel(left=left, right=2.6 if record.sweeps else 0.3, bottom=0.52, top=0.22)
+    line = test[baseline].mean()
+    axes.axvline(line, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for i, label in enumerate(runs):
-        spread = test[label].std(ddof=1) if len(test[label]) > 1 else None
         look = {"color": shade[label], "markersize": 8, "linewidth": 1.4, "capsize": 3, "zorder": 4}
-        axes.errorbar(test[label].mean(), i, xerr=spread, fmt="o", **look)
-        if spread is not None:  # the seeds below their mean, none over another
+        mean = test[label].mean()
+        ends = [[mean - line - bars[label][0]], [line + bars[label][1] - mean]] if label in bars else None
+        axes.errorbar(mean, i, xerr=ends, fmt="o", **look)
+        if len(test[label]) > 1:  # the seeds below their mean, none over another
             places = np.full(len(test[label]), i + 0.24)
             colour_ = tint(shade[label], 0.6)
             seaborn.swarmplot(x=test[label], y=places, color=colour_, size=3.5, orient="h", native_scale=True, ax=axes)
@@ -517,26 +524,22 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     axes.set_xlabel("accuracy (%)" if training else f"{held_out} accuracy (%)", labelpad=4)
     axes.margins(x=0.08)
     axes.grid(True)
-    _noise(axes, test[baseline].mean(), record.test_images)
+    if record.sweeps:
+        _sweeps(figure.panel(left=width - 1.95, right=0.2, bottom=0.52, top=0.22), record, shade)
     return figure
 
 
-def _noise(axes, percent, images):
-    """A band around an accuracy, two standard errors of the difference of two such results to each side; words above it."""
-    half = 2 * (2 * percent * (100 - percent) / images) ** 0.5
-    limits = axes.get_xlim()
-    right = percent > sum(limits) / 2
-    axes.axvspan(percent - half, percent + half, color=FAINT, alpha=0.55, zorder=0)
-    axes.set_xlim(min(limits[0], percent - 1.3 * half), max(limits[1], percent + 1.3 * half))
-    axes.text(
-        percent + half if right else percent - half,
-        axes.get_ylim()[1],
-        f"noise of {images:,} test images",
-        fontsize=8.5,
-        color=GREY,
-        ha="right" if right else "left",
-        va="bottom",
-    )
+def _sweeps(axes, record, shade):
+    """How each variant came to its learning rate: accuracy on training images that were held out, the chosen rate filled."""
+    for label, colour_ in shade.items():
+        rates, accuracy = zip(*((rate, 100 * share) for rate, share in record.sweeps[label] if share is not None), strict=True)
+        axes.plot(rates, accuracy, "o-", color=colour_, markerfacecolor="white", markersize=3.5, linewidth=1.1)
+        best = rates.index(record.rate(label))
+        axes.plot(rates[best], accuracy[best], "o", color=colour_, markersize=5, zorder=4)
+    axes.set_xscale("log")
+    axes.set(xlabel="learning rate (log)", ylabel="validation accuracy (%)")
+    tidy(axes, "x")
+    axes.grid(True)
 
 
 def _several(runs) -> str:

@@ -4,9 +4,11 @@
 """
 
 import json
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -157,6 +159,13 @@ def fit(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds: floa
     run(3 * BATCH_SIZE)  # to warm up
     first = run(5 * BATCH_SIZE)
     return run(max(5, int(first * seconds / BATCH_SIZE)) * BATCH_SIZE)
+
+
+def several(measure: Callable[[], float], repeats: int = 5) -> tuple[float, float, float]:
+    """Median, least and largest of what `measure` returns in `repeats` calls, after one to warm up."""
+    measure()
+    found = [measure() for _ in range(repeats)]
+    return statistics.median(found), min(found), max(found)
 
 
 def batches_a_second(cifar: data.Cifar10, device: torch.device, seconds: float = 1) -> float:

@@ -1,9 +1,12 @@
 """What a training leaves behind: a row an epoch, and how it was made."""
 
+import base64
 import json
 import math
 import statistics
 from dataclasses import asdict, dataclass, field
+
+import numpy as np
 
 from cnn_course import data, models
 
@@ -14,10 +17,12 @@ class History:
 
     network: its name for `models.build`, "" for a reader's own network. label: what figures and tables call the run, by default
     the network's name. threads: the processor threads that computed it. split: the images held out, "test" or "validation".
-    learned: share of training images right in the end as they are, without augmentation. right: which of the held-out images
-    were right in the end, in order, a bit each: base64 of numpy's packbits. Both None where nobody measured it (recorded
-    experiments do). rows: "epoch", "train_loss", "train_accuracy", "seconds", and loss and accuracy of the images held out,
-    "test_loss" and "test_accuracy" or "validation_loss" and "validation_accuracy".
+    rows: "epoch", "train_loss", "train_accuracy", "seconds", and loss and accuracy of the images held out, "test_loss" and
+    "test_accuracy" or "validation_loss" and "validation_accuracy".
+
+    None where nobody measured or said it (recorded experiments do): held_out_images, how many. learned: share of training images
+    right in the end as they are, without augmentation. right: which of the held-out images were right in the end, in order, a bit
+    each: base64 of numpy's packbits. initialization: the mode of He's that the weights began from.
     """
 
     network: str
@@ -30,8 +35,10 @@ class History:
     precision: str = "float32"
     threads: int = 1
     split: str = "test"
+    held_out_images: int | None = None
     learned: float | None = None
     right: str | None = None
+    initialization: str | None = None
     rows: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
@@ -49,6 +56,7 @@ class History:
             parameters=sum(p.numel() for p in net.parameters()),
             train_images=len(cifar.train),
             split=cifar.held_out,
+            held_out_images=len(cifar.test),
             **made,
         )
 
@@ -73,6 +81,17 @@ class History:
         if self.split != "test":
             raise ValueError(f"{self.label} was measured on {self.split} images, not on test images: ask for its .accuracy")
         return self.accuracy
+
+    def keep_right(self, right) -> None:
+        """Keep which of the held-out images were right: booleans (N,)."""
+        self.right = base64.b64encode(np.packbits(np.asarray(right, dtype=bool))).decode()
+
+    def right_images(self, images: int) -> np.ndarray | None:
+        """Which of the `images` held-out ones were right in the end, booleans (images,); None where nobody kept it."""
+        if self.right is None:
+            return None
+        bits = np.frombuffer(base64.b64decode(self.right), dtype=np.uint8)
+        return np.unpackbits(bits, count=images).astype(bool)
 
     @property
     def core_seconds(self) -> float:

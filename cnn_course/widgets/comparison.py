@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import hypot, nan, sqrt
-from statistics import mean, stdev
+from math import nan
+from statistics import mean
 
-from cnn_course import anatomy, models, plots
+from cnn_course import anatomy, experiments, models, plots
 from cnn_course.plots import INK, short
-from cnn_course.training import History, fastest
+from cnn_course.training import History
 from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
 from cnn_course.widgets.scales import even, scale
 
@@ -15,8 +15,8 @@ from cnn_course.widgets.scales import even, scale
 AXES = {
     "parameters": ("parameters", "parameters", "{} parameters"),
     "macs": ("multiply-adds", "multiply-adds for one image", "{} multiply-adds an image"),
-    "activation_bytes": ("activation memory", "activations of one image (bytes, float32)", "{}B of activations"),
-    "seconds": ("training time", "core-seconds for 50,000 training images", "{} core-seconds for 50,000 training images"),
+    "output_bytes": ("bytes of outputs", "bytes of all outputs for one image (float32)", "{}B of outputs an image"),
+    "kept_bytes": ("bytes kept", "bytes kept for the backward pass of one image", "{}B kept for the backward pass of an image"),
 }
 
 
@@ -29,7 +29,6 @@ class Model:
     own: bool
     histories: tuple[History, ...]
     costs: dict[str, float | None]
-    test_images: int | None
 
     @property
     def accuracy(self):
@@ -37,16 +36,10 @@ class Model:
         return mean(history.accuracy for history in self.histories)
 
     @property
-    def seed_deviation(self):
-        """Standard deviation over the seeds; 0 for one seed."""
-        return stdev(history.accuracy for history in self.histories) if len(self.histories) > 1 else 0.0
-
-    @property
-    def deviation(self):
-        """Standard deviation of one training tested once: seeds and test images together."""
-        if not self.test_images:
-            return 0.0
-        return hypot(self.seed_deviation, sqrt(self.accuracy * (1 - self.accuracy) / self.test_images))
+    def interval(self):
+        """The 95% interval of that mean in percent, for other seeds, where there are several, and other test images."""
+        percent = [100 * history.accuracy for history in self.histories]
+        return experiments.mean_interval(percent, self.histories[0].held_out_images)
 
 
 @dataclass(frozen=True)
@@ -66,22 +59,19 @@ class Comparison:
 
 
 @lru_cache(maxsize=64)
-def _cost(network, parameters):
-    """The cost of a network of the course, or None for one that the course does not know or that had settings of its own."""
+def _costs(network, parameters):
+    """What a network of the course costs by axis; all but the parameters None where it had settings of its own, or is unknown."""
+    costs = dict.fromkeys(AXES) | {"parameters": parameters}
     cost = anatomy.cost(models.build(network, device="meta")) if network in models.names() else None
-    return cost if cost and cost.parameters == parameters else None
+    if not cost or cost.parameters != parameters:
+        return costs
+    kept = anatomy.kept_bytes(models.build(network))
+    return costs | {"macs": cost.macs, "output_bytes": cost.output_bytes, "kept_bytes": kept}
 
 
-def _model(label, histories, own, test_images):
-    first, run = histories[0], fastest(histories)
-    cost = _cost(first.network, first.parameters)
-    costs = {
-        "parameters": first.parameters,
-        "macs": cost and cost.macs,
-        "seconds": 50_000 * run.core_seconds / run.train_images,
-        "activation_bytes": cost and cost.activation_bytes,
-    }
-    return Model(label, first.family or plots.family(label), own, tuple(histories), costs, test_images)
+def _model(label, histories, own):
+    first = histories[0]
+    return Model(label, first.family or plots.family(label), own, tuple(histories), _costs(first.network, first.parameters))
 
 
 def gather(record=None, own=None):
@@ -95,7 +85,7 @@ def gather(record=None, own=None):
     for label, histories in (record.runs if record else {}).items():
         done = [history for history in histories if history.rows]
         if done:
-            found[label] = _model(label, done, False, record.test_images)
+            found[label] = _model(label, done, False)
     for history in own:
         if not history.rows:
             continue
@@ -103,7 +93,7 @@ def gather(record=None, own=None):
         label = name
         while label in found:
             label, number = f"{name} ({number})", number + 1
-        found[label] = _model(label, [history], True, None)
+        found[label] = _model(label, [history], True)
     if not found:
         how = f"run it with: {record.command}" if record and record.command else "train one with training.fit(...)"
         raise ValueError(f"there is no finished run to compare; {how}")
@@ -179,8 +169,8 @@ def draw(r):
     counts = {len(model.histories) for model in r.shown if not model.own}
     notes = []
     if counts:
-        seeds = " (one seed)" if counts == {1} else ", and of the seeds where there are several"
-        notes.append(f"Bars: one standard deviation of the test images{seeds}.")
+        seeds = "" if counts == {1} else ", and for other seeds where there are several"
+        notes.append(f"Bars: 95% interval, for other test images{seeds}.")
     notes += [f"{model.label}: {_epochs(model)}." for model in r.shown if model.own]
     if r.missing:
         notes.append(f"Not shown, cost not known: {in_words(r.missing)}.")
@@ -201,7 +191,7 @@ def _draw_points(ax, r):
     if not r.shown:
         return
     x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
-    bottoms, tops = ([100 * (m.accuracy + sign * m.deviation) for m in r.shown] for sign in (-1, 1))
+    bottoms, tops = zip(*(model.interval for model in r.shown), strict=True)
     low, high = min(bottoms), max(tops)
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))

@@ -304,7 +304,7 @@ def test_cost_and_stages_of_models(name):
     assert cost.parameters == anatomy.parameters(net)
     assert (cost.conv_parameters, cost.linear_parameters) == (of_kind[nn.Conv2d], of_kind[nn.Linear])
     assert stages.index.is_unique
-    for column in ("parameters", "macs", "activation_bytes"):
+    for column in ("parameters", "macs", "output_bytes"):
         assert stages[column].sum() == getattr(cost, column)
 
 
@@ -320,7 +320,7 @@ def test_functions_shared_layers_and_rows():
     assert cost.parameters == anatomy.parameters(net)
     assert list(table.loc[["twice", "twice_1"], "parameters"]) == [anatomy.parameters(net.twice), 0]
     assert tuple(table.loc["conv2d", ["kernel", "stride", "receptive_field", "jump"]]) == ((3, 5), (2, 1), (3, 5), (2, 1))
-    assert tuple(table.loc["chunk", ["input", "output", "activation_bytes"]]) == ("8x11x20", "2 of 4x11x20", 7040)
+    assert tuple(table.loc["chunk", ["input", "output", "output_bytes"]]) == ("8x11x20", "2 of 4x11x20", 7040)
     assert table.loc["up", "receptive_field"] is None
 
 
@@ -392,3 +392,30 @@ def test_errors_name_what_is_wrong(call, names):
 def test_arithmetic_needs_no_torch():
     code = "import sys; from cnn_course import anatomy; anatomy.output_size(5, 3); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+# ------------------------------------------------------------------------------- memory
+def test_kept_bytes_are_what_a_hand_count_finds():
+    pixels = 4 * 16 * 16
+    conv = lambda a, b: nn.Conv2d(a, b, 3, padding=1, bias=False)  # noqa: E731
+    assert anatomy.kept_bytes(nn.Sequential(conv(3, 8)), (3, 16, 16)) == 3 * pixels  # its input
+    in_place = nn.Sequential(conv(3, 8), nn.ReLU(inplace=True), conv(8, 5))
+    assert anatomy.kept_bytes(in_place, (3, 16, 16)) == (3 + 8) * pixels  # what ReLU leaves is what the next one takes
+    normed = nn.Sequential(conv(3, 8), nn.BatchNorm2d(8), nn.ReLU(inplace=True), conv(8, 5))
+    statistics = 2 * 8 * 4 // 2  # mean and deviation of eight channels, of two images
+    assert anatomy.kept_bytes(normed, (3, 16, 16)) == (3 + 8 + 8) * pixels + statistics
+
+
+def test_kept_bytes_leave_the_net_and_the_random_numbers_alone():
+    net = models.build("alexnet_cifar", dropout=0.5).eval()
+    before, state = {name: tensor.clone() for name, tensor in net.state_dict().items()}, torch.get_rng_state()
+    real = anatomy.kept_bytes(net)
+    assert not net.training and all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert real == anatomy.kept_bytes(models.build("alexnet_cifar", device="meta", dropout=0.5))
+    with pytest.raises(ValueError, match=r"give it as \(C, H, W\)"):
+        anatomy.kept_bytes(nn.Sequential(nn.Conv2d(3, 8, 3)))
+
+
+def test_concatenation_keeps_more_than_addition():
+    assert anatomy.kept_bytes(models.build("densenet_cifar")) > anatomy.kept_bytes(models.build("resnet20"))

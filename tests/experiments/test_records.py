@@ -1,5 +1,7 @@
 """The records that come with the course: each was made as declared, and a run of it can be made again."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ def test_the_record_was_made_as_declared(name):
         cost = anatomy.cost(variant.build())
         assert kept.variants[label] == {
             "network": variant.network,
-            "settings": experiment.settings(label),
+            "settings": experiment.settings(label, kept.rate(label)),
             "varied": variant.varied,
             "parameters": cost.parameters,
             "multiply_adds": cost.macs,
@@ -28,6 +30,29 @@ def test_the_record_was_made_as_declared(name):
             assert (history.train_images, history.source, history.split) == (experiment.train_images, "CIFAR-10", "test")
             made = {(machine["device"], machine["precision"], machine["threads"]) for machine in kept.machines}
             assert (history.device, history.precision, history.threads) in made
+            right = history.right_images(experiment.test_images)
+            assert right is None or right.mean() == pytest.approx(history.test_accuracy, abs=0.0006)  # kept weights are rounded
+
+
+UNBALANCED = {"norm", "depth", "augmentation", "activation"}  # from before precision was looked at; to be made anew
+
+
+@pytest.mark.parametrize("name", [name for name in experiments.names() if experiments.recorded(name).runs])
+def test_what_is_compared_is_of_one_precision(name):
+    """Newer records in all runs; older ones at least in the runs of one seed."""
+    runs = [history for group in experiments.recorded(name).runs.values() for history in group]
+    newer = {run.precision for run in runs if run.initialization == "fan_in"}
+    by_seed = [{run.precision for run in runs if run.seed == seed} for seed in {run.seed for run in runs}]
+    assert len(newer) <= 1 and (max(map(len, by_seed)) > 1) == (name in UNBALANCED)
+
+
+@pytest.mark.parametrize("name", [name for name in experiments.names() if EXPERIMENTS[name].rates])
+def test_every_variant_has_a_rate_with_a_worse_one_on_either_side(name):
+    kept = experiments.recorded(name)
+    for label in kept.runs:
+        rates = [rate for rate, _ in kept.sweeps[label]]
+        assert len(rates) >= 4 and min(rates) < kept.rate(label) < max(rates)
+        assert all(1.9 < high / low < 3.4 for low, high in pairwise(rates))
 
 
 def test_one_lesson_run_again_begins_as_the_recorded_one():

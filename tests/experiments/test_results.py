@@ -1,7 +1,6 @@
 """What is read out of records: tables, differences and their errors, states, figures; and the file that a record is."""
 
 import json
-import math
 from dataclasses import asdict, replace
 
 import pytest
@@ -52,6 +51,16 @@ def test_a_record_tells_what_is_varied_and_what_it_costs():
     assert experiments.recorded("norm").multiply_adds == dict.fromkeys(("none", "local response norm", "batch norm"), 18_302_208)
 
 
+def test_older_runs_say_what_their_weights_began_from():
+    kept = record(a=(0.9,))
+    assert kept.remarks == ""
+    kept.runs["a"][0].initialization = "fan_out"
+    assert "fan_out" in kept.remarks and "fan_out" in " ".join(text.get_text() for text in plots.experiment(kept).texts)
+    kept.runs["a"].append(replace(kept.runs["a"][0], precision="bfloat16", initialization="fan_in"))
+    assert kept.remarks.startswith("Some weights") and kept.remarks.endswith("Computed in bfloat16 and float32, by seed.")
+    assert {run.initialization for run in experiments.recorded("growth_rate").runs["8"]} == {"fan_out"}
+
+
 def test_states_say_what_is_there_and_what_it_will_cost(small):
     run.record("first", seeds=(0,), quiet=True)
     states = experiments.states()
@@ -61,27 +70,6 @@ def test_states_say_what_is_there_and_what_it_will_cost(small):
 
 
 # ------------------------------------------------------------------------------- numbers
-def test_difference_is_in_points_with_the_error_of_seeds_and_images():
-    found = record(a=(0.90, 0.92), b=(0.80, 0.80)).difference("a", "b")
-    variance = 0.91 * 0.09 / 10_000 + 0.0002 / 2 + 0.8 * 0.2 / 10_000
-    assert found.points == pytest.approx(11) and found.error == pytest.approx(100 * variance**0.5) and found.measurable
-    assert str(found) == "a against b: +11.0 points, standard error 1.1"
-    same = record(a=(0.900,), b=(0.902,)).difference("a", "b")
-    assert not same.measurable and "no measurable difference" in str(same) and "there is one seed" in str(same)
-    mixed = record(a=(0.9,), b=(0.9001, 0.9003)).difference("a", "b")
-    assert str(mixed).startswith("a against b: +0.0 points") and "(one seed of a)" in str(mixed)
-
-
-def test_a_variant_costs_what_its_fastest_run_took():
-    kept = record(a=(0.90, 0.92))
-    kept.runs["a"][0].rows[0]["seconds"] = 600.0  # a slower machine, or one with other work
-    assert kept.table().loc["a", "core-minutes"] == 1
-    kept.runs["a"][1] = replace(kept.runs["a"][1], device="cuda")
-    assert kept.table().loc["a", "core-minutes"] == 10  # a GPU's minutes are no core's
-    kept.runs["a"][0] = replace(kept.runs["a"][0], device="cuda")
-    assert math.isnan(kept.table().loc["a", "core-minutes"])
-
-
 @pytest.mark.parametrize(
     ("accuracies", "epochs"), [((0.2, 0.4), 0.25), ((0.1, 0.2), 1), ((0.05, 0.14), torch.nan), ((0.9,), 0.03125)]
 )

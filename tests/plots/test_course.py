@@ -1,5 +1,6 @@
 """Figures of recorded experiments: the means, the seeds and the noise that they draw are those of the record."""
 
+import numpy as np
 import pytest
 from made_up import record
 
@@ -20,11 +21,33 @@ def test_the_figure_says_every_mean_and_shows_every_seed():
         plots.experiment(record())
 
 
-def test_the_band_is_two_standard_errors_of_a_difference():
-    figure = plots.experiment(record(a=(0.9,), b=(0.8,)))
+def test_the_bars_are_the_intervals_of_the_difference_from_the_dashed_line():
+    kept = record(a=(0.90, 0.92), b=(0.80, 0.81), c=(0.85,))
+    figure = plots.experiment(kept, baseline="b")
     axes = figure.axes[0]
-    band = axes.transData.inverted().transform_bbox(axes.patches[0].get_window_extent())
-    assert (band.x0, band.x1) == (pytest.approx(90 - 0.6 * 2**0.5), pytest.approx(90 + 0.6 * 2**0.5))
+    lines = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert [line.get_xdata()[0] for line in lines] == [80.5]
+    ends = {tuple(segment[:, 0]) for bars in axes.containers if bars[2] for segment in bars[2][0].get_segments()}
+    expected = {tuple(80.5 + end for end in kept.difference(label, "b").interval) for label in "ac"}
+    assert sorted(ends) == [pytest.approx(pair) for pair in sorted(expected)]
+
+
+def test_a_bar_of_a_mean_and_a_band_are_its_interval():
+    kept = record(a=(0.90, 0.92), b=(0.80, 0.81))
+    low, high = experiments.mean_interval([90, 92], 10_000)
+    bars = [b[2][0].get_segments()[0] for b in plots.parameters_against_accuracy(kept).axes[0].containers]
+    assert any(np.allclose(bar[:, 1], (low, high)) for bar in bars)
+    bands = plots.curves(kept, metrics="accuracy", train=False).axes[0].collections
+    assert any(np.isclose(band.get_paths()[0].vertices[:, 1].max(), high) for band in bands)
+
+
+def test_a_sweep_is_drawn_beside_its_result():
+    kept = record(a=(0.90, 0.92), b=(0.80, 0.81))
+    kept.sweeps = {"a": [[0.1, 0.5], [0.2, 0.6], [0.4, None]], "b": [[0.1, 0.4], [0.2, 0.3], [0.4, 0.2]]}
+    _, small = plots.experiment(kept).axes
+    chosen = {(line.get_xdata()[0], line.get_ydata()[0]) for line in small.lines if len(line.get_xdata()) == 1}
+    assert chosen == {(0.2, 60), (0.1, 40)} and len(small.lines) == 4
+    assert kept.table()["learning rate"].tolist() == [0.2, 0.1]
 
 
 def test_multiply_adds_come_from_the_record_and_else_from_the_network():

@@ -104,7 +104,6 @@ FIGURES = {
     "curves over images": lambda: plots.curves(RUNS, LONG, "accuracy", train=False, x="images", level=(50, "half")),
     "an experiment": lambda: plots.experiment(Record("norm", "?", "", runs=RUNS), LONG, training=True, own=history("resnet20")),
     "parameters": lambda: plots.parameters_against_accuracy(RUNS, own=history("resnet20", epochs=2)),
-    "seconds": lambda: plots.parameters_against_accuracy(RUNS, x="seconds", log=""),
     "confusion": lambda: plots.confusion(Evaluation(1.0, 0.5, LABELS.roll(1)), LABELS),
     "filters": lambda: plots.filters(nn.Conv2d(3, 70, 11)),
     "filters, deep": lambda: plots.filters(torch.randn(4, 40, 3, 3), title=LONG),
@@ -353,8 +352,8 @@ def test_a_short_logarithmic_axis_has_numbers_too():
 def test_notes_say_where_there_is_only_one_run():
     some = {"resnet20": RUNS["resnet20"], "lenet5": RUNS["lenet5"][:1]}
     words = [text.get_text() for figure in (plots.curves(some), plots.parameters_against_accuracy(some)) for text in figure.texts]
-    assert "A band spans 3 seeds (without one: a single run), and the line is their mean." in words
-    assert "Bars: one standard deviation over 3 seeds (without one: a single run)." in words
+    assert "A band is the 95% interval of the mean of 3 seeds (without one: a single run)." in words
+    assert "Bars: 95% interval of the mean of 3 seeds (without one: a single run)." in words
 
 
 def test_tint():
