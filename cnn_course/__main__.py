@@ -62,6 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--jobs", type=_positive(int), default=1, metavar="N", help="runs side by side (default 1)")
     command.set_defaults(run=record)
 
+    command = commands.add_parser("claims", help="print what the notebooks claim, what each claim rests on, and how sure it is")
+    command.set_defaults(run=claims)
+
     command = commands.add_parser("doctor", help="say what is fine on this machine, and what to do about the rest")
     command.set_defaults(run=doctor)
 
@@ -139,6 +142,17 @@ def record(options):
     run.record(*options.names, seeds=options.seeds, jobs=options.jobs)
     for name in options.names:
         print(f"\n{experiments.find(name).question}\n{experiments.recorded(name).table().round(4).to_string()}")
+
+
+def claims(options):
+    """Print the ledger of claims, which lies beside the notebooks, not in the package."""
+    folder = Path(__file__).parents[1] / "tests" / "claims"
+    if not folder.is_dir():
+        raise ValueError(f"the claims are in the course's repository, in tests/claims; there is no {folder}")
+    sys.path.insert(0, str(folder))
+    import ledger
+
+    ledger.show()
 
 
 def doctor(options):

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from cnn_course import anatomy, data, files, models, training
 from cnn_course.experiments import declared, results
+from cnn_course.models import pretrained
 
 INITIALIZATION = "fan_in"  # what the networks of `models` begin from
 SWEEP_SEED = 0
@@ -122,7 +123,9 @@ def _look_up_right(experiment):
         for seed in seeds:
             history = kept.find(label, seed)
             if history and history.right is None:
-                net = models.build(label, pretrained=True, seed=seed)
+                net = experiment.variants[label].build()
+                net.name = label  # under which its weights are kept
+                pretrained.load_weights(net, seed)
                 _keep_right(history, net, _cifar(experiment.train_images, experiment.test_images))
                 results.write(kept)
 

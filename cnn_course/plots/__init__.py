@@ -11,6 +11,7 @@ from cnn_course.plots.colours import ACCENT, FAMILY_COLOURS, GREY, INK, NEUTRAL,
 from cnn_course.plots.course import (
     confusion,
     curves,
+    differences,
     experiment,
     feature_maps,
     filters,
@@ -22,6 +23,6 @@ from cnn_course.plots.course import (
 )
 
 __all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour", "confusion",
-           "curves", "end_labels", "experiment", "family", "feature_maps", "filters", "heat", "histogram", "images", "key",
-           "lines", "live", "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable", "receptive_field",
-           "samples", "scatter", "short", "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]  # fmt: skip
+           "curves", "differences", "end_labels", "experiment", "family", "feature_maps", "filters", "heat", "histogram",
+           "images", "key", "lines", "live", "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable",
+           "receptive_field", "samples", "scatter", "short", "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]  # fmt: skip

@@ -17,7 +17,7 @@ from cnn_course import anatomy, data, models
 from cnn_course.experiments import mean_interval
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
-from cnn_course.plots.charts import make_room, tidy, to_array, to_picture
+from cnn_course.plots.charts import make_room, short_numbers, tidy, to_array, to_picture
 from cnn_course.plots.colours import ACCENT, GREY, INK, colour, family, tint, told_apart
 
 
@@ -529,6 +529,39 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     return figure
 
 
+@styled
+def differences(found, title="", colours=None, note="", alt="", figsize=None):
+    """Differences of a recorded experiment, a row each: points of test accuracy and their 95% interval, beside a line at zero.
+
+    found: words -> experiments.Difference. A dot is filled where the difference stands, hollow where the interval or that of the
+    seeds holds zero. colours: words -> colour.
+    """
+    if not found:
+        raise ValueError("there is no difference to draw; ask a record: {'words': record.difference(a, b)}")
+    fewest = min(min(difference.seeds) for difference in found.values())
+    seeds = "one seed, so nothing is known of others" if fewest == 1 else "for other seeds and other test images"
+    facts = " ".join(filter(None, [note, f"Bars: 95% interval ({seeds}). Hollow: it may be none."]))
+    words = ", ".join(f"{label} {difference.points:+.1f}" for label, difference in found.items())
+    size = figsize or (6.8, 0.8 + 0.31 * len(found) + around(6.8, title, facts))
+    figure = Figure(title, size, alt or f"Differences in points of test accuracy: {words}", facts)
+    axes = figure.panel(left=0.25 + max(text_width(label, 9.5) for label in found), right=0.3, bottom=0.52, top=0.2)
+    axes.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for i, (label, difference) in enumerate(found.items()):
+        shade = (colours or {}).get(label) or colour(label, i)
+        ends = np.abs(np.array(difference.interval) - difference.points)[:, None]
+        face = shade if difference.decided else "white"
+        axes.errorbar(
+            difference.points, i, xerr=ends, fmt="o", color=shade, markerfacecolor=face, markersize=8, linewidth=1.4, capsize=3
+        )
+    axes.set_yticks(range(len(found)), found)
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("points of test accuracy", labelpad=4)
+    axes.margins(x=0.08)
+    axes.grid(True)
+    return figure
+
+
 def _sweeps(axes, record, shade):
     """How each variant came to its learning rate: accuracy on training images that were held out, the chosen rate filled."""
     for label, colour_ in shade.items():
@@ -537,8 +570,10 @@ def _sweeps(axes, record, shade):
         best = rates.index(record.rate(label))
         axes.plot(rates[best], accuracy[best], "o", color=colour_, markersize=5, zorder=4)
     axes.set_xscale("log")
-    axes.set(xlabel="learning rate (log)", ylabel="validation accuracy (%)")
-    tidy(axes, "x")
+    axes.set(xlabel="learning rate (log)", ylabel="validation (%)")
+    axes.set_xticks(sorted({rate for tried in record.sweeps.values() for rate, _ in tried})[::2])
+    axes.minorticks_off()
+    short_numbers(axes.xaxis)
     axes.grid(True)
 
 

@@ -9,6 +9,7 @@ import striped
 import torch
 
 from cnn_course import data, experiments, files, models, training
+from cnn_course.data import augment
 from cnn_course.experiments import Experiment, Variant, declared, run
 from cnn_course.training import checkpoint
 
@@ -125,3 +126,85 @@ def test_an_experiment_is_recorded_by_one_process_at_a_time(small):
         run.record("third", seeds=(0,), quiet=True)  # what was locked before the refusal is free again
     run.record("first", seeds=(0,), quiet=True)
     assert not experiments.missing("first", (0,))
+
+
+# ------------------------------------------------------------------------------- learning rates
+@pytest.fixture
+def swept(small, monkeypatch):
+    """An experiment whose variants look for their rates, and a made-up answer to every trial: label, rate -> accuracy."""
+    variants = {"plain": Variant("lenet5"), "flipped": Variant("lenet5", recipe=training.Recipe(augment=(augment.flip,)))}
+    experiment = Experiment("swept", "?", variants, 2, 60, 20, seeds=(0,), rates=(0.01, 0.02, 0.04, 0.08))
+    monkeypatch.setitem(declared.EXPERIMENTS, "swept", experiment)
+    best, tried = {"plain": 0.02, "flipped": 0.64}, []
+
+    def try_rate(task):
+        tried.append((task.label, task.lr))
+        if task.label == "plain" and task.lr == 0.08:
+            raise training.Diverged("the loss is nan", None)
+        return 0.9 / (1 + abs(np.log2(task.lr / best[task.label])))
+
+    monkeypatch.setattr(run, "_try_rate", try_rate)
+    return tried
+
+
+def test_every_variant_gets_the_best_rate_of_a_grid_that_grows_until_it_lies_inside(swept):
+    run.record("swept", quiet=True)
+    kept = experiments.recorded("swept")
+    assert kept.rate("plain") == 0.02 and [rate for rate, _ in kept.sweeps["plain"]] == [0.01, 0.02, 0.04, 0.08]
+    assert dict(kept.sweeps["plain"])[0.08] is None  # it diverged
+    assert kept.rate("flipped") == 0.64 and [rate for rate, _ in kept.sweeps["flipped"]][-3:] == [0.32, 0.64, 1.3]
+    assert "lr=0.02," in kept.variants["plain"]["settings"] and "lr=0.64," in kept.variants["flipped"]["settings"]
+    assert kept.variants["plain"]["settings"] == declared.find("swept").settings("plain", 0.02) and kept.seeds == 1
+    done = len(swept)
+    run.record("swept", quiet=True)
+    assert len(swept) == done  # what was tried is not tried again
+
+
+def test_a_rate_is_tried_on_training_images_that_are_held_out(small, monkeypatch):
+    seen = []
+
+    def fit(net, cifar, epochs, recipe, seed, **settings):
+        seen.append((len(cifar.train), len(cifar.test), cifar.held_out, epochs, recipe.lr, seed))
+        return training.History("lenet5", "CIFAR-10", 0, 1, 1, split="validation", rows=[{"validation_accuracy": 0.5}])
+
+    monkeypatch.setattr(training, "fit", fit)
+    assert run._try_rate(run.Task(declared.find("first"), "plain", 0, 0.3)) == 0.5
+    assert seen == [(54, 6, "validation", 1, 0.3, 0)]
+
+
+@pytest.mark.parametrize(
+    ("tried", "wanted"),
+    [
+        ([], [0.1, 0.2]),
+        ([[0.1, 0.5]], [0.2]),
+        ([[0.1, 0.5], [0.2, 0.6]], [0.4]),
+        ([[0.1, 0.6], [0.2, 0.5]], [0.05]),
+        ([[0.1, 0.5], [0.2, 0.6], [0.4, None]], []),
+        ([[0.1, None], [0.2, None]], []),
+    ],
+)
+def test_what_a_sweep_tries_next(tried, wanted):
+    assert run._untried(tried, (0.1, 0.2)) == wanted and run._untried(tried, ()) == []
+
+
+def test_older_runs_whose_weights_are_kept_learn_which_images_they_got_right(small):
+    run.record("second", quiet=True)
+    kept = experiments.recorded("second")
+    before = kept.find("as before", 1).right
+    kept.find("as before", 1).right = kept.find("as before", 0).right = None
+    experiments.results.write(kept)
+    run.record("second", quiet=True)
+    again = experiments.recorded("second")
+    assert again.find("as before", 1).right == before and again.find("as before", 0).right is None
+
+
+def test_a_run_that_began_otherwise_is_not_taken_over(small):
+    run.record("first", quiet=True)
+    kept = experiments.recorded("first")
+    kept.runs["plain"][0].initialization = "fan_out"
+    experiments.results.write(kept)
+    run.record("third", quiet=True)
+    again = experiments.recorded("third")
+    assert again.find("as before", 0).rows != kept.find("plain", 0).rows
+    assert again.find("as before", 1).rows == kept.find("plain", 1).rows
+    assert {history.initialization for group in again.runs.values() for history in group} == {"fan_in"}

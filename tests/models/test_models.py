@@ -244,3 +244,25 @@ def test_partial_connections_of_1998():
     sees = lenet.PartialConvolution.SEES
     assert [len(s) for s in sees] == [3] * 6 + [4] * 9 + [6]
     assert all(sum(i in s for s in sees) == 10 for i in range(6))
+
+
+# ------------------------------------------------------------------------------- how weights begin
+@pytest.mark.parametrize("name", [*models.COURSE, "plain20", "preact_resnet20", "alexnet_two_gpus"])
+def test_every_layer_begins_from_hes_variance_by_its_inputs(name):
+    torch.manual_seed(0)
+    for layer in models.build(name).modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            inputs = layer.weight[0].numel()  # of one output: channels of its group times the window
+            count = layer.weight.numel()
+            assert layer.weight.std().item() == pytest.approx((2 / inputs) ** 0.5, rel=max(0.05, 3 / count**0.5))
+            assert layer.bias is None or not layer.bias.any()
+
+
+@pytest.mark.parametrize("settings", [{}, {"aux": ("4a",)}])
+def test_a_googlenet_without_batch_norm_keeps_its_signal_from_block_to_block(settings):
+    torch.manual_seed(0)
+    net = models.build("googlenet_cifar", batch_norm=False, **settings)
+    with torch.no_grad():
+        x = net.stem(torch.randn(16, 3, 32, 32))
+        spread = [(x := block(x)).std().item() for block in net.blocks.values()]
+    assert max(spread) < 3 * min(spread)

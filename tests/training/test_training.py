@@ -334,3 +334,15 @@ def test_the_graph_computes_what_is_computed_without_it(cifar):
     for net in (with_graph, watched):
         training.fit(net, cifar, 2, FAST, device="cuda", quiet=True)
     assert all(map(torch.equal, with_graph.state_dict().values(), watched.state_dict().values()))
+
+
+WITHOUT_BATCH_NORM = {"lenet5": {}, "alexnet_cifar": {"norm": None}, "googlenet_cifar": {"batch_norm": False}}
+
+
+@pytest.mark.parametrize("name", WITHOUT_BATCH_NORM)
+def test_networks_without_batch_norm_learn_at_their_default_rates(name):
+    torch.manual_seed(0)
+    net = models.build(name, **WITHOUT_BATCH_NORM[name])
+    assert training.default_lr(net, 32) == training.default_lr(net, 128) == 0.02
+    history = training.fit(net, data.load(quiet=True).subset(2_560, 500), 2, quiet=True)
+    assert history.rows[-1]["train_loss"] < 2.29 and history.accuracy > 0.14

@@ -1,0 +1,284 @@
+"""What notebook 4, the 1x1 convolution, claims."""
+
+from itertools import pairwise
+
+import torch
+import torchvision
+from ledger import cifar, claims_of, says
+from torch import nn
+
+from cnn_course import anatomy, experiments, models, training
+
+claim = claims_of("04_conv1x1")
+
+
+def weights(channels, out, side, groups=1):
+    return anatomy.conv_parameters(channels, out, side, groups, bias=False)
+
+
+def same(a, b):
+    return torch.allclose(a, b, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------- one pixel
+@claim("256x256 stays 256x256: a window of one pixel fits everywhere", "computed")
+def _():
+    conv = nn.Conv2d(3, 8, 1)
+    assert conv(torch.zeros(1, 3, 256, 256)).shape == (1, 8, 256, 256)
+
+
+@claim("Each filter holds three weights and a bias.", "computed")
+def _():
+    assert anatomy.parameters(nn.Conv2d(3, 1, 1)) == 3 + 1
+
+
+@claim("A 1x1 convolution is that dense layer, with the same weights at every pixel.", "computed")
+def _():
+    conv, dense, image = nn.Conv2d(3, 8, 1), nn.Linear(3, 8), torch.rand(1, 3, 16, 16)
+    dense.weight.data, dense.bias.data = conv.weight.data[:, :, 0, 0], conv.bias.data
+    assert same(conv(image), dense(image.movedim(1, 3)).movedim(3, 1))
+
+
+@claim("A 3x3 filter needs the picture in order. A 1x1 filter does not know that there is a picture.", "computed")
+def _():
+    order, image = torch.randperm(256), torch.rand(1, 3, 16, 16)
+
+    def shuffle(maps):
+        return maps.flatten(2)[:, :, order].view(maps.shape)
+
+    for side, agree in ((1, True), (3, False)):
+        conv = nn.Conv2d(3, 8, side, padding=side // 2)
+        assert same(conv(shuffle(image)), shuffle(conv(image))) == agree
+
+
+@claim("Not one pixel more. They add two ReLUs", "computed")
+def _():
+    assert anatomy.receptive_field([anatomy.conv(5)] + [anatomy.conv(1)] * 2) == anatomy.receptive_field([anatomy.conv(5)])
+    block = models.build("nin", device="meta").features.block1
+    assert sum(isinstance(layer, nn.ReLU) for layer in block) == 1 + 2
+
+
+@claim("There is no dense layer in it. The head has fewer than 2,000 parameters", "computed")
+def _():
+    nin = models.build("nin", device="meta")
+    assert not any(isinstance(layer, nn.Linear) for layer in nin.modules()) and anatomy.parameters(nin.head) == 1_930
+
+
+# ------------------------------------------------------------------------------- bottleneck
+@claim("The expensive 3x3 now works on a quarter of the channels, and the 1x1 that pays for it costs a ninth of it.", "computed")
+def _():
+    assert 128 // 32 == 4 and weights(32, 128, 3) == 9 * weights(128, 32, 1)
+
+
+@claim("The multiply-adds follow the weights exactly, because every weight is used once at each pixel.", "computed")
+def _():
+    for layer in (nn.Conv2d(128, 32, 1, bias=False), nn.Conv2d(32, 128, 3, padding=1, bias=False)):
+        cost = anatomy.cost(layer, (layer.in_channels, 32, 32))
+        assert cost.macs == 32 * 32 * cost.parameters
+
+
+@claim("A full 3x3 kernel of 147,456 numbers, and yet made of 40,960.", "computed")
+def _():
+    assert weights(128, 128, 3) == 147_456 and weights(128, 32, 1) + weights(32, 128, 3) == 40_960
+
+
+def through(width):
+    """A 1x1 to `width` channels and a 3x3 back to 128, and the one 3x3 kernel that does the same."""
+    squeeze, expand = nn.Conv2d(128, width, 1, bias=False), nn.Conv2d(width, 128, 3, padding=1, bias=False)
+    return squeeze, expand, torch.einsum("omhw,mi->oihw", expand.weight, squeeze.weight[:, :, 0, 0])
+
+
+@claim("so at most 32 mixtures of the input channels can reach the 3x3", "computed")
+def _():
+    assert torch.linalg.matrix_rank(through(32)[2].movedim(1, 0).flatten(1)) == 32
+
+
+@claim("With the ReLU there is no single 3x3 filter bank that does the same: the pair bends.", "computed")
+def _():
+    squeeze, expand, kernel = through(32)
+    x, y = torch.randn(2, 1, 128, 8, 8)
+    assert same(nn.functional.conv2d(x, kernel, padding=1), expand(squeeze(x)))
+    bent = nn.Sequential(squeeze, nn.ReLU(), expand)
+    assert not same(bent(x + y), bent(x) + bent(y))
+
+
+@claim("A third of the directions can go for nothing that shows. With 32 of them two points are lost, with 16 ten", "computed")
+def _():
+    test, net = cifar().test.subset(1_000), models.build("nin_cifar", pretrained=True).requires_grad_(False)
+    layer = net.features.block3[0]
+    u, s, v = torch.linalg.svd(layer.weight.movedim(1, 0).flatten(1), full_matrices=False)
+    maps, accuracy = training.predict(net.features[:6], test.images), {}
+    for r in (8, 16, 32, 64, 96):
+        layer.weight.data = ((u[:, :r] * s[:r]) @ v[:r]).view(96, 128, 3, 3).movedim(0, 1)
+        said = net.head(net.features.block3(maps)).argmax(dim=1)
+        accuracy[r] = 100 * (said == test.labels).float().mean().item()
+    lost = {r: accuracy[96] - percent for r, percent in accuracy.items()}
+    assert abs(lost[64]) < 0.5 and 1.5 < lost[32] < 2.5 and 9 < lost[16] < 11 and lost[8] > 30
+    return ", ".join(f"{r}: {percent:.1f}%" for r, percent in accuracy.items())
+
+
+@claim("Half of the parameters hang on that one width.", "computed")
+def _():
+    narrow, whole = (models.build("nin_cifar", device="meta", widths=((32,) * 3, (96, 96, w), (128, 128))) for w in (8, 96))
+    assert 0.45 < 1 - anatomy.parameters(narrow) / anatomy.parameters(whole) < 0.55
+
+
+@claim("A 1x1 bottleneck has a price at every width", "record bottleneck")
+def _():
+    record = experiments.recorded("bottleneck")
+    found = [record.difference(width, "none") for width in ("8", "16", "32", "64")]
+    assert [f"{difference.points:+.1f}" for difference in found] == ["-11.0", "-6.6", "-3.4", "-2.1"]
+    assert all(difference.decided for difference in found)
+    return found
+
+
+@claim("Between 64 channels and 32 the difference may be none, or up to 3 points; both halvings below that cost points.",
+       "record bottleneck")  # fmt: skip
+def _():
+    record = experiments.recorded("bottleneck")
+    found = [record.difference(narrow, wide) for narrow, wide in pairwise(["8", "16", "32", "64"])]
+    assert [difference.decided for difference in found] == [True, True, False] and 2.5 < found[2].missed < 3.5
+    assert all(says(difference, points) for difference, points in zip(found, ("-4.4", "-3.1", "-1.4"), strict=True))
+    return found
+
+
+@claim("Through 32 channels, a quarter of the 128, the network keeps half of its parameters and pays 3.4 points for it.",
+       "record bottleneck")  # fmt: skip
+def _():
+    record = experiments.recorded("bottleneck")
+    found, size = record.difference("32", "none"), record.table()["parameters"]
+    assert says(found, "-3.4") and found.decided and 0.45 < size["32"] / size["none"] < 0.55
+    return found
+
+
+# ------------------------------------------------------------------------------- head
+@claim("The mean forgets *where*.", "computed")
+def _():
+    places, maps = torch.randperm(64), torch.randn(1, 128, 8, 8)
+    moved = maps.flatten(2)[:, :, places].view(maps.shape)
+    heads = {kind: models.build("nin_cifar", pooling=kind).head for kind in ("average", "dense")}
+    assert same(heads["average"](maps), heads["average"](moved)) and not same(heads["dense"](maps), heads["dense"](moved))
+
+
+@claim("The dense head has a weight for every place of every map. It is bound to 32x32 images", "computed")
+def _():
+    dense, average = (models.build("nin_cifar", pooling=kind) for kind in ("dense", "average"))
+    assert dense.head[1].in_features == 64 * 128 and dense.fixed_size and not average.fixed_size
+
+
+@claim("After four epochs the mean is ahead, with the fewest weights", "record head")
+def _():
+    record = experiments.recorded("head")
+    found = [record.difference("global average", other) for other in ("dense", "global max")]
+    assert says(found[0], "+2.9") and says(found[1], "+6.8") and all(difference.decided for difference in found)
+    assert record.table()["parameters"].idxmin() == "global average"
+    return found
+
+
+@claim("It is behind on its training images too, so overfitting is not what holds it back in these four epochs.", "record head")
+def _():
+    record = experiments.recorded("head")
+    learned = {label: [round(100 * run.learned, 1) for run in record.runs[label]] for label in ("global average", "dense")}
+    assert max(learned["dense"]) < min(learned["global average"])
+    return f"on training images: {learned}"
+
+
+@claim("The maximum has exactly the parameters of the mean.", "computed")
+def _():
+    average, most = (models.build("nin_cifar", device="meta", pooling=kind) for kind in ("average", "max"))
+    assert anatomy.parameters(average) == anatomy.parameters(most)
+
+
+@claim("It is the same number: a mean and a weighted sum may change places.", "computed")
+def _():
+    conv, maps = nn.Conv2d(128, 10, 1), torch.randn(2, 128, 8, 8)
+    assert same(conv(maps).mean(dim=(2, 3)), conv(maps.mean(dim=(2, 3), keepdim=True)).flatten(1))
+
+
+# ------------------------------------------------------------------------------- beside what came before
+@claim("NIN has fewer weights than AlexNet and VGG, and more multiply-adds", "computed")
+def _():
+    alexnet, vgg, nin = (anatomy.cost(models.build(name, device="meta")) for name in ("alexnet_cifar", "vgg_cifar", "nin_cifar"))
+    assert nin.parameters < min(alexnet.parameters, vgg.parameters) and nin.macs > max(alexnet.macs, vgg.macs)
+
+
+@claim("VGG and NIN end within a point of each other", "record comparison")
+def _():
+    found = experiments.recorded("comparison").difference("vgg_cifar", "nin_cifar")
+    assert says(found, "+0.4") and not found.decided
+    return found
+
+
+@claim("The 1x1 convolution went from none of the work to nearly all of it", "computed")
+def _():
+    with torch.device("meta"):
+        mobilenet = anatomy.cost(torchvision.models.mobilenet_v2(), (3, 224, 224))
+    assert anatomy.cost(models.build("vgg16", device="meta")).macs_1x1 == 0 and mobilenet.macs_1x1 > 0.85 * mobilenet.macs
+
+
+@claim("in the last two, half of the work is narrowing and widening", "computed")
+def _():
+    for name in ("resnet50", "densenet121"):
+        cost = anatomy.cost(models.build(name, device="meta"))
+        assert 0.45 < cost.macs_1x1 / cost.macs < 0.55
+
+
+# ------------------------------------------------------------------------------- groups
+@claim("With $g$ groups the weights are divided by $g$.", "computed")
+def _():
+    assert all(weights(128, 128, 3, g) * g == weights(128, 128, 3) for g in (1, 2, 4, 32, 128))
+
+
+@claim("For many channels the factor approaches 9, the area of the filter.", "computed")
+def _():
+    factor = [weights(c, c, 3) / (weights(c, c, 3, groups=c) + weights(c, c, 1)) for c in (64, 512, 4096, 65536)]
+    assert factor == sorted(factor) and 8.99 < factor[-1] < 9
+
+
+@claim("Twice the width, and slightly fewer parameters.", "computed")
+def _():
+    with torch.device("meta"):
+        resnext, resnet = torchvision.models.resnext50_32x4d(), torchvision.models.resnet50()
+    assert resnext.layer1[0].conv2.in_channels == 2 * resnet.layer1[0].conv2.in_channels
+    assert 0.95 < anatomy.parameters(resnext) / anatomy.parameters(resnet) < 1
+
+
+@claim("here too the 1x1 convolutions are left with nine tenths of the work", "computed")
+def _():
+    with torch.device("meta"):
+        cost = anatomy.cost(torchvision.models.resnext50_32x4d(), (3, 224, 224))
+    assert 0.89 < cost.macs_1x1 / cost.macs < 0.93
+
+
+# ------------------------------------------------------------------------------- fact check
+@claim("Three pixels of four are thrown away unseen.", "computed")
+def _():
+    image = torch.ones(1, 4, 56, 56, requires_grad=True)
+    nn.Conv2d(4, 8, 1, stride=2, bias=False)(image).sum().backward()
+    assert (image.grad[0].abs().sum(dim=0) == 0).float().mean() == 0.75
+
+
+@claim("NIN without its 1x1 layers is smaller by a sixth; with the same large filters it is larger by a third", "computed")
+def _():
+    nin, ends, filters = (
+        anatomy.parameters(models.build("nin", device="meta", **given))
+        for given in ({}, {"widths": ((96,), (192,), (192,))}, {"widths": ((192,), (192,), (192,))})
+    )
+    assert 1 / 7 < 1 - ends / nin < 1 / 5 and 0.28 < filters / nin - 1 < 0.36
+    return f"{nin:,} with; {ends:,} and {filters:,} without"
+
+
+@claim("Where global average pooling ends the network, dense layers hold few of the parameters", "computed")
+def _():
+    share = {}
+    for name in ("alexnet_two_gpus", "vgg16", "nin", "googlenet", "resnet50"):
+        cost = anatomy.cost(models.build(name, device="meta"))
+        share[name] = cost.linear_parameters / cost.parameters
+    assert min(share["alexnet_two_gpus"], share["vgg16"]) > 0.85 and max(list(share.values())[2:]) < 0.16
+    return {name: f"{part:.0%}" for name, part in share.items()}
+
+
+@claim("Each channel of width costs 128 + 1,152 weights, so the saving ends at 147,456 / 1,280.", "computed")
+def _():
+    saving = [w for w in range(1, 129) if weights(128, w, 1) + weights(w, 128, 3) < weights(128, 128, 3)]
+    assert weights(128, 1, 1) + weights(1, 128, 3) == 1_280 and max(saving) == 147_456 // 1_280 == 115

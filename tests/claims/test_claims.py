@@ -1,0 +1,78 @@
+"""Every claim of the ledger stands in its notebook, word for word, and holds; neither can change alone unnoticed."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import ledger
+import pytest
+
+from cnn_course import __main__, experiments
+
+CLAIMS = ledger.entered()
+IDS = [f"{claim.notebook[:2]}: {claim.sentence[:50]}" for claim in CLAIMS]
+RECORDS = sorted({claim.record for claim in CLAIMS if claim.record})
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=IDS)
+def test_the_notebook_says_it_and_it_holds(claim):
+    assert claim.stands, "the notebook no longer says so: change the entry, and what it asserts, with the sentence"
+    try:
+        claim.check()
+    except ledger.NoCifar as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=IDS)
+def test_a_changed_word_is_noticed(claim):
+    words = claim.sentence.split()
+    for i in range(len(words)):
+        assert not replace(claim, sentence=" ".join([*words[:i], "…", *words[i + 1 :]])).stands
+
+
+def holds(claim):
+    try:
+        claim.check()
+    except AssertionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_run_changed_by_a_point_is_noticed(name, monkeypatch):
+    """Of every variant that a claim is about: in whichever run the last accuracy is a point higher, some claim fails."""
+    resting, kept, asked = [claim for claim in CLAIMS if claim.record == name], experiments.recorded(name), set()
+
+    class Watched(dict):
+        def __getitem__(self, label):
+            asked.add(label)
+            return super().__getitem__(label)
+
+    def instead(record):
+        return lambda other: record if other == name else original(other)
+
+    original = experiments.recorded
+    monkeypatch.setattr(experiments, "recorded", instead(replace(kept, runs=Watched(kept.runs))))
+    assert all(map(holds, resting)) and asked
+    for label in sorted(asked):
+        for i in range(len(kept.runs[label])):
+            changed = deepcopy(kept)
+            run = changed.runs[label][i]
+            run.rows[-1]["test_accuracy"] += 0.01
+            if run.right is not None:  # a point more of the images
+                right = run.right_images(run.held_out_images)
+                right[(~right).nonzero()[0][: len(right) // 100]] = True
+                run.keep_right(right)
+            monkeypatch.setattr(experiments, "recorded", instead(changed))
+            assert not all(map(holds, resting)), f"no claim notices that run {i} of {label!r} is a point better"
+
+
+def test_the_ledger_can_be_printed(capsys):
+    assert __main__.main(["claims"]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"{len(CLAIMS)} claims\n") and all(claim.sentence in out for claim in CLAIMS)
+    assert "95% interval" in out
+
+
+def test_the_notebooks_that_were_gone_through_have_their_claims():
+    count = {number: sum(claim.notebook.startswith(number) for claim in CLAIMS) for number in ("04", "08")}
+    assert sum(count.values()) >= 40 and min(count.values()) >= 15
