@@ -86,14 +86,14 @@ def curves(
     line in every panel. x: "epoch", or "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by
     side.
     """
-    runs = _runs(histories)
+    runs, remarks = _runs(histories), getattr(histories, "remarks", "")
     if x not in ("epoch", "images"):
         raise ValueError(f'x is {x!r}; expected "epoch" or "images"')
     metrics = (metrics,) if isinstance(metrics, str) else metrics
     if wrong := [metric for metric in metrics if metric not in METRICS]:
         raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(METRICS)}")
     over, notes = _several(runs), "; ".join(filter(None, (note, _notes(runs))))
-    facts = [notes, f"A band is the 95% interval of the mean of {over}." if over else ""]
+    facts = [notes, f"A band is the 95% interval of the mean of {over}." if over else "", remarks]
     title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
     wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
     figure = Figure(
