@@ -193,6 +193,28 @@ EXPERIMENTS = {
             "DenseNet": DENSENET,
             "DenseNet without 1x1": Variant("densenet_cifar", make=variants.densenet_without),
         }, epochs=8),
+        Experiment("equal_work", "Which family makes the most of 22 million multiply-adds?", {
+            "AlexNet": _net("alexnet_cifar", channels=(36, 52, 68, 68, 52)),
+            "VGG": COURSE["vgg_cifar"],
+            "NIN": _net("nin_cifar", widths=((24, 24, 24), (72, 72, 72), (96, 96))),
+            "GoogLeNet": COURSE["googlenet_cifar"],
+            "ResNet": _net("resnet20", widths=(12, 24, 48)),
+            "DenseNet": DENSENET,
+        }, epochs=8),
+        Experiment("branches", "One branch, two or four in an Inception block, at equal multiply-adds and equal parameters?", {
+            "3x3": Variant("googlenet_cifar", {"ones": False, "stages": (1.5, 1.4375, 1.4375)}, make=variants.googlenet_branches),
+            "1x1 and 3x3": Variant("googlenet_cifar", {"ones": True, "stages": (1.375, 1.28125, 1.28125)},
+                                   make=variants.googlenet_branches),
+            "all four": COURSE["googlenet_cifar"],
+        }, epochs=8),
+        Experiment("squeeze", "A ReLU between the squeeze and the 3x3, or none?", {
+            "with ReLU": Variant("vgg_cifar", {"bottleneck": 32}, make=variants.bottleneck_vgg),
+            "without ReLU": Variant("vgg_cifar", {"bottleneck": 32, "relu": False}, make=variants.bottleneck_vgg),
+        }),
+        Experiment("separable", "An ordinary 3x3, or depthwise and 1x1, at equal multiply-adds and equal parameters?", {
+            "3x3": COURSE["vgg_cifar"],
+            "depthwise, then 1x1": Variant("vgg_cifar", make=variants.separable_vgg),
+        }, epochs=8),
     )
 }
 # fmt: on

@@ -1,6 +1,7 @@
 """Networks that only an experiment builds: one thing changed in a network of the course, the rest as it was."""
 
 from collections import OrderedDict
+from functools import partial
 
 import torch
 from torch import nn
@@ -37,21 +38,49 @@ class FigureOne(Network):
         return self.classifier(self.features(images))
 
 
-# ------------------------------------------------------------------------------------- bottleneck
-def bottleneck_vgg(bottleneck=None) -> Network:
-    """vgg_cifar with 1, 1 and 3 wider convolutions; a 1x1 to `bottleneck` channels goes before each that has more of them."""
+# ------------------------------------------------------------------------------------- bottleneck, squeeze
+def bottleneck_vgg(bottleneck=None, relu=True) -> Network:
+    """vgg_cifar with 1, 1 and 3 wider convolutions; a 1x1 to `bottleneck` channels goes before each that has more of them.
+
+    relu: whether a ReLU follows that 1x1; without it 1x1 and 3x3 are one linear map of low rank.
+    """
 
     def stage(in_channels, width, convs, *_):
         layers = []
         for _ in range(convs):
             if bottleneck and bottleneck < in_channels:
-                layers += [nn.Conv2d(in_channels, bottleneck, 1), nn.BatchNorm2d(bottleneck), nn.ReLU(inplace=True)]
+                layers += [nn.Conv2d(in_channels, bottleneck, 1), nn.BatchNorm2d(bottleneck)]
+                layers += [nn.ReLU(inplace=True)] if relu else []
                 in_channels = bottleneck
             layers += [nn.Conv2d(in_channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             in_channels = width
         return nn.Sequential(*layers, nn.MaxPool2d(2))
 
     return models.build("vgg_cifar", convs=(1, 1, 3), widths=(32, 128, 128), stage=stage)
+
+
+# ------------------------------------------------------------------------------------- separable
+def separable_vgg(widths=(84, 136, 160)) -> Network:
+    """vgg_cifar whose convolutions, the first left out, are depthwise separable: a 3x3 for each channel, then a 1x1.
+
+    Batch norm and ReLU follow both (Howard et al. 2017, arXiv 1704.04861, figure 3).
+    """
+
+    def after(layer):
+        return [layer, nn.BatchNorm2d(layer.out_channels), nn.ReLU(inplace=True)]
+
+    def stage(in_channels, width, convs, *_):
+        layers = []
+        for _ in range(convs):
+            if in_channels == 3:
+                layers += after(nn.Conv2d(3, width, 3, padding=1))
+            else:
+                layers += after(nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False))
+                layers += after(nn.Conv2d(in_channels, width, 1, bias=False))
+            in_channels = width
+        return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+    return models.build("vgg_cifar", widths=widths, stage=stage)
 
 
 # ------------------------------------------------------------------------------------- combine
@@ -78,6 +107,31 @@ def adding_densenet(stem_channels=64, growth_rate=6) -> Network:
     """densenet_cifar whose layers add; adding needs one width throughout, so the transitions keep all channels."""
     settings = {"stem_channels": stem_channels, "growth_rate": growth_rate, "compression": 1}
     return models.build("densenet_cifar", layer=AddingLayer, **settings)
+
+
+# ------------------------------------------------------------------------------------- branches
+class SomeBranches(nn.Module):
+    """An Inception block of its 3x3 branch, and of its 1x1 branch where `ones`. (N, C, H, W) -> (N, n1 + n3 or n3, H, W)."""
+
+    def __init__(self, in_channels, n1, reduce3, n3, *_, ones, batch_norm, **__):
+        super().__init__()
+        reduce = conv(in_channels, reduce3, 1, batch_norm=batch_norm)
+        self.branches = nn.ModuleList([nn.Sequential(reduce, conv(reduce3, n3, 3, padding=1, batch_norm=batch_norm))])
+        if ones:
+            self.branches.append(conv(in_channels, n1, 1, batch_norm=batch_norm))
+        self.out_channels = n1 * ones + n3
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+def googlenet_branches(ones, stages) -> Network:
+    """googlenet_cifar with `SomeBranches`, so many times as wide as its own by stage (3, 4 and 5)."""
+    blocks = OrderedDict(
+        (name, widths if widths == "pool" else tuple(round(stages[int(name[0]) - 3] * width) for width in widths))
+        for name, widths in CIFAR_BLOCKS.items()
+    )
+    return models.build("googlenet_cifar", blocks=blocks, inception=partial(SomeBranches, ones=ones))
 
 
 # ------------------------------------------------------------------------------------- one_by_one: without 1x1, or with

@@ -45,3 +45,16 @@ def test_one_by_one_compares_at_equal_cost():
         assert without.macs == pytest.approx(with_.macs, rel=0.03)
         assert without.parameters == pytest.approx(with_.parameters, rel=0.03)
     assert not costs
+
+
+@pytest.mark.parametrize(
+    ("name", "work", "parameters"),
+    [("equal_work", 0.05, None), ("branches", 0.03, 0.03), ("squeeze", 0, 0), ("separable", 0.03, 0.03)],
+)
+def test_variants_cost_the_same_where_the_question_says_so(name, work, parameters):
+    first, *others = (anatomy.cost(variant.build()) for variant in EXPERIMENTS[name].variants.values())
+    if name == "equal_work":
+        assert first.macs == pytest.approx(22e6, rel=0.05)
+    for other in others:
+        assert other.macs == pytest.approx(22e6 if name == "equal_work" else first.macs, rel=work)
+        assert parameters is None or other.parameters == pytest.approx(first.parameters, rel=parameters)
