@@ -58,8 +58,9 @@ def difference(a: str, b: str, runs_a: Sequence, runs_b: Sequence, images: int) 
 
     Seeds: Welch's interval for two means, Student's t for so few. Images: paired, the standard error of the mean over images
     of (share of a's runs that are right - share of b's). Together: percentiles of a bootstrap that draws the runs of each
-    variant and the images anew, each with replacement. Where runs do not say which images they got right, the bootstrap gives
-    way to the sum of both variances; a single accuracy p then has p (1 - p) / images.
+    variant and the images anew, each with replacement. Of three seeds a bootstrap makes too little, a third less variance than
+    they have: hence their own interval beside it, and `decided` asks for both. Where runs do not say which images they got right,
+    the bootstrap gives way to the sum of both variances; a single accuracy p then has p (1 - p) / images.
     """
     accuracies = [np.array([100 * run.test_accuracy for run in runs]) for runs in (runs_a, runs_b)]
     points = accuracies[0].mean() - accuracies[1].mean()

@@ -22,7 +22,8 @@ from cnn_course.plots.course import (
     samples,
 )
 
-__all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour", "confusion",
-           "curves", "differences", "end_labels", "experiment", "family", "feature_maps", "filters", "heat", "histogram",
-           "images", "key", "lines", "live", "parameters_against_accuracy", "parameters_by_layer", "place_labels", "readable",
-           "receptive_field", "samples", "scatter", "short", "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]  # fmt: skip
+__all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
+           "confusion", "curves", "differences", "end_labels", "experiment", "family", "feature_maps", "filters",
+           "heat", "histogram", "images", "key", "lines", "live", "parameters_against_accuracy",
+           "parameters_by_layer", "place_labels", "readable", "receptive_field", "samples", "scatter", "short",
+           "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]  # fmt: skip

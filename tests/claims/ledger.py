@@ -104,5 +104,6 @@ def show() -> None:
             found = claim.check()
         except NoCifar as reason:
             found = f"not checked, {reason}"
-        print(f"{claim.notebook}: {claim.sentence}\n    {claim.rests_on}" + (f": {found}" if found is not None else ""))
+        words = "; ".join(map(str, found)) if isinstance(found, list) else found
+        print(f"{claim.notebook}: {claim.sentence}\n    {claim.rests_on}" + (f": {words}" if words else ""))
     print(f"{len(LEDGER)} claims")

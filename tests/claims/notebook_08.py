@@ -1,5 +1,7 @@
 """What notebook 8, the comparison, claims."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 import torch
@@ -164,7 +166,7 @@ def _():
     behind = [record.difference(name, "alexnet_cifar") for name in SIX if name != "alexnet_cifar"]
     far = [record.difference(name, "lenet5") for name in SIX]
     assert all(difference.decided and difference.points > 0 for difference in [*ahead, *behind, *far])
-    assert [f"{d.points:+.1f}" for d in ahead] == ["+1.5", "+1.1"] and min(d.points for d in far) > 15
+    assert [f"{d.points:+.1f}" for d in ahead] == ["+1.5", "+1.1"] and says(far[0], "+17.1")
     assert [f"{d.points:+.1f}" for d in behind] == ["+2.8", "+2.4", "+3.9", "+4.2", "+2.2"]
     return [*ahead, *behind]
 
@@ -207,6 +209,7 @@ def _():
         assert divmod(int((counts + counts.T).triu(diagonal=1).argmax()), 10) == (3, 5), name  # cat and dog
 
 
+@lru_cache
 def mistakes():
     """How often the recorded ResNet-20 takes one class (row) for another (column), of 10,000 test images."""
     test = cifar().test

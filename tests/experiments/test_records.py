@@ -31,7 +31,7 @@ def test_the_record_was_made_as_declared(name):
             made = {(machine["device"], machine["precision"], machine["threads"]) for machine in kept.machines}
             assert (history.device, history.precision, history.threads) in made
             right = history.right_images(experiment.test_images)
-            assert right is None or right.mean() == pytest.approx(history.test_accuracy, abs=0.0006)  # kept weights are rounded
+            assert right is None or right.mean() == pytest.approx(history.test_accuracy, abs=0.002)  # kept weights are rounded
 
 
 UNBALANCED = {"norm", "depth", "augmentation", "activation"}  # from before precision was looked at; to be made anew
