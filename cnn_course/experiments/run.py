@@ -53,7 +53,8 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
     Every run is written once it is finished, and an unfinished one keeps its epochs in the user's cache: stop it and give the
     same command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has
     already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in;
-    ValueError for an unknown name; RuntimeError where another process is recording one of them.
+    ValueError for an unknown name; RuntimeError where another process is recording one of them, or where its other runs were
+    computed on another kind of device or in another precision.
     """
     asked = [declared.find(name) for name in dict.fromkeys(wanted)]
     with ExitStack() as held:
@@ -63,6 +64,7 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
             raise data.DataError("experiments are recorded on the real CIFAR-10; fetch it with: python -m cnn_course data")
         tasks = []
         for experiment in asked:
+            _same_arithmetic(experiment)
             _sweep(experiment, jobs, quiet)
             _look_up_right(experiment)
             rate = results.recorded(experiment.name).rate
@@ -73,6 +75,24 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
                 bar.update()
                 if not quiet:
                     bar.write(f"{task.experiment.name}, {task.label}, seed {task.seed}: {history.accuracy:.2%}")
+
+
+def _here():
+    """The kind of device that trains here, and its precision."""
+    device = training.best_device()
+    return device.type, str(training.precision(device)).removeprefix("torch.")
+
+
+def _same_arithmetic(experiment):
+    """What is compared is computed alike. (Runs from before the present initialization are replaced, not completed.)"""
+    runs = [run for group in results.recorded(experiment.name).runs.values() for run in group]
+    made = {(run.device, run.precision) for run in runs if run.initialization == INITIALIZATION}
+    if made - {_here()}:
+        raise RuntimeError(
+            f"{experiment.name} was recorded in {' and '.join(' on '.join(pair[::-1]) for pair in sorted(made))}, and this "
+            f"machine computes in {' on '.join(_here()[::-1])}: complete it on a machine like the first, or move "
+            f"{files.RECORDED / experiment.name}.json away and record all of it here"
+        )
 
 
 def _sweep(experiment, jobs, quiet):
@@ -182,7 +202,7 @@ def _known(task):
         for label in other.variants:
             if Task(other, label, task.seed, kept.rate(label)).training == task.training:
                 history = kept.find(label, task.seed)
-                if history and history.initialization == INITIALIZATION:
+                if history and history.initialization == INITIALIZATION and (history.device, history.precision) == _here():
                     return history, kept.machines
     return None
 

@@ -208,3 +208,11 @@ def test_a_run_that_began_otherwise_is_not_taken_over(small):
     assert again.find("as before", 0).rows != kept.find("plain", 0).rows
     assert again.find("as before", 1).rows == kept.find("plain", 1).rows
     assert {history.initialization for group in again.runs.values() for history in group} == {"fan_in"}
+
+
+def test_a_record_is_not_completed_in_another_precision(small, monkeypatch):
+    run.record("first", seeds=(0,), quiet=True)
+    monkeypatch.setattr(run, "_here", lambda: ("cpu", "float64"))
+    with pytest.raises(RuntimeError, match=r"first was recorded in \w+ on cpu, and this machine computes in float64 on cpu"):
+        run.record("first", quiet=True)
+    assert experiments.recorded("first").seeds == 1
