@@ -9,6 +9,8 @@ from pathlib import Path
 from cnn_course import files, training
 from cnn_course.experiments import declared, paired
 
+INITIALIZATION = "fan_in"  # what the networks of `models` begin from
+
 
 @dataclass
 class Record:
@@ -56,9 +58,10 @@ class Record:
     def remarks(self) -> str:
         """What has to be said with the results, in words: what the weights of older runs began from, and unlike precisions."""
         runs = [run for group in self.runs.values() for run in group]
-        modes, said = {run.initialization for run in runs}, []
-        if "fan_out" in modes:
-            said.append(f"{'Some weights' if len(modes) > 1 else 'Weights'} began from He's fan_out, as the course once did.")
+        said, modes = [], {run.initialization for run in runs if run.initialization}
+        if older := sorted(modes - {INITIALIZATION}):
+            some = "Some weights" if INITIALIZATION in modes else "Weights"
+            said.append(f"{some} began from He's {' and '.join(older)}, as the course once did.")
         if len(precisions := sorted({run.precision for run in runs})) > 1:
             said.append(f"Computed in {' and '.join(precisions)}, by seed.")
         return " ".join(said)

@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from cnn_course import anatomy, data, files, models, training
 from cnn_course.experiments import declared, results
+from cnn_course.experiments.results import INITIALIZATION
 from cnn_course.models import pretrained
 
-INITIALIZATION = "fan_in"  # what the networks of `models` begin from
 SWEEP_SEED = 0
 
 

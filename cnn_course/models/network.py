@@ -39,12 +39,14 @@ class Network(nn.Module):
 
 
 def initialize(net: nn.Module) -> None:
-    """He initialization of all convolutions and dense layers: weights of variance 2 over a layer's inputs, biases zero.
+    """He initialization: normal weights of variance 2 over the inputs of a layer, biases zero.
 
-    (He et al. 2015, arXiv 1502.01852, equation 10.)
+    (He et al. 2015, arXiv 1502.01852, equation 10.) The 2 is there for the ReLU; behind the last dense layer comes none, and its
+    variance is 1 over its inputs.
     """
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    last = next((layer for layer in reversed(layers) if isinstance(layer, nn.Linear)), None)
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="linear" if layer is last else "relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from cnn_course import models
-from cnn_course.models import inception, lenet, network, resnet, vgg
+from cnn_course.models import inception, lenet, resnet, vgg
 
 COUNTS = {
     "lenet5_1998": 60_000,
@@ -191,17 +191,6 @@ def test_the_first_unit_of_each_stage_has_the_common_activation():
     assert [[unit.first for unit in stage] for stage in stages] == [[True, False, False]] * 3
 
 
-def test_he_initialization_by_the_outputs_of_a_layer():
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Conv2d(64, 256, 3), torch.nn.Conv2d(64, 256, 3), torch.nn.Linear(2_000, 500))
-    network.initialize(net)
-    deviations = [layer.weight.std().item() for layer in net]
-    assert deviations == pytest.approx([(2 / (256 * 9)) ** 0.5, (2 / (256 * 9)) ** 0.5, (1 / 2_000) ** 0.5], rel=0.02)
-    assert all(not layer.bias.any() for layer in net)
-    network.initialize(net, mode="fan_in")
-    assert net[0].weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
-
-
 def test_the_layout_of_googlenet_is_a_setting_of_its_own():
     paper, normed = (models.build("googlenet", device="meta", aux=("4a",), batch_norm=b) for b in (False, True))
     assert [type(net.aux["4a"].pool).__name__ for net in (paper, normed)] == ["AvgPool2d"] * 2
@@ -250,12 +239,13 @@ def test_partial_connections_of_1998():
 @pytest.mark.parametrize("name", [*models.COURSE, "plain20", "preact_resnet20", "alexnet_two_gpus"])
 def test_every_layer_begins_from_hes_variance_by_its_inputs(name):
     torch.manual_seed(0)
-    for layer in models.build(name).modules():
-        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
-            inputs = layer.weight[0].numel()  # of one output: channels of its group times the window
-            count = layer.weight.numel()
-            assert layer.weight.std().item() == pytest.approx((2 / inputs) ** 0.5, rel=max(0.05, 3 / count**0.5))
-            assert layer.bias is None or not layer.bias.any()
+    layers = [layer for layer in models.build(name).modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    for layer in layers:
+        inputs, count = layer.weight[0].numel(), layer.weight.numel()  # inputs of one output: channels of its group x window
+        relu = layer is not layers[-1] or isinstance(layer, torch.nn.Conv2d)  # none follows the last dense layer
+        expected = ((2 if relu else 1) / inputs) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(expected, rel=max(0.05, 3 / count**0.5))
+        assert layer.bias is None or not layer.bias.any()
 
 
 @pytest.mark.parametrize("settings", [{}, {"aux": ("4a",)}])
