@@ -34,8 +34,8 @@ class Difference:
 
     @property
     def decided(self) -> bool:
-        """Whether it stands: zero lies neither in the interval nor in that of the seeds, who are few."""
-        return not _holds_zero(self.interval) and not (self.of_seeds and _holds_zero(self.of_seeds))
+        """Whether it stands: there are several seeds, and zero lies neither in the interval nor in theirs."""
+        return self.of_seeds is not None and not _holds_zero(self.of_seeds) and not _holds_zero(self.interval)
 
     @property
     def missed(self) -> float:

@@ -533,14 +533,16 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
 def differences(found, title="", colours=None, note="", alt="", figsize=None):
     """Differences of a recorded experiment, a row each: points of test accuracy and their 95% interval, beside a line at zero.
 
-    found: words -> experiments.Difference. A dot is filled where the difference stands, hollow where the interval or that of the
-    seeds holds zero. colours: words -> colour.
+    found: words -> experiments.Difference. A dot is filled where the difference stands (`Difference.decided`), else hollow.
+    colours: words -> colour.
     """
     if not found:
         raise ValueError("there is no difference to draw; ask a record: {'words': record.difference(a, b)}")
     fewest = min(min(difference.seeds) for difference in found.values())
     seeds = "one seed, so nothing is known of others" if fewest == 1 else "for other seeds and other test images"
-    facts = " ".join(filter(None, [note, f"Bars: 95% interval ({seeds}). Hollow: it may be none."]))
+    facts = " ".join(
+        filter(None, [note, f"Bars: 95% interval ({seeds}). Hollow: other seeds or other images may turn it round."])
+    )
     words = ", ".join(f"{label} {difference.points:+.1f}" for label, difference in found.items())
     size = figsize or (6.8, 0.8 + 0.31 * len(found) + around(6.8, title, facts))
     figure = Figure(title, size, alt or f"Differences in points of test accuracy: {words}", facts)

@@ -223,6 +223,69 @@ def _():
         assert 0.45 < cost.macs_1x1 / cost.macs < 0.55
 
 
+# ------------------------------------------------------------------------------- one_by_one
+def worth(having, lacking):
+    return experiments.recorded("one_by_one").difference(having, lacking)
+
+
+@claim("made so wide that both have the same parameters *and* the same multiply-adds (within 3%)", "record one_by_one")
+def _():
+    table = experiments.recorded("one_by_one").table()
+    for having, lacking in ONE_BY_ONE:
+        for cost in ("parameters", "multiply-adds"):
+            assert abs(table[cost][lacking] / table[cost][having] - 1) < 0.03
+
+
+ONE_BY_ONE = (
+    ("NIN", "NIN without 1x1"),
+    ("GoogLeNet", "GoogLeNet without 1x1"),
+    ("ResNet-20 with 1x1", "ResNet-20"),
+    ("DenseNet", "DenseNet without 1x1"),
+)
+
+
+@claim("One seed each: 1x1 convolutions pay in two of four networks", "record one_by_one")
+def _():
+    found = [worth(*pair) for pair in ONE_BY_ONE]
+    assert [difference.interval[0] > 0 for difference in found] == [True, True, False, False]
+    assert [difference.interval[1] < 0 for difference in found] == [False, False, True, True]
+    return found
+
+
+@claim("NIN is 3.6 points better with its 1x1 layers, and GoogLeNet 0.9.", "record one_by_one")
+def _():
+    found = [worth(*ONE_BY_ONE[0]), worth(*ONE_BY_ONE[1])]
+    assert says(found[0], "+3.6") and says(found[1], "+0.9")
+    return found
+
+
+@claim("DenseNet is 1.1 points better without its own, and ResNet-20, which never had any, loses 2.1 points when it gets them.",
+       "record one_by_one")  # fmt: skip
+def _():
+    found = [worth(*ONE_BY_ONE[3]), worth(*ONE_BY_ONE[2])]
+    assert says(found[0], "-1.1") and says(found[1], "-2.1")
+    return found
+
+
+@claim("Each pair has one seed so far, so nothing is known of other seeds", "record one_by_one")
+def _():
+    found = [worth(*pair) for pair in ONE_BY_ONE]
+    assert all(difference.seeds == (1, 1) and not difference.decided for difference in found)
+
+
+@claim("NIN's nine layers become four, and ResNet's twenty become 29", "computed")
+def _():
+    built = {label: variant.build() for label, variant in experiments.find("one_by_one").variants.items()}
+
+    def layers(net):
+        """Layers with weights, the projections of shortcuts left out, as the ResNet paper counts."""
+        kinds = (nn.Conv2d, nn.Linear)
+        return sum(isinstance(layer, kinds) and "shortcut" not in name for name, layer in net.named_modules())
+
+    assert (layers(built["NIN"]), layers(built["NIN without 1x1"])) == (9, 4)
+    assert (layers(built["ResNet-20"]), layers(built["ResNet-20 with 1x1"])) == (20, 29)
+
+
 # ------------------------------------------------------------------------------- groups
 @claim("With $g$ groups the weights are divided by $g$.", "computed")
 def _():
