@@ -199,6 +199,21 @@ def _():
     return f"{low:.2f} to {high:.2f}%"
 
 
+@claim("After a lesson VGG may be no better than LeNet-5, which has a quarter of its parameters", "record lesson")
+def _():
+    record = experiments.recorded("lesson")
+    found, size = record.difference("vgg_cifar", "lenet5"), record.table()["parameters"]
+    assert says(found, "-0.3") and not found.decided and 0.2 < size["lenet5"] / size["vgg_cifar"] < 0.3
+    return found
+
+
+@claim("after the full training it is some twenty points ahead.", "record comparison")
+def _():
+    found = experiments.recorded("comparison").difference("vgg_cifar", "lenet5")
+    assert found.decided and 18 < found.points < 22
+    return found
+
+
 # ------------------------------------------------------------------------------- mistakes
 @claim("The same pair in every row.", "computed")
 def _():
