@@ -215,13 +215,15 @@ def _():
 
 
 # ------------------------------------------------------------------------------- mistakes
-@claim("The same pair in every row.", "computed")
+@claim("The same pair in six rows of seven; only LeNet-5 has more trouble with something else.", "computed")
 def _():
-    some = cifar().test.subset(1_000)
+    some, pairs = cifar().test.subset(1_000), {}
     for name in models.COURSE:
         said = training.predict(models.build(name, pretrained=True), some.images).argmax(dim=1)
         counts = torch.zeros(10, 10).index_put_((some.labels, said), torch.tensor(1.0), accumulate=True)
-        assert divmod(int((counts + counts.T).triu(diagonal=1).argmax()), 10) == (3, 5), name  # cat and dog
+        pairs[name] = divmod(int((counts + counts.T).triu(diagonal=1).argmax()), 10)
+    cat_and_dog = [name for name, pair in pairs.items() if pair == (3, 5)]
+    assert cat_and_dog == SIX
 
 
 @lru_cache
