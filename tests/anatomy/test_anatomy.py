@@ -406,6 +406,16 @@ def test_kept_bytes_are_what_a_hand_count_finds():
     assert anatomy.kept_bytes(normed, (3, 16, 16)) == (3 + 8 + 8) * pixels + statistics
 
 
+@pytest.mark.parametrize("name", ["alexnet_cifar", "googlenet_cifar", "preact_resnet20", "densenet_cifar"])
+def test_kept_bytes_are_those_of_a_real_pass(name):
+    net, kept = models.build(name).train(), []
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), *net.buffers())}
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: (kept.append(tensor), tensor)[1], lambda tensor: tensor):
+        net(torch.randn(2, 3, 32, 32))
+    places = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in kept}
+    assert anatomy.kept_bytes(net) == sum(size for place, size in places.items() if place not in own) // 2
+
+
 def test_kept_bytes_leave_the_net_and_the_random_numbers_alone():
     net = models.build("alexnet_cifar", dropout=0.5).eval()
     before, state = {name: tensor.clone() for name, tensor in net.state_dict().items()}, torch.get_rng_state()
