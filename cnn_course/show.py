@@ -60,10 +60,12 @@ def _without_docstring(text):
 def table(frame, caption=None, mark=None, formats=None, rows=10):
     """A DataFrame (or Series) as a table: thousands separators, numbers right, the row that matters marked.
 
-    mark: a label of the index, a list of labels, or a boolean Series. formats: column -> format such as
-    "{:.1%}" or a function. Raises ValueError for more than `rows` rows, and for a mark or a column that is not there.
+    caption: None takes the frame's own, `attrs["caption"]`, where it has one. mark: a label of the index, a list of labels, or a
+    boolean Series. formats: column -> format such as "{:.1%}" or a function. Raises ValueError for more than `rows` rows, and
+    for a mark or a column that is not there.
     """
     frame = frame.to_frame() if not hasattr(frame, "columns") else frame
+    caption = caption or frame.attrs.get("caption")
     if len(frame) > rows:
         count = len(frame)
         raise ValueError(f"the table has {count} rows, expected at most {rows}: choose, or pass rows={count}")

@@ -100,6 +100,7 @@ def lab(browser, tmp_path_factory):
         "--ip=127.0.0.1",
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={folder}",
+        "--LabApp.expose_app_in_browser=True",  # window.jupyterapp, which opens folded sections
     ]
     with (folder / "lab.log").open("w") as log:
         environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}

@@ -84,3 +84,17 @@ def test_a_long_title_takes_no_room_from_the_rows():
     figures = [plots.experiment(record(a=(0.90,), b=(0.80,)), "a is better, and again a is better" * times) for times in (1, 5)]
     rows = [figure.axes[0].get_position().height * figure.get_size_inches()[1] for figure in figures]
     assert rows[0] == pytest.approx(rows[1]) and figures[0].get_size_inches()[1] < figures[1].get_size_inches()[1]
+
+
+def test_the_sheet_says_what_else_differs_and_what_does_not():
+    record = experiments.recorded("recipe")
+    sheet = experiments.sheet(record)
+    assert set(sheet.columns) == {"learning rate", "nesterov", "label smoothing", "schedule"}
+    assert sheet.loc["AlexNet 2012", "schedule"] == "steps" and sheet.loc["the course", "label smoothing"] == 0.1
+    assert (
+        "12 epochs of 50,000 images, parameters 249,962" in sheet.attrs["caption"] and "batch size 128" in sheet.attrs["caption"]
+    )
+    pair = experiments.sheet(experiments.recorded("comparison"), "vgg_cifar", "nin_cifar")
+    assert list(pair.index) == ["vgg_cifar", "nin_cifar"] and pair.loc["nin_cifar", "dropout"] == 0.1
+    with pytest.raises(ValueError, match="has no variant 'vgg'; its variants are lenet5, alexnet_cifar"):
+        experiments.sheet(experiments.recorded("comparison"), "vgg")

@@ -1,0 +1,59 @@
+"""What else differs: under a comparison, the sheet of all that its variants do not share, whatever the question is."""
+
+from dataclasses import fields
+
+import torch
+from torch import nn
+
+from cnn_course import anatomy, training
+from cnn_course.experiments import declared
+from cnn_course.training.recipe import default_batch_size, default_lr, in_words
+
+NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response"}
+
+
+def sheet(record, *labels: str):
+    """One row a variant of a Record (all of them without labels), one column for each thing that is not the same for all.
+
+    Of networks: parameters, multiply-adds, convolutions and dense layers, normalization, dropout. Of recipes: every setting,
+    and the learning rate that was used. What is the same stands in `attrs["caption"]`.
+
+    Raises ValueError for a label that the record does not have.
+    """
+    import pandas as pd
+
+    if unknown := [label for label in labels if label not in record.runs]:
+        raise ValueError(f"{record.name} has no variant {unknown[0]!r}; its variants are {', '.join(record.runs)}")
+    experiment = declared.find(record.name)
+    rows = {label: _facts(experiment, experiment.variants[label].at(record.rate(label))) for label in labels or record.runs}
+    table = pd.DataFrame.from_dict(rows, orient="index").astype(object).fillna("–")
+    same = [column for column in table if table[column].nunique() == 1]
+    shared = [f"{experiment.epochs} epochs of {experiment.train_images:,} images"]
+    shared += [f"{column} {_words(table[column].iloc[0])}" for column in same]
+    table = table.drop(columns=same)
+    table.attrs["caption"] = "The same for all: " + ", ".join(shared)
+    return table
+
+
+def _facts(experiment, variant):
+    net, cost = variant.build(), anatomy.cost(variant.build())
+    layers = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    norms = {NORMS[type(module).__name__] for module in net.modules() if type(module).__name__ in NORMS}
+    batch_size = variant.recipe.batch_size or default_batch_size(torch.device("cpu"), experiment.epochs * experiment.train_images)
+    found = {
+        "parameters": cost.parameters,
+        "multiply-adds": cost.macs,
+        "convolutions and dense layers": len(layers),
+        "normalization": " and ".join(sorted(norms)) or "none",
+        "dropout": max((module.p for module in net.modules() if isinstance(module, nn.Dropout)), default=0.0),
+        "learning rate": variant.recipe.lr or default_lr(net, batch_size),
+        "batch size": batch_size,
+    }
+    recipe = {field.name.replace("_", " "): getattr(variant.recipe, field.name) for field in fields(training.Recipe)}
+    for name in ("lr", "batch size", *(() if getattr(net, "aux", ()) else ("aux weight",))):
+        recipe.pop(name)
+    return found | {name: in_words(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
+
+
+def _words(value):
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

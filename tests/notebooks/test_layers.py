@@ -1,0 +1,80 @@
+"""The two layers of a notebook: a core that is one lesson, and sections called "Further:", folded until opened."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+LAYERED = [path for path in NOTEBOOKS if "## Further: " in path.read_text(encoding="utf-8")]
+CORE = 50  # cells
+FOLDED = "jp-MarkdownHeadingCollapsed"
+
+
+def layers(path):
+    """The cells of the core, and a list of cells for each folded section; the next heading of its rank ends a section."""
+    core, sections, where = [], [], None
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "markdown" and re.match("##? ", "".join(cell["source"])):
+            where = core
+            if "".join(cell["source"]).startswith("## Further: "):
+                sections.append(where := [])
+        where.append(cell)
+    return core, sections
+
+
+def minutes(cells):
+    """200 words and one figure a minute."""
+    words = sum(len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
+    figures = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+    return words / 200 + figures
+
+
+@pytest.mark.parametrize("path", LAYERED, ids=lambda path: path.stem)
+class TestLayers:
+    def test_the_core_is_short(self, path):
+        assert len(layers(path)[0]) <= CORE
+
+    def test_the_first_cell_tells_the_time(self, path):
+        """To five minutes, for the core and for what is folded."""
+        core, sections = layers(path)
+        said = re.search(r"About (\d+) minutes, and (\d+) more", "".join(core[0]["source"]))
+        assert said, "the first cell says: About 30 minutes, and 25 more for the folded sections"
+        for told, part in zip(map(int, said.groups()), (core, sum(sections, [])), strict=True):
+            assert told % 5 == 0 and abs(told - minutes(part)) <= 3, f"{told} minutes are told, {minutes(part):.0f} are counted"
+
+    def test_every_further_section_is_folded_and_nothing_else(self, path):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            is_further = "".join(cell["source"]).startswith("## Further: ")
+            assert cell["metadata"].get(FOLDED, False) == is_further
+
+    def test_every_layer_can_be_left_out(self, path):
+        """The core needs no folded section, and none of these needs another."""
+        core, sections = layers(path)
+        own = [stored(section) - stored(core) for section in sections]
+        for reader, part in enumerate([*sections, core]):
+            for writer, only_there in enumerate(own):
+                assert reader == writer or not (loaded(part) - stored(part)) & only_there, (reader, writer)
+
+    def test_is_small(self, path):
+        assert path.stat().st_size < 1_500_000
+
+
+def tree(cells):
+    """All code of the cells, as ast nodes."""
+    source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return list(ast.walk(ast.parse(source)))
+
+
+def loaded(cells):
+    return {node.id for node in tree(cells) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def stored(cells):
+    """The names that the cells define: by assignment, import, def or class."""
+    nodes = tree(cells)
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return names | {node.asname or node.name.partition(".")[0] for node in nodes if isinstance(node, ast.alias)}
