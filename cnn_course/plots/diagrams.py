@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from cnn_course.anatomy import walk
 from cnn_course.plots.canvas import around, short, styled, text_width, wrap
-from cnn_course.plots.colours import ACCENT, GREY, INK, colour, is_dark, tint
+from cnn_course.plots.colours import ACCENT, GREY, INK, PALETTE, colour, is_dark, readable, tint
 from cnn_course.plots.drawing import Board
 
 SIZE = 9.5
@@ -390,6 +390,44 @@ def _draw(boxes, skips, down, title, note, alt):
         else:
             upwards = 90 if box in plan.bars and not down else 0
             board.box(x, y, "\n".join(box.lines), box.kind, wide, tall, SIZE, rotation=upwards)
+    return board.figure
+
+
+@styled
+def dense_block(block, title="", note="The number at the start of a line: its maps.", alt=""):
+    """A dense block on which all see all: a line for the maps of each source, an arrow from it to every later layer.
+
+    block: a models.DenseBlock on any device, of at most 5 layers. Raises ValueError for more.
+    """
+    reads = [layer.layers[0].num_features for layer in block]
+    if not 1 <= len(reads) <= 5:
+        raise ValueError(f"the block has {len(reads)} layers; expected 1 to 5, which can be told apart")
+    makes = [reads[0], *(layer.out_channels - count for layer, count in zip(block, reads, strict=True))]
+    title = title or f"Each of {len(reads)} layers receives the maps of all before it"
+    wide, tall, gap, lane, apart = 1.15, 0.62, 0.55, 0.27, 0.19
+    xs = [1.15 + wide / 2 + i * (wide + gap) for i in range(len(makes))]  # of the layers, and of all maps in the end
+    width = xs[-1] + wide / 2 + 0.15
+    alt = alt or f"Diagram. {title}: layers that receive {', '.join(map(str, reads))} maps; {block.out_channels} leave the block"
+    board = Board(width, 0.35 + tall + lane * len(makes) + 0.2 + around(width, title, note), title, alt, note)
+    y = board.figure.foot + 0.12 + tall / 2
+    top = y + tall / 2
+    for i, (count, shade) in enumerate(zip(makes, PALETTE, strict=False)):
+        high = top + 0.3 + lane * (len(makes) - 1 - i)
+        start = 0.78 if i == 0 else xs[i - 1] + wide / 2 + 0.14
+        if i:
+            board.line((xs[i - 1] + wide / 2, y), (start, y), (start, high), colour=shade, width=0.02)
+        else:
+            board.text(start - 0.06, high, f"input: {count}", SIZE, readable(shade), ha="right")
+        last = xs[-1] + apart * (i - (len(makes) - 1) / 2)
+        board.line((start, high), (last, high), colour=shade, width=0.02)
+        for j, x in enumerate(xs[i:], i + 1):
+            at = x + apart * (i - (j - 1) / 2)
+            board.arrow((at, high), (at, top), colour=shade, width=0.02)
+        if i:
+            board.text(start + 0.05, y, str(count), SIZE, readable(shade), ha="left")
+    for i, (x, count) in enumerate(zip(xs, reads, strict=False), 1):
+        board.box(x, y, f"layer {i}\nreceives {count}", "layer", wide, tall, SIZE)
+    board.box(xs[-1], y, f"all maps\n{block.out_channels}", "concat", wide, tall, SIZE)
     return board.figure
 
 

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.patches import FancyArrowPatch
 from torch import nn
 
 from cnn_course import data, models, plots
@@ -117,6 +118,7 @@ FIGURES = {
     "basic block, down": lambda: diagrams.block(models.BasicBlock(64, 64), (64, 56, 56), direction="down"),
     "bottleneck": lambda: diagrams.block(models.Bottleneck(64, 64), (64, 56, 56)),
     "dense block": lambda: diagrams.block(models.DenseBlock(4, 64, 32), (64, 56, 56)),
+    "all see all": lambda: diagrams.dense_block(models.DenseBlock(5, 64, 32)),
     **{
         name: lambda name=name: diagrams.network(models.build(name, device="meta"))
         for name in ("lenet5", "vgg16", "googlenet", "densenet121")
@@ -298,6 +300,15 @@ def test_block_diagrams_tell_the_channels():
     assert said(diagrams.block(models.DenseBlock(3, 64, 32), (64, 8, 8), collapse=[models.DenseLayer])).count("DenseLayer") == 3
 
 
+def test_in_a_dense_block_all_see_all():
+    figure = diagrams.dense_block(models.DenseBlock(3, 64, 16))
+    texts = said(figure)
+    assert {"layer 1\nreceives 64", "layer 2\nreceives 80", "layer 3\nreceives 96", "all maps\n112", "input: 64"} <= set(texts)
+    assert texts.count("16") == 3  # the maps that each layer makes
+    arrows = [artist for artist in figure.findobj(FancyArrowPatch)]
+    assert len(arrows) == 1 + 2 + 3 + 4  # a layer receives one line more than that before it, and so does the end
+
+
 def test_block_leaves_the_module_alone():
     block = models.BasicBlock(8, 8)
     before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
@@ -336,6 +347,7 @@ class Branching(nn.Module):
         (lambda: diagrams.block(Branching(), (3, 4, 4)), "Branching"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), "3x4x4"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (8, 4, 4), direction="up"), "up"),
+        (lambda: diagrams.dense_block(models.DenseBlock(6, 8, 4)), "6 layers"),
     ],
 )
 def test_bad_input_is_named(call, message):
