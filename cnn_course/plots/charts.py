@@ -315,8 +315,11 @@ def tidy(axes, log="", whole=None):
     """A light grid, short numbers, and whole numbers on an x axis of steps."""
     axes.grid(True, axis="y")
     xs = np.concatenate([line.get_xdata() for line in axes.lines]) if axes.lines else np.zeros(0)
+    even = len(set(xs)) <= 8 and len(set(np.diff(sorted(set(xs))))) == 1
     if "x" not in log:
-        if whole or (whole is None and len(xs) and np.all(xs == np.round(xs))):
+        if whole is not False and even and np.all(xs == np.round(xs)):
+            axes.set_xticks(sorted(set(xs)))  # odd windows have odd ticks
+        elif whole or (whole is None and len(xs) and np.all(xs == np.round(xs))):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
         short_numbers(axes.xaxis)
     elif len(set(xs)) <= 8:

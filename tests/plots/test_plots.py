@@ -380,3 +380,9 @@ def test_a_figure_that_was_shown_keeps_no_pixels_and_can_be_changed_and_shown_ag
     assert renderer() is None  # IPython keeps every figure that a cell shows, and a renderer holds a megabyte
     figure.axes[0].set_xlabel("another name")
     assert figure._repr_mimebundle_() != first
+
+
+def test_few_even_steps_have_a_tick_each():
+    """Odd windows have odd ticks."""
+    axes = plots.lines({"a": {3: 1, 5: 2, 7: 3, 9: 4, 11: 5}}).axes[0]
+    assert list(axes.get_xticks()) == [3, 5, 7, 9, 11]
