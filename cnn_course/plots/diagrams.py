@@ -61,7 +61,8 @@ def block(module, input_shape, title="", collapse=(), merge=None, direction=None
 def blocks(parts, title="", note=None, alt=""):
     """Several blocks in one picture, side by side and each from the top down under its name, so that they can be compared.
 
-    parts: name -> (module, (C, H, W)), as `block` takes them; no boxes are merged. Raises ValueError for no parts, and as `block`.
+    parts: name -> (module, (C, H, W)), as `block` takes them; no boxes are merged. Raises ValueError for no parts, and where
+    `block` does.
     """
     if not parts:
         raise ValueError("parts is empty; expected name -> (module, (C, H, W))")
