@@ -10,7 +10,6 @@ import torch
 
 from cnn_course.models import alexnet, densenet, inception, lenet, nin, resnet, vgg
 from cnn_course.models.alexnet import AlexNet
-from cnn_course.models.cards import cards
 from cnn_course.models.densenet import DenseBlock, DenseLayer, DenseNet, Transition
 from cnn_course.models.inception import AuxiliaryHead, GoogLeNet, Inception
 from cnn_course.models.lenet import LeNet5, LeNet5Of1998
@@ -19,6 +18,7 @@ from cnn_course.models.nin import NIN
 from cnn_course.models.pretrained import load_weights, save_weights, weights
 from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, PreActBottleneck, ResNet
 from cnn_course.models.vgg import VGG
+from cnn_course.models.weight_cards import cards
 
 __all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
            "DenseBlock", "DenseLayer", "DenseNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN", "Network",

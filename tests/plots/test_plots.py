@@ -58,6 +58,7 @@ YEARS = {2010: 28.2, 2011: 25.8, 2012: 16.4, 2013: 11.7, 2014: 6.7, 2015: 3.57, 
 WINNERS = {2010: "NEC-UIUC", 2012: "AlexNet", 2014: "GoogLeNet", 2015: "ResNet", 2016: "Trimps-Soushen"}
 LAYERS = {f"conv{i}": {"parameters": 10.0**i, "multiply-adds": 10.0 ** (9 - i)} for i in range(1, 8)}
 LONG = "A title that is so long that it has to be wrapped, or else it would run out of the figure"
+BLOCKS = {"residual": (models.BasicBlock(8, 8), (8, 4, 4)), "dense layer": (models.DenseLayer(8, 4), (8, 4, 4))}
 
 FIGURES = {
     "bars": lambda: plots.bars({"AlexNet": 61e6, "VGG-16": 138e6, "GoogLeNet": 7e6}, LONG, "parameters", note="A note."),
@@ -117,6 +118,7 @@ FIGURES = {
     "basic block, down": lambda: diagrams.block(models.BasicBlock(64, 64), (64, 56, 56), direction="down"),
     "bottleneck": lambda: diagrams.block(models.Bottleneck(64, 64), (64, 56, 56)),
     "dense block": lambda: diagrams.block(models.DenseBlock(4, 64, 32), (64, 56, 56)),
+    "blocks": lambda: diagrams.blocks(BLOCKS, LONG),
     **{
         name: lambda name=name: diagrams.network(models.build(name, device="meta"))
         for name in ("lenet5", "vgg16", "googlenet", "densenet121")
@@ -298,6 +300,14 @@ def test_block_diagrams_tell_the_channels():
     assert said(diagrams.block(models.DenseBlock(3, 64, 32), (64, 8, 8), collapse=[models.DenseLayer])).count("DenseLayer") == 3
 
 
+def test_blocks_are_drawn_side_by_side_under_their_names():
+    figure = diagrams.blocks(BLOCKS, "Two")
+    places = {text.get_text(): text.get_position()[0] for text in words(figure)}
+    assert places["residual"] < places["dense layer"] and {"+", "concat", "Two"} <= set(places)
+    assert "Yellow" in str(said(figure)) and "conv 1x1" in str(said(figure))
+    assert "Yellow" not in str(said(diagrams.blocks({"residual": BLOCKS["residual"]})))
+
+
 def test_block_leaves_the_module_alone():
     block = models.BasicBlock(8, 8)
     before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
@@ -336,6 +346,7 @@ class Branching(nn.Module):
         (lambda: diagrams.block(Branching(), (3, 4, 4)), "Branching"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), "3x4x4"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (8, 4, 4), direction="up"), "up"),
+        (lambda: diagrams.blocks({}), "parts is empty"),
     ],
 )
 def test_bad_input_is_named(call, message):
