@@ -103,6 +103,30 @@ def cost(net, input_shape: tuple[int, ...] | None = None) -> Cost:
     )
 
 
+def costs(nets):
+    """DataFrame, one row a network: its image ("3x224x224"), parameters, multiply-adds, the bytes that training keeps of one
+    image (`kept_bytes`), and in percent the share of dense layers in the parameters and of 1x1 convolutions in the multiply-adds.
+
+    nets: name -> network; each needs an `input_shape` (C, H, W), as those of the course have. ValueError for one without.
+    """
+    import pandas as pd
+
+    from cnn_course.anatomy.memory import kept_bytes
+
+    rows = {}
+    for name, net in nets.items():
+        kept, found = kept_bytes(net), cost(net)
+        rows[name] = {
+            "image": _text([net.input_shape]),
+            "parameters": found.parameters,
+            "multiply-adds": found.macs,
+            "kept for backward (bytes)": kept,
+            "dense (% of parameters)": round(100 * found.linear_parameters / found.parameters, 1),
+            "1x1 (% of multiply-adds)": round(100 * found.macs_1x1 / found.macs, 1),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def _steps(net, input_shape):
     from cnn_course.anatomy import walk  # it needs torch, the arithmetic does not
 

@@ -18,8 +18,9 @@ from cnn_course.models.nin import NIN
 from cnn_course.models.pretrained import load_weights, save_weights, weights
 from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, PreActBottleneck, ResNet
 from cnn_course.models.vgg import VGG
+from cnn_course.models.weight_cards import cards
 
-__all__ = ["COURSE", "FAMILIES", "build", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
+__all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
            "DenseBlock", "DenseLayer", "DenseNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN", "Network",
            "PreActBasicBlock", "PreActBottleneck", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
            "weights"]  # fmt: skip

@@ -53,9 +53,43 @@ def block(module, input_shape, title="", collapse=(), merge=None, direction=None
         direction = "down" if len({box.row for box in boxes}) > 2 else "right"
     name = type(module).__name__.strip("_")
     title = title or f"{name}: {boxes[0].channels} channels in, {boxes[-1].channels} out"
-    if note is None:
-        note = "Numbers: channels." + (" Yellow: 1x1 convolutions." if any(box.kind == "1x1" for box in boxes) else "")
+    note = _note(boxes) if note is None else note
     return _draw(boxes, skips, direction == "down", title, note, alt or f"Diagram. {title}; {_sentence(boxes)}")
+
+
+@styled
+def blocks(parts, title="", note=None, alt=""):
+    """Several blocks in one picture, side by side and each from the top down under its name, so that they can be compared.
+
+    parts: name -> (module, (C, H, W)), as `block` takes them; no boxes are merged. Raises ValueError for no parts, and where
+    `block` does.
+    """
+    if not parts:
+        raise ValueError("parts is empty; expected name -> (module, (C, H, W))")
+    drawn = {name: _fused(_graph(module, shape, ())) for name, (module, shape) in parts.items()}
+    plans = {}
+    for name, boxes in drawn.items():
+        skips = _lay_out(boxes)
+        plans[name] = skips, _plan(boxes, skips, down=True)
+    wide = {name: max(plan.breadth, text_width(name, 10.5) + 0.2) for name, (_, plan) in plans.items()}
+    width, gap = sum(wide.values()) + 0.16 * (len(parts) - 1), 0.16
+    title = title or " beside ".join(parts)
+    note = _note(sum(drawn.values(), [])) if note is None else note
+    sentences = "; ".join(f"{name}: {_sentence(boxes)}" for name, boxes in drawn.items())
+    tallest = max(plan.length for _, plan in plans.values())
+    height = tallest + 0.28 + around(width, title, note)
+    board = Board(width, height, title, alt or f"Diagram. {title}; {sentences}", note)
+    left, top = 0.0, height - board.figure.head
+    for name, boxes in drawn.items():
+        skips, plan = plans[name]
+        board.text(left + wide[name] / 2, top - 0.12, name, 10.5)
+        _put(board, boxes, skips, plan, left + (wide[name] - plan.breadth) / 2, top - 0.28)
+        left += wide[name] + gap
+    return board.figure
+
+
+def _note(boxes):
+    return "Numbers: channels." + (" Yellow: 1x1 convolutions." if any(box.kind == "1x1" for box in boxes) else "")
 
 
 def _graph(module, input_shape, collapse):
@@ -364,7 +398,13 @@ def _draw(boxes, skips, down, title, note, alt):
     width = max(wide, min(6.4, text_width(title, 12) + 0.25), 3.4)
     height = tall + around(width, title, note)
     board = Board(width, height, title, alt, note)
-    left, top = (width - wide) / 2 if down else 0.0, height - board.figure.head
+    _put(board, boxes, skips, plan, (width - wide) / 2 if down else 0.0, height - board.figure.head)
+    return board.figure
+
+
+def _put(board, boxes, skips, plan, left, top):
+    """Draw a planned block on a board, its upper left corner at (left, top)."""
+    down = plan.down
 
     def point(along, across):
         return (left + across, top - along) if down else (left + along, top - across)
@@ -390,7 +430,6 @@ def _draw(boxes, skips, down, title, note, alt):
         else:
             upwards = 90 if box in plan.bars and not down else 0
             board.box(x, y, "\n".join(box.lines), box.kind, wide, tall, SIZE, rotation=upwards)
-    return board.figure
 
 
 @styled

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -159,6 +160,29 @@ def fit(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds: floa
     run(3 * BATCH_SIZE)  # to warm up
     first = run(5 * BATCH_SIZE)
     return run(max(5, int(first * seconds / BATCH_SIZE)) * BATCH_SIZE)
+
+
+def one_image(net: nn.Module, device: torch.device | None = None, repeats: int = 5) -> float:
+    """Milliseconds that a trained network needs for one image, in float32: the shortest of `repeats` passes after one to warm up.
+
+    The shortest, because other work on the machine only makes a pass longer. net: with an `input_shape`, on any device, "meta"
+    too; a copy runs, its weights all zero, as the time does not depend on them. device: default the best one.
+    """
+    device = device or training.best_device()
+    copy = deepcopy(net).to_empty(device=device).eval()
+    for tensor in (*copy.parameters(), *copy.buffers()):
+        tensor.detach().zero_()
+    image = torch.zeros(1, *net.input_shape, device=device)
+
+    def measure():
+        synchronize(device)
+        start = time.perf_counter()
+        copy(image)
+        synchronize(device)
+        return 1000 * (time.perf_counter() - start)
+
+    with torch.inference_mode():
+        return several(measure, repeats)[1]
 
 
 def several(measure: Callable[[], float], repeats: int = 5) -> tuple[float, float, float]:

@@ -416,6 +416,19 @@ def test_kept_bytes_are_those_of_a_real_pass(name):
     assert anatomy.kept_bytes(net) == sum(size for place, size in places.items() if place not in own) // 2
 
 
+def test_costs_is_a_row_a_network():
+    table = anatomy.costs({name: models.build(name, device="meta") for name in ("lenet5", "nin_cifar")})
+    nin, cost = models.build("nin_cifar", device="meta"), anatomy.cost(models.build("nin_cifar", device="meta"))
+    row = table.loc["nin_cifar"]
+    assert list(table.index) == ["lenet5", "nin_cifar"] and row["image"] == "3x32x32"
+    assert row["parameters"] == cost.parameters and row["multiply-adds"] == cost.macs
+    assert row["kept for backward (bytes)"] == anatomy.kept_bytes(nin)
+    assert row["1x1 (% of multiply-adds)"] == round(100 * cost.macs_1x1 / cost.macs, 1) > 0
+    assert row["dense (% of parameters)"] == 0 < table["dense (% of parameters)"]["lenet5"] < 100
+    with pytest.raises(ValueError, match="input_shape"):
+        anatomy.costs({"none": nn.Conv2d(3, 8, 1)})
+
+
 def test_kept_bytes_leave_the_net_and_the_random_numbers_alone():
     net = models.build("alexnet_cifar", dropout=0.5).eval()
     before, state = {name: tensor.clone() for name, tensor in net.state_dict().items()}, torch.get_rng_state()

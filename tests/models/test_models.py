@@ -259,6 +259,7 @@ def test_a_googlenet_without_batch_norm_keeps_its_signal_from_block_to_block(set
     assert max(spread) < 3 * min(spread)
 
 
+<<<<<<< HEAD
 def test_a_dense_block_tells_how_strongly_it_reads_each_source():
     block = models.DenseBlock(3, 8, 4, bottleneck=False)
     for layer in block:
@@ -268,3 +269,17 @@ def test_a_dense_block_tells_how_strongly_it_reads_each_source():
     assert list(found.index) == ["layer 1", "layer 2", "layer 3"] and list(found.columns) == ["input", "layer 1", "layer 2"]
     assert found.loc["layer 3"].tolist() == pytest.approx([0.5, 2, 0.5]) and found.loc["layer 2"].dropna().tolist() == [1, 1]
     assert found.isna().sum().sum() == 3
+=======
+def test_cards_are_torchvisions():
+    cards = models.cards()
+    vgg16 = torchvision.models.VGG16_Weights.IMAGENET1K_V1.meta
+    row = cards.loc["vgg16"]
+    assert row["parameters"] == vgg16["num_params"] == 138_357_544 and row["multiply-adds (billions)"] == vgg16["_ops"]
+    assert row["top-1 (%)"] < row["top-5 (%)"] == vgg16["_metrics"]["ImageNet-1K"]["acc@5"]
+    first, second = (models.cards(["resnet50"], weights)["top-1 (%)"].item() for weights in ("IMAGENET1K_V1", "IMAGENET1K_V2"))
+    assert second > first
+    with pytest.raises(ValueError, match="vgg16 has no weights 'V9'; it has IMAGENET1K_V1"):
+        models.cards(["vgg16"], "V9")
+    with pytest.raises(ValueError, match="vgg99"):
+        models.cards(["vgg99"])
+>>>>>>> nb08

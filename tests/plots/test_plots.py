@@ -59,6 +59,7 @@ YEARS = {2010: 28.2, 2011: 25.8, 2012: 16.4, 2013: 11.7, 2014: 6.7, 2015: 3.57, 
 WINNERS = {2010: "NEC-UIUC", 2012: "AlexNet", 2014: "GoogLeNet", 2015: "ResNet", 2016: "Trimps-Soushen"}
 LAYERS = {f"conv{i}": {"parameters": 10.0**i, "multiply-adds": 10.0 ** (9 - i)} for i in range(1, 8)}
 LONG = "A title that is so long that it has to be wrapped, or else it would run out of the figure"
+BLOCKS = {"residual": (models.BasicBlock(8, 8), (8, 4, 4)), "dense layer": (models.DenseLayer(8, 4), (8, 4, 4))}
 
 FIGURES = {
     "bars": lambda: plots.bars({"AlexNet": 61e6, "VGG-16": 138e6, "GoogLeNet": 7e6}, LONG, "parameters", note="A note."),
@@ -119,6 +120,7 @@ FIGURES = {
     "bottleneck": lambda: diagrams.block(models.Bottleneck(64, 64), (64, 56, 56)),
     "dense block": lambda: diagrams.block(models.DenseBlock(4, 64, 32), (64, 56, 56)),
     "all see all": lambda: diagrams.dense_block(models.DenseBlock(5, 64, 32)),
+    "blocks": lambda: diagrams.blocks(BLOCKS, LONG),
     **{
         name: lambda name=name: diagrams.network(models.build(name, device="meta"))
         for name in ("lenet5", "vgg16", "googlenet", "densenet121")
@@ -309,6 +311,14 @@ def test_in_a_dense_block_all_see_all():
     assert len(arrows) == 1 + 2 + 3 + 4  # a layer receives one line more than that before it, and so does the end
 
 
+def test_blocks_are_drawn_side_by_side_under_their_names():
+    figure = diagrams.blocks(BLOCKS, "Two")
+    places = {text.get_text(): text.get_position()[0] for text in words(figure)}
+    assert places["residual"] < places["dense layer"] and {"+", "concat", "Two"} <= set(places)
+    assert "Yellow" in str(said(figure)) and "conv 1x1" in str(said(figure))
+    assert "Yellow" not in str(said(diagrams.blocks({"residual": BLOCKS["residual"]})))
+
+
 def test_block_leaves_the_module_alone():
     block = models.BasicBlock(8, 8)
     before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
@@ -348,6 +358,7 @@ class Branching(nn.Module):
         (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), "3x4x4"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (8, 4, 4), direction="up"), "up"),
         (lambda: diagrams.dense_block(models.DenseBlock(6, 8, 4)), "6 layers"),
+        (lambda: diagrams.blocks({}), "parts is empty"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cnn_course import __main__ as cli
-from cnn_course import data
+from cnn_course import data, models
 from cnn_course.data import standin
 from cnn_course.data.cifar10 import _split
 from cnn_course.training import bench
@@ -36,6 +36,13 @@ def test_the_usual_loader_is_the_usual_one(cifar):
     assert images.is_contiguous() and abs(images.mean()) < 1 and labels.unique().numel() > 5  # shuffled and normalized
     steps = [type(step).__name__ for step in loader.dataset.transform.transforms]
     assert steps == ["RandomCrop", "RandomHorizontalFlip", "ToTensor", "Normalize"]
+
+
+def test_one_image_is_timed_by_its_shortest_pass_and_the_net_stays(monkeypatch):
+    net, clock = models.build("lenet5", device="meta"), iter((0, 9, 9, 9.004, 9.004, 9.006, 9.006, 9.009))
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert bench.one_image(net, torch.device("cpu"), repeats=3) == pytest.approx(2)
+    assert next(net.parameters()).is_meta and net.training
 
 
 def test_speed_leaves_out_the_warm_up(monkeypatch):
