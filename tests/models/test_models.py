@@ -259,7 +259,6 @@ def test_a_googlenet_without_batch_norm_keeps_its_signal_from_block_to_block(set
     assert max(spread) < 3 * min(spread)
 
 
-<<<<<<< HEAD
 def test_a_dense_block_tells_how_strongly_it_reads_each_source():
     block = models.DenseBlock(3, 8, 4, bottleneck=False)
     for layer in block:
@@ -269,7 +268,8 @@ def test_a_dense_block_tells_how_strongly_it_reads_each_source():
     assert list(found.index) == ["layer 1", "layer 2", "layer 3"] and list(found.columns) == ["input", "layer 1", "layer 2"]
     assert found.loc["layer 3"].tolist() == pytest.approx([0.5, 2, 0.5]) and found.loc["layer 2"].dropna().tolist() == [1, 1]
     assert found.isna().sum().sum() == 3
-=======
+
+
 def test_cards_are_torchvisions():
     cards = models.cards()
     vgg16 = torchvision.models.VGG16_Weights.IMAGENET1K_V1.meta
@@ -282,4 +282,3 @@ def test_cards_are_torchvisions():
         models.cards(["vgg16"], "V9")
     with pytest.raises(ValueError, match="vgg99"):
         models.cards(["vgg99"])
->>>>>>> nb08
