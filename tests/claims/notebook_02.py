@@ -18,9 +18,9 @@ TOP5_LEAD = 26.2 - 15.3  # Krizhevsky 2012, table 2
 
 
 def layers(net):
-    """The convolutions and dense layers of a network on the device meta, by their last names."""
-    kinds = (nn.Conv2d, nn.Linear)
-    return {path.rpartition(".")[2]: layer for path, layer in net.named_modules() if isinstance(layer, kinds)}
+    """The convolutions and dense layers of a network, by their last names where these are conv1 or fc6, else by their paths."""
+    found = {path: layer for path, layer in net.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))}
+    return {path.rpartition(".")[2] if ".conv" in path or ".fc" in path else path: layer for path, layer in found.items()}
 
 
 def alexnet(**settings):
