@@ -2,11 +2,11 @@
 
 from cnn_course.training.checkpoint import CheckpointError
 from cnn_course.training.device import best_device, precision
-from cnn_course.training.evaluation import Evaluation, evaluate, predict
+from cnn_course.training.evaluation import Evaluation, ensemble, evaluate, predict
 from cnn_course.training.fitting import Diverged, fit, lesson
 from cnn_course.training.history import History, fastest
 from cnn_course.training.loop import train
 from cnn_course.training.recipe import Recipe, default_batch_size, default_lr
 
 __all__ = ["CheckpointError", "Diverged", "Evaluation", "History", "Recipe", "best_device", "default_batch_size", "default_lr",
-           "evaluate", "fastest", "fit", "lesson", "precision", "predict", "train"]  # fmt: skip
+           "ensemble", "evaluate", "fastest", "fit", "lesson", "precision", "predict", "train"]  # fmt: skip

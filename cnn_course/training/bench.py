@@ -192,6 +192,24 @@ def several(measure: Callable[[], float], repeats: int = 5) -> tuple[float, floa
     return statistics.median(found), min(found), max(found)
 
 
+@torch.inference_mode()
+def layers(named: dict[str, nn.Module], images: torch.Tensor, repeats: int = 5) -> dict[str, float]:
+    """Median seconds of each layer, by its name, in passes of `images` (N, C, H, W) through all of them, one after another.
+
+    The first pass, which warms up, is not counted.
+    """
+    passes = []
+    for _ in range(repeats + 1):
+        maps, took = images, {}
+        for name, layer in named.items():
+            start = time.perf_counter()
+            maps = layer(maps)
+            synchronize(maps.device)
+            took[name] = time.perf_counter() - start
+        passes.append(took)
+    return {name: statistics.median(took[name] for took in passes[1:]) for name in named}
+
+
 def batches_a_second(cifar: data.Cifar10, device: torch.device, seconds: float = 1) -> float:
     """Images a second that `data.batches` shuffles, crops, mirrors and normalizes, with nothing trained on them."""
     generator = torch.Generator(device).manual_seed(0)

@@ -1,6 +1,7 @@
 """What a network says of images, and how much of it is right."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 import torch.nn.functional as F
@@ -45,3 +46,18 @@ def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | Non
     predictions = logits.argmax(dim=1)
     accuracy = (predictions == labels).float().mean().item()
     return Evaluation(F.cross_entropy(logits, labels).item(), accuracy, predictions)
+
+
+def ensemble(logits: list[torch.Tensor], labels: torch.Tensor) -> dict[int, float]:
+    """Number of networks -> share of images right by their averaged probabilities, the mean over all choices of so many.
+
+    logits: those of each network for the same images, (N, classes). ValueError without a network.
+    """
+    if not logits:
+        raise ValueError("logits is empty; expected those of at least one network")
+    votes = [F.softmax(each, dim=1) for each in logits]
+    right = {}
+    for n in range(1, len(votes) + 1):
+        choices = [sum(chosen).argmax(dim=1) == labels for chosen in combinations(votes, n)]
+        right[n] = torch.stack(choices).float().mean().item()
+    return right

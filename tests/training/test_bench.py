@@ -93,3 +93,13 @@ def test_a_measurement_that_fails_says_why():
 def test_the_ladder_measures_every_step(cifar):
     steps = bench.ladder("lenet5", cifar, seconds=0.05)
     assert list(steps)[0] == "the usual loop" and len(steps) == 4 and all(speed > 10 for speed in steps.values())
+
+
+def test_layers_are_timed_one_by_one_and_the_warm_up_is_not_counted(monkeypatch):
+    clock, calls = iter(range(1_000)), []
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock) ** 2)
+    named = {name: (lambda maps, name=name: calls.append(name) or maps + 1) for name in ("conv1", "conv2")}
+    took = bench.layers(named, torch.zeros(1), repeats=3)
+    assert calls == ["conv1", "conv2"] * 4
+    # the clock reads squares: conv1 takes 4 k to 4 k + 1 in pass k, (4 k + 1)^2 - (4 k)^2 = 8 k + 1, conv2 four more
+    assert took == {"conv1": 17, "conv2": 21}

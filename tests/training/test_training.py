@@ -271,6 +271,15 @@ def test_evaluate_counts_what_is_right(cifar):
     assert math.isfinite(result.loss)
 
 
+def test_an_ensemble_averages_probabilities_over_all_choices():
+    sure, torn, wrong = torch.tensor([[9.0, 0]]), torch.tensor([[0.0, 1]]), torch.tensor([[0.0, 20]])
+    right = training.ensemble([sure, torn, wrong], torch.tensor([0]))
+    # alone: only `sure`; in pairs: sure and torn; all three: two of about one against one
+    assert right == {1: pytest.approx(1 / 3), 2: pytest.approx(1 / 3), 3: 0.0}
+    with pytest.raises(ValueError, match="empty"):
+        training.ensemble([], torch.tensor([0]))
+
+
 def test_history_survives_json():
     history = training.History("resnet20", "stand-in", 3, 269_722, 100, rows=[{"epoch": 1, "test_accuracy": 0.5}])
     again = training.History.from_json(history.to_json())
