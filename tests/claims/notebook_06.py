@@ -158,7 +158,7 @@ def _():
     return found
 
 
-@claim("After four epochs plain-56 is far behind, and still falling", "record depth")
+@claim("After four epochs plain-56 is far behind, and its error still falls", "record depth")
 def _():
     record = experiments.recorded("depth")
     others = [record.difference("plain-56", name) for name in ("plain-20", "ResNet-20", "ResNet-56")]
@@ -307,3 +307,16 @@ def _():
     assert 0.3 < (1 - end["train_accuracy"]) / (1 - turn["train_accuracy"]) < 0.35
     assert (f"{1 - turn['test_accuracy']:.1%}", f"{1 - end['test_accuracy']:.1%}") == ("23.0%", "21.4%")
     assert end["test_loss"] > 1.2 * turn["test_loss"]
+
+
+@claim(
+    "By the images alone such a difference has a standard error of up to 0.17, so 0.30 says little and 0.06 nothing.", "computed"
+)
+def _():
+    error = (2 * 7.6 * 92.4 / 50_000) ** 0.5
+    assert f"{error:.2f}" == "0.17" and error < 0.30 < 2 * error and 0.06 < error / 2
+
+
+@claim("Standard error of a difference, by the images alone: up to 0.28.", "computed")
+def _():
+    assert f"{(27.94 * 72.06 / 50_000 + 28.54 * 71.46 / 50_000) ** 0.5:.2f}" == "0.28"
