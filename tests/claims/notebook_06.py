@@ -1,10 +1,255 @@
-"""What notebook 6, ResNet, claims of its records. So far: the order of a block."""
+"""What notebook 6, ResNet, claims."""
 
-from ledger import claims_of, says
+from functools import lru_cache
 
-from cnn_course import experiments
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from ledger import cifar, claims_of, says
+from torch import nn
+
+from cnn_course import anatomy, data, experiments, models, training
+from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock
 
 claim = claims_of("06_resnet")
+
+
+def silent(kind, channels=64):
+    block = kind(channels, channels).eval()
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    return block
+
+
+def difference(record, a, b):
+    return experiments.recorded(record).difference(a, b)
+
+
+# ------------------------------------------------------------------------------- the block
+@claim("The block of 2015 gives $\\mathrm{ReLU}(x)$.", "computed")
+def _():
+    x = torch.randn(2, 64, 8, 8)
+    assert torch.equal(silent(BasicBlock)(x), x.relu()) and not torch.equal(silent(BasicBlock)(x), x)
+
+
+@claim("The block of 2016 gives $x$ itself, whatever its sign.", "computed")
+def _():
+    x = torch.randn(2, 64, 8, 8)
+    assert x.min() < 0 and torch.equal(silent(PreActBasicBlock)(x), x)
+
+
+@claim("Between two such blocks nothing is negative, so there it does pass on what it gets.", "computed")
+def _():
+    x = BasicBlock(64, 64).eval()(torch.randn(2, 64, 8, 8))
+    assert x.min() >= 0 and torch.equal(silent(BasicBlock)(x), x)
+
+
+@claim("The bottleneck has a little less than the narrow basic block, and carries four times the channels.", "computed")
+def _():
+    narrow, bottleneck = (sum(m.weight.numel() for m in b.modules() if isinstance(m, nn.Conv2d)) for b in
+                          (BasicBlock(64, 64), Bottleneck(256, 64)))  # fmt: skip
+    assert 0.9 < bottleneck / narrow < 1 and Bottleneck(256, 64).bn3.num_features == 4 * 64
+
+
+@claim("Against a basic block of equal width it saves 94% of the weights.", "computed")
+def _():
+    wide, bottleneck = 2 * 9 * 256 * 256, 2 * 256 * 64 + 9 * 64 * 64
+    assert f"{1 - bottleneck / wide:.0%}" == "94%"
+
+
+@claim("It keeps more than three times the bytes of the narrow one for the backward pass.", "computed")
+def _():
+    bottleneck = anatomy.kept_bytes(Bottleneck(256, 64), (256, 56, 56))
+    assert 3 < bottleneck / anatomy.kept_bytes(BasicBlock(64, 64), (64, 56, 56)) < 3.5
+
+
+# ------------------------------------------------------------------------------- gradients
+def without_norm(net):
+    for path in [path for path, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]:
+        net.set_submodule(path, nn.Identity())
+    return net
+
+
+@lru_cache
+def batch():
+    return data.to_float(cifar().train.images[:32]), cifar().train.labels[:32]
+
+
+def gradients(net, dtype=torch.float32):
+    """(norm of the gradient, norm of the weight) of each convolution."""
+    images, labels = batch()
+    F.cross_entropy(net.to(dtype).train()(images.to(dtype)), labels).backward()
+    return [(m.weight.grad.norm().item(), m.weight.norm().item()) for m in net.modules() if isinstance(m, nn.Conv2d)]
+
+
+def growth(net):
+    relative = [gradient / weight for gradient, weight in gradients(net)]
+    return relative[1] / relative[-1]
+
+
+@claim("None of them vanishes.", "computed")
+def _():
+    torch.manual_seed(0)
+    nets = models.build("plain56"), models.build("resnet56"), without_norm(models.build("plain56"))
+    found = [growth(net) for net in nets]
+    assert min(found) > 0.01
+    return ", ".join(f"{times:.3g}" for times in found)
+
+
+@claim("the gradient *grows* on its way back, by a factor of more than a thousand here.", "computed")
+def _():
+    torch.manual_seed(0)
+    found = growth(models.build("plain56"))
+    assert found > 1000
+    return f"{found:.0f}"
+
+
+@claim("for wide dense layers: 1.21 times a layer.", "computed")
+def _():
+    assert f"{(torch.pi / (torch.pi - 1)) ** 0.5:.2f}" == "1.21"
+
+
+def drawn_small(dtype):
+    torch.manual_seed(0)
+    net = without_norm(models.build("plain56"))
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=0.01)
+    return [gradient for gradient, _ in gradients(net, dtype)]
+
+
+@claim("In float32 nothing arrives.", "computed")
+def _():
+    assert not any(drawn_small(torch.float32))
+
+
+@claim("In float64 all gradients are tiny, and about equally tiny: they do not shrink on their way back.", "computed")
+def _():
+    found = drawn_small(torch.float64)
+    assert 0 < min(found) and max(found) < 1e-45 and max(found) < 10 * min(found) and found[0] > found[-1] / 10
+
+
+@claim("With batch normalization the branch has less than a fifth of the skip's variance there; without it, more than two "
+       "fifths, and the sum grows from block to block.", "computed")  # fmt: skip
+@torch.no_grad()
+def _():
+    torch.manual_seed(0)
+    means, last = [], []
+    for change in (lambda net: net, without_norm):
+        net = change(models.build("preact_resnet56")).train()
+        x, shares = net.stem(batch()[0]), []
+        for block in (block for stage in net.stages for block in stage):
+            skip = block.shortcut(F.relu(block.bn1(x)) if block.first else x)
+            x = block(x)
+            shares.append(((x - skip).var() / skip.var()).item())
+        means.append((shares[8] + shares[17] + shares[26]) / 3)
+        last.append(x.var().item())
+    assert means[0] < 0.2 and means[1] > 0.4 and last[1] > 1000 * last[0]
+    return f"{means[0]:.2f} and {means[1]:.2f}"
+
+
+# ------------------------------------------------------------------------------- depth
+@claim("Here it is 36.8 points behind, and in its last epoch it still gains 5.6 to 7.3 points.", "record depth")
+def _():
+    found = difference("depth", "plain-56", "plain-20")
+    runs = experiments.recorded("depth").runs["plain-56"]
+    gains = [100 * (run.rows[-1]["test_accuracy"] - run.rows[-2]["test_accuracy"]) for run in runs]
+    assert says(found, "-36.8") and found.decided and (f"{min(gains):.1f}", f"{max(gains):.1f}") == ("5.6", "7.3")
+    return found
+
+
+@claim("After four epochs plain-56 is far behind, and its error still falls", "record depth")
+def _():
+    record = experiments.recorded("depth")
+    others = [record.difference("plain-56", name) for name in ("plain-20", "ResNet-20", "ResNet-56")]
+    assert [f"{found.points:+.1f}" for found in others] == ["-36.8", "-41.2", "-41.3"] and all(d.decided for d in others)
+    assert all(run.rows[-1]["test_accuracy"] > run.rows[-2]["test_accuracy"] for run in record.runs["plain-56"])
+    return others
+
+
+@claim("on clean training images plain-56 has 41.1% right", "record depth")
+def _():
+    assert f"{experiments.recorded('depth').table()['training accuracy']['plain-56']:.1%}" == "41.1%"
+
+
+@claim("All four ran at a learning rate of 0.2", "record depth")
+def _():
+    assert "learning rate 0.2," in experiments.sheet(experiments.recorded("depth")).attrs["caption"]
+
+
+@claim("so it lies above the clean training error", "record depth")
+def _():
+    for group in experiments.recorded("depth").runs.values():
+        assert all(run.rows[-1]["train_accuracy"] < run.learned for run in group)
+
+
+# ------------------------------------------------------------------------------- training
+@claim("In the lesson GoogLeNet leads ResNet-20 by 6.7 points.", "record lesson")
+def _():
+    found = difference("lesson", "googlenet_cifar", "resnet20")
+    assert says(found, "+6.7") and found.decided
+    return found
+
+
+@claim("ResNet-20 is ahead in each of the five seeds, by 0.3 points in the mean.", "record comparison")
+def _():
+    runs, found = experiments.recorded("comparison").runs, difference("comparison", "resnet20", "googlenet_cifar")
+    pairs = list(zip(runs["resnet20"], runs["googlenet_cifar"], strict=True))
+    assert len(pairs) == 5 and all(a.seed == b.seed and a.test_accuracy > b.test_accuracy for a, b in pairs)
+    assert f"{found.points:.2f}" == "0.35" and found.of_seeds[0] > 0
+    return found
+
+
+@claim("Other test images could turn that round; a lead of more than 1.0 points the runs would have shown.", "record comparison")
+def _():
+    found = difference("comparison", "resnet20", "googlenet_cifar")
+    assert found.of_images[0] < 0 < found.interval[1] and f"{found.missed:.1f}" == "1.0"
+    return found
+
+
+@claim("GoogLeNet starts faster; in the end ResNet-20 is level or a little ahead", "record comparison")
+def _():
+    record = experiments.recorded("comparison")
+    first = {name: sum(run.rows[0]["test_accuracy"] for run in record.runs[name]) for name in ("googlenet_cifar", "resnet20")}
+    found = record.difference("resnet20", "googlenet_cifar")
+    assert first["googlenet_cifar"] > first["resnet20"] and found.points > 0 and not found.decided
+
+
+@claim("GoogLeNet has no skip connection and needs half of the multiply-adds.", "computed")
+def _():
+    google, res = (anatomy.cost(models.build(name, device="meta")).macs for name in ("googlenet_cifar", "resnet20"))
+    assert 0.5 < google / res < 0.55
+
+
+# ------------------------------------------------------------------------------- further
+@lru_cache
+def dropped():
+    """Accuracy of the recorded ResNet-20 on 1,000 test images: whole, and without each block."""
+    test, net = cifar().test.subset(1_000), models.build("resnet20", pretrained=True)
+    whole, left = training.evaluate(net, test).accuracy, {}
+    for path, block in [pair for pair in net.named_modules() if isinstance(pair[1], BasicBlock)]:
+        hook = block.bn2.register_forward_hook(lambda layer, inputs, output: 0 * output)
+        left[path] = training.evaluate(net, test).accuracy
+        hook.remove()
+    return whole, left
+
+
+@claim("Without any one of its blocks ResNet-20 stays above chance; VGG without one layer falls to it.", "computed")
+def _():
+    assert len(dropped()[1]) == 9 and min(dropped()[1].values()) > 0.15
+    for stage in ("stage1", "stage2", "stage3"):
+        vgg = models.build("vgg_cifar", pretrained=True)
+        del getattr(vgg.features, stage)[3:6]
+        assert training.evaluate(vgg, cifar().test.subset(1_000)).accuracy < 0.13
+
+
+@claim("of nine blocks, each costs 9 points or more, and those that begin a stage cost most of their stage.", "computed")
+def _():
+    whole, left = dropped()
+    assert 0.085 < whole - max(left.values()) < 0.1
+    for stage in ("stage1", "stage2", "stage3"):
+        own = {path: accuracy for path, accuracy in left.items() if stage in path}
+        assert min(own, key=own.get).endswith(f"{stage}.0")
 
 
 @claim("At twenty layers, after four epochs, the order of 2015 is ahead in each seed", "record block_order")
@@ -19,6 +264,59 @@ def _():
 @claim("The test images decide for it, and so do both together; by the spread of three seeds alone, a fourth could say "
        "otherwise.", "record block_order")  # fmt: skip
 def _():
-    found = experiments.recorded("block_order").difference("after", "before")
+    found = difference("block_order", "after", "before")
     assert says(found, "+0.9") and found.of_images[0] > 0 and found.interval[0] > 0 and found.of_seeds[0] < 0
     return found
+
+
+@claim("There may be no difference; the runs could have missed up to 1.6 points.", "record shortcut")
+def _():
+    found = difference("shortcut", "B: projection", "A: padding")
+    assert says(found, "-0.2") and not found.decided and f"{found.missed:.1f}" == "1.6"
+    return found
+
+
+@claim("A to B costs 0.17 million parameters and gains 0.30 points; B to C costs 0.92 million for 0.06", "computed")
+def _():
+    a, b, c = (anatomy.parameters(models.build("resnet34", device="meta", shortcut=option)) for option in "ABC")
+    assert (f"{(b - a) / 1e6:.2f}", f"{(c - b) / 1e6:.2f}") == ("0.17", "0.92")
+
+
+@claim("With 1202 layers and 19.4 million parameters", "computed")
+def _():
+    with torch.device("meta"):
+        assert f"{anatomy.parameters(models.resnet.cifar_resnet(1202)) / 1e6:.1f}" == "19.4"
+
+
+@claim("In convolutions ResNet-152 has almost three times as many parameters as VGG-19.", "computed")
+def _():
+    vgg, res = (anatomy.cost(models.build(name, device="meta")).conv_parameters for name in ("vgg19", "resnet152"))
+    assert 2.7 < res / vgg < 3
+
+
+@claim("Its multiply-adds are 11.5 billion here", "computed")
+def _():
+    assert f"{anatomy.cost(models.build('resnet152', device='meta')).macs / 1e9:.1f}" == "11.5"
+
+
+@claim("The training error falls to a third, the test error falls a little, and the test loss climbs.", "record overfitting")
+def _():
+    runs = experiments.recorded("overfitting").runs["nothing against it"]
+    mean = pd.concat([run.table() for run in runs]).groupby("epoch").mean()
+    turn, end = mean.loc[mean["test_loss"].idxmin()], mean.iloc[-1]
+    assert 0.3 < (1 - end["train_accuracy"]) / (1 - turn["train_accuracy"]) < 0.35
+    assert (f"{1 - turn['test_accuracy']:.1%}", f"{1 - end['test_accuracy']:.1%}") == ("23.0%", "21.4%")
+    assert end["test_loss"] > 1.2 * turn["test_loss"]
+
+
+@claim(
+    "By the images alone such a difference has a standard error of up to 0.17, so 0.30 says little and 0.06 nothing.", "computed"
+)
+def _():
+    error = (2 * 7.6 * 92.4 / 50_000) ** 0.5
+    assert f"{error:.2f}" == "0.17" and error < 0.30 < 2 * error and 0.06 < error / 2
+
+
+@claim("Standard error of a difference, by the images alone: up to 0.28.", "computed")
+def _():
+    assert f"{(27.94 * 72.06 / 50_000 + 28.54 * 71.46 / 50_000) ** 0.5:.2f}" == "0.28"
