@@ -82,7 +82,7 @@ def one_by_one(image=None):
     """
     image = data.photograph(224) if image is None else image
     presets = {label: dict(zip(("red", "green", "blue", "bias"), mix, strict=True)) for label, mix in MIXES.items()}
-    first = presets["Grey"]
+    first = presets["Red against blue"]
     controls = {
         "red": slider("Weight of red", first["red"], -2.0, 2.0, 0.1),
         "green": slider("Weight of green", first["green"], -2.0, 2.0, 0.1),
