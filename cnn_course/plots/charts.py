@@ -237,9 +237,9 @@ def lines(
     """Lines with their names at their right ends.
 
     series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. Where x are words, the same ones
-    for all, they stand below the axis in their order. errors: name -> half width of a band, a number or one a point. dashed: names drawn dashed. markers: a dot at each point
-    (default: up to 12 points). log: "x", "y" or "xy". band: (low, high, words) shades a range of y. marks:
-    words -> x of a vertical line. whole: x are whole numbers.
+    for all, they stand below the axis in their order. errors: name -> half width of a band, a number or one a point. dashed:
+    names drawn dashed. markers: a dot at each point (default: up to 12 points). log: "x", "y" or "xy". band: (low, high, words)
+    shades a range of y. marks: words -> x of a vertical line. whole: x are whole numbers.
     """
     drawn = {str(name): _xy(values) for name, values in series.items()}
     if not drawn:

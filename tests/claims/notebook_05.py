@@ -70,7 +70,8 @@ def _():
 
 @claim("The 5x5 filters no longer see 192 channels but 16.", "computed")
 def _():
-    assert [layer.in_channels for layer in Inception(192, *NINE["3a"]).branch3.modules() if isinstance(layer, nn.Conv2d)] == [192, 16]
+    (reduction, _), (five, _) = Inception(192, *NINE["3a"]).branch3
+    assert (reduction.kernel_size, reduction.in_channels, five.kernel_size, five.in_channels) == ((1, 1), 192, (5, 5), 16)
 
 
 @claim("The 5x5 branch of block 3a shrinks most, to a tenth", "computed")
@@ -96,7 +97,8 @@ def _():
 
 @claim("so the shares of the multiply-adds are the same, up to the biases.", "computed")
 def _():
-    macs = [anatomy.stages(models.build("googlenet", device="meta", blocks=blocks)).macs for blocks in (GOOGLENET_BLOCKS, without())]
+    nets = (models.build("googlenet", device="meta", blocks=blocks) for blocks in (GOOGLENET_BLOCKS, without()))
+    macs = [anatomy.stages(net).macs for net in nets]
     for name in NINE:
         assert abs(macs[0][f"blocks.{name}"] / macs[1][f"blocks.{name}"] - shares()[name]) < 0.002
 
@@ -182,7 +184,8 @@ def _():
     found = leads("nin_cifar", "vgg_cifar", "alexnet_cifar")
     assert all(map(says, found, ("+1.5", "+1.1", "+3.9"))) and all(difference.decided for difference in found)
     macs = experiments.recorded("comparison").multiply_adds
-    assert 0.55 < macs["googlenet_cifar"] / macs["nin_cifar"] < 0.65 and abs(macs["googlenet_cifar"] / macs["vgg_cifar"] - 1) < 0.02
+    nin, vgg = (macs["googlenet_cifar"] / macs[name] for name in ("nin_cifar", "vgg_cifar"))
+    assert 0.55 < nin < 0.65 and abs(vgg - 1) < 0.02
     return found
 
 
