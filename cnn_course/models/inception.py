@@ -87,6 +87,17 @@ CIFAR_BLOCKS = OrderedDict([
 # fmt: on
 
 
+def unreduced(blocks=GOOGLENET_BLOCKS, project=True):
+    """The same blocks without the 1x1 reductions before 3x3 and 5x5, as name -> widths.
+
+    project: False leaves out the 1x1 after the pooling as well, which makes them naive (figure 2a).
+    """
+    return OrderedDict(
+        (name, widths if widths == "pool" else (widths[0], 0, widths[2], 0, widths[4], widths[5] * project))
+        for name, widths in blocks.items()
+    )
+
+
 def imagenet_stem(batch_norm):
     """224x224 images to 192 maps of 28x28; local response normalization where there is no batch norm."""
     lrn = (lambda: nn.Identity()) if batch_norm else (lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))

@@ -236,10 +236,10 @@ def lines(
 ):  # fmt: skip
     """Lines with their names at their right ends.
 
-    series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. errors: name ->
-    half width of a band, a number or one a point. dashed: names drawn dashed. markers: a dot at each point
-    (default: up to 12 points). log: "x", "y" or "xy". band: (low, high, words) shades a range of y. marks:
-    words -> x of a vertical line. whole: x are whole numbers.
+    series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. Where x are words, the same ones
+    for all, they stand below the axis in their order. errors: name -> half width of a band, a number or one a point. dashed:
+    names drawn dashed. markers: a dot at each point (default: up to 12 points). log: "x", "y" or "xy". band: (low, high, words)
+    shades a range of y. marks: words -> x of a vertical line. whole: x are whole numbers.
     """
     drawn = {str(name): _xy(values) for name, values in series.items()}
     if not drawn:
@@ -253,6 +253,8 @@ def lines(
     axes.set(xlim=xlim) if xlim else None
     axes.set(ylim=ylim) if ylim else None
     tidy(axes, log, whole)
+    if words := next(filter(None, (_words_of_x(values) for _, values in series.items())), None):
+        axes.set_xticks(range(1, len(words) + 1), words)
     make_room(axes, 0.72)
     if band:
         axes.axhspan(band[0], band[1], color=tint(PALETTE[1], 0.25), zorder=0, linewidth=0)
@@ -274,8 +276,16 @@ def make_room(axes, room):
     axes.set_position((box.x0 + (needed - room) / width, box.y0, box.width + (room - needed) / width, box.height))
 
 
+def _words_of_x(values):
+    """The keys of a dict or Series if they are words, in their order; else an empty list."""
+    keys = list(values.keys()) if hasattr(values, "keys") else []
+    return keys if all(isinstance(key, str) and not key.replace(".", "", 1).isdecimal() for key in keys) else []
+
+
 def _xy(values):
-    """Two arrays from {x: y}, a Series, a pair (xs, ys), or ys alone."""
+    """Two arrays from {x: y}, a Series, a pair (xs, ys), or ys alone; words count as 1, 2, ..."""
+    if _words_of_x(values):
+        values = list(values.values() if isinstance(values, Mapping) else values)
     if hasattr(values, "items"):
         pairs = list(values.items())
         return np.array([p[0] for p in pairs], dtype=float), np.array([float(p[1]) for p in pairs])

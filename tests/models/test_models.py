@@ -95,6 +95,12 @@ def test_outputs_are_torchvisions(name, twin, size):
     assert torch.allclose(got, expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
 
 
+def test_blocks_without_reductions_are_those_of_figure_2a():
+    assert inception.unreduced()["3a"] == (64, 0, 128, 0, 32, 32) and inception.unreduced()["pool3"] == "pool"
+    assert inception.unreduced(inception.CIFAR_BLOCKS, project=False)["5a"] == (64, 0, 96, 0, 32, 0)
+    assert list(inception.unreduced()) == list(inception.GOOGLENET_BLOCKS)
+
+
 def test_auxiliary_heads_are_torchvisions():
     torch.manual_seed(0)
     theirs = torchvision.models.googlenet(aux_logits=True, init_weights=False).aux1.eval()

@@ -379,6 +379,14 @@ def test_notes_say_where_there_is_only_one_run():
     assert "Bars: 95% interval of the mean of 3 seeds (without one: a single run)." in words
 
 
+def test_words_on_the_x_axis_of_lines_stand_in_their_order():
+    axes = plots.lines({"a": {"3a": 1, "pool3": 3, "4a": 2}, "b": {"3a": 2, "pool3": 2, "4a": 2}}, "Blocks").axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["3a", "pool3", "4a"]
+    assert list(axes.lines[0].get_xdata()) == [1, 2, 3] and list(axes.lines[0].get_ydata()) == [1, 3, 2]
+    numbers = plots.lines({"a": {"8": 1, "16": 3}}, "Widths").axes[0]
+    assert list(numbers.lines[0].get_xdata()) == [8, 16]
+
+
 def test_tint():
     assert plots.tint("black", 0.5) == (0.5, 0.5, 0.5) and np.allclose(plots.tint("#0173b2", 1), to_rgb("#0173b2"))
 

@@ -1,0 +1,410 @@
+"""What notebook 5, Inception, claims."""
+
+import math
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from ledger import cifar, claims_of, says
+from torch import nn
+
+from cnn_course import anatomy, data, experiments, models, training
+from cnn_course.models.inception import CIFAR_BLOCKS, GOOGLENET_BLOCKS, AuxiliaryHead, Inception
+
+claim = claims_of("05_inception")
+NINE = {name: widths for name, widths in GOOGLENET_BLOCKS.items() if widths != "pool"}
+
+
+@cache
+def built(name="googlenet", **settings):
+    return models.build(name, device="meta", **settings)
+
+
+def without(blocks=GOOGLENET_BLOCKS, project=True):
+    """A network's blocks without their reductions, written out here anew."""
+    bare = {}
+    for name, widths in blocks.items():
+        n1, _, n3, _, n5, pool = widths if widths != "pool" else [0] * 6
+        bare[name] = widths if widths == "pool" else (n1, 0, n3, 0, n5, pool if project else 0)
+    return bare
+
+
+def weights_of(channels, n1, reduce3, n3, reduce5, n5, pool):
+    """Weights and biases of the paper's block, by hand; a reduction of 0 is none."""
+    count = n1 * (channels + 1) + pool * (channels + 1)
+    for reduce, n, side in ((reduce3, n3, 3), (reduce5, n5, 5)):
+        count += reduce * (channels + 1) + n * ((reduce or channels) * side * side + 1)
+    return count
+
+
+@cache
+def shares():
+    """What the reductions leave of each block's parameters."""
+    found, channels, sums = {}, 192, [0, 0]
+    for name, widths in NINE.items():
+        n1, _, n3, _, n5, pool = widths
+        counts = weights_of(channels, *widths), weights_of(channels, n1, 0, n3, 0, n5, pool)
+        found[name], channels = counts[0] / counts[1], n1 + n3 + n5 + pool
+        sums = [total + count for total, count in zip(sums, counts, strict=True)]
+    return found | {"all nine": sums[0] / sums[1]}
+
+
+# ------------------------------------------------------------------------------- the block
+@claim("The pooling cannot choose: 192 go in and 192 come out.", "computed")
+def _():
+    maps = Inception(192, 64, 0, 128, 0, 32, 0)(torch.rand(1, 192, 7, 7))
+    assert maps.shape[1] == 64 + 128 + 32 + 192
+
+
+@claim("So a naive block always returns more channels than it received", "computed")
+def _():
+    for channels in (1, 192, 832):
+        assert Inception(channels, 1, 0, 1, 0, 1, 0).out_channels == channels + 3
+
+
+@claim("Fourteen times the parameters and eight times the multiply-adds.", "computed")
+def _():
+    naive, built_ = anatomy.cost(models.build("googlenet", device="meta", blocks=without(project=False))), anatomy.cost(built())
+    assert round(naive.parameters / built_.parameters) == 14 and round(naive.macs / built_.macs) == 8
+
+
+@claim("The 5x5 filters no longer see 192 channels but 16.", "computed")
+def _():
+    (reduction, _), (five, _) = Inception(192, *NINE["3a"]).branch3
+    assert (reduction.kernel_size, reduction.in_channels, five.kernel_size, five.in_channels) == ((1, 1), 192, (5, 5), 16)
+
+
+@claim("The 5x5 branch of block 3a shrinks most, to a tenth", "computed")
+def _():
+    n1, reduce3, n3, reduce5, n5, pool = NINE["3a"]
+    five = weights_of(192, 0, 0, 0, reduce5, n5, 0) / weights_of(192, 0, 0, 0, 0, n5, 0)
+    three = weights_of(192, 0, reduce3, n3, 0, 0, 0) / weights_of(192, 0, 0, n3, 0, 0, 0)
+    assert round(five, 1) == 0.1 and three > five
+    return f"5x5 {five:.0%}, 3x3 {three:.0%}"
+
+
+@claim("The first block keeps 42%, the second 35%, each of the other seven between 19 and 27%.", "computed")
+def _():
+    percent = [round(100 * share) for name, share in shares().items() if name != "all nine"]
+    assert percent[:2] == [42, 35] and (min(percent[2:]), max(percent[2:])) == (19, 27) and len(percent[2:]) == 7
+    return percent
+
+
+@claim("Over all nine it is a quarter rather than a third.", "computed")
+def _():
+    assert 0.23 < shares()["all nine"] < 0.27
+
+
+@claim("so the shares of the multiply-adds are the same, up to the biases.", "computed")
+def _():
+    nets = (models.build("googlenet", device="meta", blocks=blocks) for blocks in (GOOGLENET_BLOCKS, without()))
+    macs = [anatomy.stages(net).macs for net in nets]
+    for name in NINE:
+        assert abs(macs[0][f"blocks.{name}"] / macs[1][f"blocks.{name}"] - shares()[name]) < 0.002
+
+
+@claim("The pooling sees what the 3x3 sees.", "computed")
+def _():
+    seen = anatomy.trace(built()).receptive_field
+    assert seen["blocks.3a.branch4.1.0"] == seen["blocks.3a.branch2.1.0"] == 43
+
+
+# ------------------------------------------------------------------------------- the network
+@claim("The three convolutions of the stem do 30% of the multiply-adds with 2% of the parameters.", "computed")
+def _():
+    stages = anatomy.stages(built())
+    stem = stages[stages.index.str.startswith("stem.")]
+    assert (stem.parameters > 0).sum() == 3
+    assert [round(100 * stem[c].sum() / stages[c].sum()) for c in ("macs", "parameters")] == [30, 2]
+
+
+@claim("GoogLeNet works hardest at its beginning and keeps its parameters at its end", "computed")
+def _():
+    stages = anatomy.stages(built())
+    stages = stages[stages.parameters > 0]
+    places = list(stages.index)
+    assert set(stages.macs.nlargest(2).index) == {"stem.conv2", "blocks.3b"} and places.index("blocks.3b") < len(places) / 2
+    assert set(stages.parameters.nlargest(3).index) == set(places[-3:])
+
+
+@claim("VGG-19's is 34 million short, GoogLeNet's 3 million.", "computed")
+def _():
+    short = [anatomy.parameters(built(name)) / 1e6 - said for name, said in (("vgg19", 110), ("googlenet", 4))]
+    assert list(map(round, short)) == [34, 3] and round(anatomy.parameters(built("alexnet_two_gpus")) / 1e6) == 61
+
+
+@claim("In convolutions alone GoogLeNet has more parameters than AlexNet.", "computed")
+def _():
+    ours, alexnet = (anatomy.cost(built(name)) for name in ("googlenet", "alexnet_two_gpus"))
+    assert ours.conv_parameters > 2 * alexnet.conv_parameters and ours.linear_parameters < alexnet.linear_parameters / 50
+
+
+@claim("22 layers, with three tenths of VGG-19's parameters in convolutions.", "computed")
+def _():
+    assert round(anatomy.cost(built()).conv_parameters / anatomy.cost(built("vgg19")).conv_parameters, 1) == 0.3
+
+
+@claim("22 is right.", "computed")
+def _():
+    stem, fc = 3, 1
+    assert sum(isinstance(layer, nn.Conv2d) for layer in built().stem.modules()) == stem
+    deepest = max(sum(isinstance(layer, nn.Conv2d) for layer in branch.modules()) for branch in built().blocks["3a"].children())
+    assert stem + deepest * len(NINE) + fc == 22
+
+
+@claim("the nine have eight different settings", "computed")
+def _():
+    assert (len(set(NINE.values())), len(NINE)) == (8, 9)
+
+
+@claim("Its stem has two local response normalizations, as AlexNet has, and no layer has batch norm.", "computed")
+def _():
+    for name in ("googlenet", "alexnet"):
+        layers = list(built(name).modules())
+        assert sum(isinstance(layer, nn.LocalResponseNorm) for layer in layers) == 2
+        assert not any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
+
+
+# ------------------------------------------------------------------------------- the comparison
+def leads(*others):
+    record = experiments.recorded("comparison")
+    return [record.difference("googlenet_cifar", other) for other in others]
+
+
+@claim("GoogLeNet ends above the networks before it", "record comparison")
+def _():
+    found = leads("alexnet_cifar", "vgg_cifar", "nin_cifar")
+    assert all(difference.decided and difference.points > 0 for difference in found)
+    return found
+
+
+@claim("GoogLeNet is 1.5 points better than NIN with three fifths of its multiply-adds, and 1.1 better than VGG at equal "
+       "multiply-adds. All three leads stand, for other seeds and other images.", "record comparison")  # fmt: skip
+def _():
+    found = leads("nin_cifar", "vgg_cifar", "alexnet_cifar")
+    assert all(map(says, found, ("+1.5", "+1.1", "+3.9"))) and all(difference.decided for difference in found)
+    macs = experiments.recorded("comparison").multiply_adds
+    nin, vgg = (macs["googlenet_cifar"] / macs[name] for name in ("nin_cifar", "vgg_cifar"))
+    assert 0.55 < nin < 0.65 and abs(vgg - 1) < 0.02
+    return found
+
+
+@claim("NIN does the most multiply-adds of the four.", "computed")
+def _():
+    macs = {name: anatomy.cost(built(name)).macs for name in ("alexnet_cifar", "vgg_cifar", "nin_cifar", "googlenet_cifar")}
+    assert max(macs, key=macs.get) == "nin_cifar"
+
+
+@claim("GoogLeNet has four kinds of branches, and four times as many layers as NIN.", "computed")
+def _():
+    count = {
+        name: sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in built(name).modules())
+        for name in ("googlenet_cifar", "nin_cifar")
+    }
+    assert round(count["googlenet_cifar"] / count["nin_cifar"]) == 4
+
+
+# ------------------------------------------------------------------------------- windows
+@claim("On the one path only the poolings widen the window, to 75 pixels; on the other it is more than three times the image.",
+       "computed")  # fmt: skip
+def _():
+    stem = [(7, 2), (3, 2), (1, 1), (3, 1), (3, 2)]
+    for kernel, wanted in ((1, lambda size: size == 75), (5, lambda size: size > 3 * 224)):
+        size = jump = 1
+        for side, stride in stem + [(3, 2) if widths == "pool" else (kernel, 1) for widths in GOOGLENET_BLOCKS.values()]:
+            size, jump = size + (side - 1) * jump, jump * stride
+        assert wanted(size)
+
+
+# ------------------------------------------------------------------------------- auxiliary classifiers
+@claim("Nearly twice, for hardly any work: two dense layers hold 98% of a head", "computed")
+def _():
+    head, bare, whole = AuxiliaryHead(512, 1000), anatomy.cost(built()), anatomy.cost(built("googlenet_aux").train())
+    dense = sum(anatomy.parameters(layer) for layer in (head.fc1, head.fc2))
+    assert 1.8 < whole.parameters / bare.parameters < 2 and whole.macs / bare.macs < 1.01
+    assert round(100 * dense / anatomy.parameters(head)) == 98
+
+
+@claim("In evaluation nothing runs through the heads.", "computed")
+def _():
+    assert anatomy.cost(models.build("googlenet_aux", device="meta").eval()).parameters == anatomy.parameters(built())
+
+
+@claim("its gradient is the larger in 14 of 16 starts by Glorot's rule, and in 5 of 16 by He's", "computed")
+def _():
+    few, larger = cifar().train.subset(32), {}
+    images, labels = data.to_float(few.images), few.labels
+    for rule, start in (("Glorot", nn.init.xavier_uniform_), ("He", lambda weight: None)):
+        larger[rule] = 0
+        for seed in range(16):
+            torch.manual_seed(seed)
+            net = models.build("googlenet_cifar", batch_norm=False, aux=("4a",))
+            for weight in (p for p in net.parameters() if p.ndim > 1):
+                start(weight)
+            losses = [F.cross_entropy(logits, labels) for logits in net(images)]
+            main, head = (torch.autograd.grad(loss, net.stem.conv1[0].weight, retain_graph=True)[0].norm() for loss in losses)
+            larger[rule] += int(0.3 * head > main)
+    assert larger == {"Glorot": 14, "He": 5}
+    return larger
+
+
+# ------------------------------------------------------------------------------- batch normalization
+@claim("The same $y$: $\\mu$ and $\\sigma$ grow with the weights and cancel them.", "computed")
+def _():
+    conv, norm, x = nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8, eps=1e-8), torch.randn(4, 3, 9, 9)
+    before = norm(conv(x))
+    conv.weight.data *= 10
+    assert torch.allclose(norm(conv(x)), before, atol=1e-4)
+
+
+@torch.no_grad()
+def spread(scale, batch_norm):
+    torch.manual_seed(0)
+    net = models.build("googlenet_cifar", batch_norm=batch_norm)
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight *= scale
+    x = net.stem(torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    return torch.stack([(x := block(x)).std() for block in net.blocks.values()])
+
+
+@claim("Without it a factor of 2 at each layer becomes a factor of more than a thousand at the end. With it the three lines are "
+       "one.", "computed")  # fmt: skip
+def _():
+    assert spread(2, False)[-1] > 1000 * spread(1, False)[-1]
+    assert all(torch.allclose(spread(scale, True), spread(1, True), rtol=0.03) for scale in (0.5, 2))
+
+
+@claim("One more a channel remains.", "computed")
+def _():
+    channels = sum(layer.out_channels for layer in built().modules() if isinstance(layer, nn.Conv2d))
+    assert anatomy.parameters(built(batch_norm=True)) - anatomy.parameters(built()) == channels
+
+
+@claim("after each batch of the training a tenth of the batch's value was mixed into them", "computed")
+def _():
+    norm = nn.BatchNorm2d(1)
+    norm(5 + torch.zeros(2, 1, 4, 4))
+    assert math.isclose(norm.running_mean.item(), 0.5, rel_tol=1e-6)
+    assert {layer.momentum for layer in built("googlenet_cifar").modules() if isinstance(layer, nn.BatchNorm2d)} == {0.1}
+
+
+@claim("In evaluation, a small batch's own mean and variance cost accuracy", "computed")
+def _():
+    few, net = cifar().test.subset(500), models.build("googlenet_cifar", pretrained=True)
+
+    def accuracy(size):
+        return 100 * (training.predict(net, few.images, batch_size=size).argmax(dim=1) == few.labels).float().mean().item()
+
+    kept = accuracy(100)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean = layer.running_var = None
+    asked = {size: accuracy(size) for size in (4, 16, 100)}
+    assert kept - asked[4] > 15 and kept - asked[16] > 3 and kept - asked[100] < 3
+    return f"running averages {kept:.0f}%, " + ", ".join(f"{size} images {percent:.0f}%" for size, percent in asked.items())
+
+
+# ------------------------------------------------------------------------------- after one lesson
+@claim("After one lesson GoogLeNet leads VGG by 12.6 points, where 24 epochs leave 1.1.", "record lesson")
+def _():
+    found = experiments.recorded("lesson").difference("googlenet_cifar", "vgg_cifar")
+    assert says(found, "+12.6") and found.decided and says(leads("vgg_cifar")[0], "+1.1")
+    return found
+
+
+@claim("Against NIN its lead may be none, and is at most 4.0 points.", "record lesson")
+def _():
+    found = experiments.recorded("lesson").difference("googlenet_cifar", "nin_cifar")
+    assert not found.decided and found.interval[0] < 0 and round(found.missed, 1) == 4.0 and says(found, "+1.5")
+    return found
+
+
+# ------------------------------------------------------------------------------- the numbers in books
+@claim("It is 8.7, and no variant reaches 12.", "computed")
+def _():
+    alexnet = anatomy.parameters(built("alexnet_two_gpus"))
+    variants = ("googlenet", "googlenet_torchvision", "googlenet_aux", "googlenet_torchvision_aux")
+    factors = [alexnet / anatomy.parameters(built(name)) for name in variants]
+    assert round(factors[0], 1) == 8.7 and max(factors) < 12
+
+
+@claim("2.7 K weights on 112x112 maps make its 34 million, but a 7x7 over three channels with 64 filters has 9.2 K.", "computed")
+def _():
+    assert 33.5 < 2.7 * 1024 * 112**2 / 1e6 < 35 and round(7 * 7 * 3 * 64 / 1024, 1) == 9.2
+
+
+@claim('Neither "12 times" nor the 4 million of the quiz follows from the table.', "computed")
+def _():
+    printed = 1024 * sum((2.7, 112, 159, 380, 364, 437, 463, 580, 840, 1072, 1388, 1000))
+    assert printed / 1e6 > 6.9 and anatomy.parameters(built("alexnet_two_gpus")) / printed < 9
+
+
+@claim("No: 62.5% in the first block, 50% in the last.", "computed")
+def _():
+    large = [100 * (n3 + n5) / (n1 + n3 + n5 + pool) for n1, _, n3, _, n5, pool in NINE.values()]
+    assert (large[0], large[-1]) == (62.5, 50)
+
+
+# ------------------------------------------------------------------------------- after 2014
+@claim("Two 3x3 leave 72% of a 5x5, the split 7x7 leaves 2/7", "computed")
+def _():
+    assert 2 * 3 * 3 / 5**2 == 0.72 and (7 + 7) / 7**2 == 2 / 7
+
+
+@claim("the separable one 2.6%", "computed")
+def _():
+    assert round(100 * (192 * 49 + 192 * 192) / (192 * 192 * 49), 1) == 2.6
+
+
+@claim("The target is not 1 for the right class, but 0.91, and 0.01 for each of the other nine.", "computed")
+def _():
+    right, other = 0.9 + 0.1 / 10, 0.1 / 10
+    logits, smoothing = torch.randn(1, 10), training.Recipe().label_smoothing
+    wanted = -(other * logits.log_softmax(1).sum() + (right - other) * logits.log_softmax(1)[0, 3])
+    assert torch.isclose(F.cross_entropy(logits, torch.tensor([3]), label_smoothing=smoothing), wanted)
+
+
+@claim("In GoogLeNet itself it is 3.6 times.", "computed")
+def _():
+    factor = anatomy.parameters(models.build("googlenet", device="meta", blocks=without())) / anatomy.parameters(built())
+    ours = models.build("googlenet_cifar", device="meta", blocks=without(CIFAR_BLOCKS))
+    assert round(factor, 1) == 3.6 and round(anatomy.parameters(ours) / anatomy.parameters(built("googlenet_cifar")), 1) == 3.7
+
+
+# ------------------------------------------------------------------------------- record inception, to be exchanged
+@claim("82% with batch norm, 60% without, at a twentieth of the learning rate", "record inception")
+def _():
+    record = experiments.recorded("inception")
+    found = record.difference("batch norm", "without batch norm")
+    mean = record.table()["test accuracy"]
+    assert [round(100 * mean[label]) for label in ("batch norm", "without batch norm")] == [82, 60] and says(found, "+22.0")
+    norm, none = (experiments.find("inception").variants[label] for label in ("batch norm", "without batch norm"))
+    assert math.isclose(training.default_lr(norm.build(), 128) / none.recipe.lr, 20)
+    return found
+
+
+@claim("With three seeds the head may bring nothing, and at most 1.1 points.", "record inception")
+def _():
+    found = experiments.recorded("inception").difference("batch norm and auxiliary head", "batch norm")
+    assert not found.decided and round(found.missed, 1) == 1.1 and round(abs(found.points), 2) == 0.01
+    return found
+
+
+@claim("All nine runs began from the course's former initialization, by the outputs of a layer.", "record inception")
+def _():
+    runs = [run for group in experiments.recorded("inception").runs.values() for run in group]
+    assert len(runs) == 9 and {run.initialization for run in runs} == {"fan_out"}
+
+
+@claim("From there this network starts without batch norm at a loss more than ten times that of guessing.", "computed")
+def _():
+    images = torch.randn(32, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for seed in range(3):
+        torch.manual_seed(seed)
+        net = models.build("googlenet_cifar", batch_norm=False).eval()
+        for layer in net.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        with torch.no_grad():
+            assert F.cross_entropy(net(images), torch.arange(32) % 10) > 10 * math.log(10)
