@@ -45,6 +45,12 @@ class TestLayers:
         for told, part in zip(map(int, said.groups()), (core, sum(sections, [])), strict=True):
             assert told % 5 == 0 and abs(told - minutes(part)) <= 3, f"{told} minutes are told, {minutes(part):.0f} are counted"
 
+    def test_the_readme_tells_the_same_time(self, path):
+        core, _ = layers(path)
+        told = re.search(r"About (\d+) minutes.*?, and (\d+) more", "".join(core[0]["source"])).groups()
+        readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+        assert f"| {int(path.stem[:2])} | {told[0]} | {told[1]} | " in readme
+
     def test_every_further_section_is_folded_and_nothing_else(self, path):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             is_further = "".join(cell["source"]).startswith("## Further: ")
