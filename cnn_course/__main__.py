@@ -62,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--jobs", type=_positive(int), default=1, metavar="N", help="runs side by side (default 1)")
     command.set_defaults(run=record)
 
+    command = commands.add_parser("runs", help="list what you have trained, in whatever notebook; it is shown in notebook 8")
+    command.add_argument("--clear", action="store_true", help="delete all of it")
+    command.set_defaults(run=runs)
+
     command = commands.add_parser("claims", help="print what the notebooks claim, what each claim rests on, and how sure it is")
     command.set_defaults(run=claims)
 
@@ -142,6 +146,19 @@ def record(options):
     run.record(*options.names, seeds=options.seeds, jobs=options.jobs)
     for name in options.names:
         print(f"\n{experiments.find(name).question}\n{experiments.recorded(name).table().round(4).to_string()}")
+
+
+def runs(options):
+    """Print the runs that were kept, or delete them."""
+    from cnn_course.training import runs
+
+    if options.clear:
+        print(f"{runs.clear()} runs deleted.")
+        return
+    table = runs.table()
+    print(
+        table.to_string(formatters={"accuracy": "{:.1%}".format}) if len(table) else "No run yet: train a network in a notebook."
+    )
 
 
 def claims(options):

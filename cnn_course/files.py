@@ -11,15 +11,24 @@ RECORDED = Path(__file__).parent / "experiments" / "recorded"  # results and wei
 
 def cache_folder() -> Path:
     """Where this user's downloads live: among temporary files where the user has no home."""
-    if "XDG_CACHE_HOME" in os.environ:
-        return Path(os.environ["XDG_CACHE_HOME"]) / "cnn_course"
+    return _folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+def data_folder() -> Path:
+    """Where this user's own work lives: the runs that were trained, the guesses that were made."""
+    return _folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
+
+
+def _folder(variable, linux, mac):
+    if os.environ.get(variable):
+        return Path(os.environ[variable]) / "cnn_course"
     try:
         home = Path.home()
     except RuntimeError:  # a container that runs under a number without a name
         return Path(tempfile.gettempdir()) / f"cnn_course-{os.getuid()}"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "cnn_course"
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "cnn_course"
+    return home / (mac if sys.platform == "darwin" else linux) / "cnn_course"
 
 
 def into_place(path: Path, write: Callable[[Path], object]) -> None:

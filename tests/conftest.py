@@ -1,10 +1,18 @@
 """What several rooms' tests need: a wicked pickle, and a machine without data or network."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from cnn_course.data import download, standin
+
+
+def pytest_configure(config):
+    """What is trained here is no reader's run: it is kept in a folder that goes with these tests."""
+    config.own_data = tempfile.TemporaryDirectory()
+    os.environ["XDG_DATA_HOME"] = config.own_data.name
 
 
 class Trap:

@@ -20,39 +20,50 @@ def sheet(record, *labels: str):
 
     Raises ValueError for a label that the record does not have.
     """
-    import pandas as pd
-
     if unknown := [label for label in labels if label not in record.runs]:
         raise ValueError(f"{record.name} has no variant {unknown[0]!r}; its variants are {', '.join(record.runs)}")
     experiment = declared.find(record.name)
-    rows = {label: _facts(experiment, experiment.variants[label].at(record.rate(label))) for label in labels or record.runs}
+    seen, rows = experiment.epochs * experiment.train_images, {}
+    for label in labels or record.runs:
+        variant = experiment.variants[label].at(record.rate(label))
+        rows[label] = facts(variant.build(), variant.recipe, seen)
+    return unlike(rows, f"{experiment.epochs} epochs of {experiment.train_images:,} images")
+
+
+def unlike(rows: dict[str, dict], always: str):
+    """The `facts` of several networks as a table of what differs; what does not, and `always`, in its caption."""
+    import pandas as pd
+
     table = pd.DataFrame.from_dict(rows, orient="index").astype(object).fillna("–")
     same = [column for column in table if table[column].nunique() == 1]
-    shared = [f"{experiment.epochs} epochs of {experiment.train_images:,} images"]
-    shared += [f"{column} {_words(table[column].iloc[0])}" for column in same]
+    shared = [always, *(f"{column} {_words(table[column].iloc[0])}" for column in same)]
     table = table.drop(columns=same)
     table.attrs["caption"] = "The same for all: " + ", ".join(shared)
     return table
 
 
-def _facts(experiment, variant):
-    net, cost = variant.build(), anatomy.cost(variant.build())
+def facts(net: nn.Module, recipe: training.Recipe, images: int) -> dict[str, object]:
+    """What a network for 32x32 images is, and how it is trained when it sees so many `images` in all, epochs counted."""
+    try:
+        macs = anatomy.cost(net, (3, 32, 32)).macs
+    except ValueError:  # what `anatomy` cannot follow
+        macs = "unknown"
     layers = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
     norms = {NORMS[type(module).__name__] for module in net.modules() if type(module).__name__ in NORMS}
-    batch_size = variant.recipe.batch_size or default_batch_size(torch.device("cpu"), experiment.epochs * experiment.train_images)
+    batch_size = recipe.batch_size or default_batch_size(torch.device("cpu"), images)
     found = {
-        "parameters": cost.parameters,
-        "multiply-adds": cost.macs,
+        "parameters": anatomy.parameters(net),
+        "multiply-adds": macs,
         "convolutions and dense layers": len(layers),
         "normalization": " and ".join(sorted(norms)) or "none",
         "dropout": max((module.p for module in net.modules() if isinstance(module, nn.Dropout)), default=0.0),
-        "learning rate": variant.recipe.lr or default_lr(net, batch_size),
+        "learning rate": recipe.lr or default_lr(net, batch_size),
         "batch size": batch_size,
     }
-    recipe = {field.name.replace("_", " "): getattr(variant.recipe, field.name) for field in fields(training.Recipe)}
+    settings = {field.name.replace("_", " "): getattr(recipe, field.name) for field in fields(training.Recipe)}
     for name in ("lr", "batch size", *(() if getattr(net, "aux", ()) else ("aux weight",))):
-        recipe.pop(name)
-    return found | {name: in_words(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
+        settings.pop(name)
+    return found | {name: in_words(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
 def _words(value):

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from cnn_course import data
-from cnn_course.training import checkpoint, cuda_graph, distributed
+from cnn_course.training import checkpoint, cuda_graph, distributed, runs
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate, predict
 from cnn_course.training.history import History, by_split
@@ -65,7 +65,7 @@ def fit(
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
 
     The same seed, machine and thread count give the same history. Interrupting keeps the epochs done. on_epoch is called with
-    the history after each epoch, for live plots. quiet prints nothing.
+    the history after each epoch, for live plots. quiet prints nothing; else the run is also kept, see `runs.keep`.
 
     save: a file that holds the run after every epoch. If it is there already, the run resumes from it, and ends with the
     history and the weights, to the bit, of a run that was never cut; so after an interrupt, run the same line again.
@@ -114,6 +114,7 @@ def fit(
     finally:
         devices.return_memory()
     if not quiet and history.rows:
+        runs.keep(history)
         seconds = sum(row["seconds"] for row in history.rows)
         print(
             f"{history.name}: {len(history.rows)} x {history.train_images:,} images in {seconds:.0f} s on {device.type}, "

@@ -9,7 +9,7 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 LAYERED = [path for path in NOTEBOOKS if "## Further: " in path.read_text(encoding="utf-8")]
-CORE = 50  # cells
+CORE, LABS = 50, 10  # cells, and as many more for labs
 FOLDED = "jp-MarkdownHeadingCollapsed"
 
 
@@ -26,21 +26,24 @@ def layers(path):
 
 
 def minutes(cells):
-    """200 words and one figure a minute."""
+    """200 words and one figure a minute, ten minutes a lab."""
     words = sum(len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
     figures = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
-    return words / 200 + figures
+    labs = sum("labs.check(" in "".join(cell["source"]) for cell in cells)
+    return words / 200 + figures + 10 * labs
 
 
 @pytest.mark.parametrize("path", LAYERED, ids=lambda path: path.stem)
 class TestLayers:
     def test_the_core_is_short(self, path):
-        assert len(layers(path)[0]) <= CORE
+        core, _ = layers(path)
+        checks = [place for place, cell in enumerate(core) if "labs.check(" in "".join(cell["source"])]
+        assert len(core) - 3 * len(checks) <= CORE and len(core) <= CORE + LABS  # prose, stub and check each
 
     def test_the_first_cell_tells_the_time(self, path):
         """To five minutes, for the core and for what is folded."""
         core, sections = layers(path)
-        said = re.search(r"About (\d+) minutes, and (\d+) more", "".join(core[0]["source"]))
+        said = re.search(r"About (\d+) minutes(?: with \w+ labs)?, and (\d+) more", "".join(core[0]["source"]))
         assert said, "the first cell says: About 30 minutes, and 25 more for the folded sections"
         for told, part in zip(map(int, said.groups()), (core, sum(sections, [])), strict=True):
             assert told % 5 == 0 and abs(told - minutes(part)) <= 3, f"{told} minutes are told, {minutes(part):.0f} are counted"

@@ -1,0 +1,114 @@
+"""Guesses: a box above the cell that answers. The guess is kept among the reader's own data, and the answer is told beside it.
+
+Without a front end, or without a guess, nothing changes: an answer then stands alone.
+"""
+
+import contextlib
+import json
+import math
+import re
+import statistics
+from functools import partial
+from pathlib import Path
+
+from cnn_course import files
+
+_answers: dict[str, float] = {}  # what was revealed in this kernel
+
+
+def _file():
+    return files.data_folder() / "guesses.json"
+
+
+def kept() -> dict[str, float]:
+    """The guesses, by name; none where there is no readable file."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(_file().read_text(encoding="utf-8"))
+        return {str(name): float(value) for name, value in found.items()}
+    return {}
+
+
+def keep(name: str, value: float | None) -> None:
+    """Keep a guess, or take it back with None. A disk that takes no file is no reason to stop."""
+    guesses = kept() | {name: value}
+    text = json.dumps({name: value for name, value in guesses.items() if value is not None}, indent=1) + "\n"
+    with contextlib.suppress(OSError):
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        files.into_place(_file(), partial(Path.write_text, data=text, encoding="utf-8"))
+
+
+def number(text: str) -> float | None:
+    """The number in what somebody typed: "30 %", "1,200", "2.5 million", "7k", "1/3"; None where there is none."""
+    found = re.fullmatch(
+        r"\s*(?:about|~|≈)?\s*(-?[\d,. ]*\d)\s*(?:/\s*(\d+))?\s*(k|m|million|thousand|b|billion)?\b[^\d]*", text.lower()
+    )
+    if not found:
+        return None
+    digits, below, scale = found.groups()
+    with contextlib.suppress(ValueError, ZeroDivisionError):
+        factor = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9}.get(scale, 1)
+        return float(digits.replace(",", "").replace(" ", "")) / float(below or 1) * factor
+    return None
+
+
+def guess(name: str, question: str, unit: str = ""):
+    """A box that asks `question` and keeps what is typed under `name`, such as "04.bottleneck", for `reveal`."""
+    import ipywidgets
+
+    before = kept().get(name)
+    label = ipywidgets.HTML(f"<span>{question}</span>")
+    box = ipywidgets.Text(
+        value="" if before is None else f"{before:,g}",
+        placeholder=f"your guess{f', {unit}' if unit else ''}",
+        continuous_update=False,
+        layout={"width": "180px"},
+    )
+    box.tooltip = question
+
+    def typed(change):
+        value = number(change["new"])
+        keep(name, value)
+        noted = "" if not change["new"].strip() else " Noted." if value is not None else " That is no number."
+        label.value = f"<span>{question}{noted}</span>"
+
+    box.observe(typed, "value")
+    return _Box(question, ipywidgets.HBox([label, box, ipywidgets.HTML(unit)]), box)
+
+
+class _Box:
+    """What a cell shows: the box where widgets work, the question elsewhere."""
+
+    def __init__(self, question, row, text):
+        self.question, self.row, self.text = question, row, text
+
+    def _repr_mimebundle_(self, **_):
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.row.model_id}
+        return {"text/plain": self.question, "application/vnd.jupyter.widget-view+json": view}
+
+
+def reveal(name: str, answer: float, unit: str = "", digits: int = 0) -> None:
+    """Print an answer, and the guess beside it if there is one."""
+    _answers[name] = answer
+    print(_with_guess(f"{answer:,.{digits}f}{unit}", kept().get(name), answer, unit))
+
+
+def _with_guess(told, guess, answer, unit):
+    if guess is None:
+        return told
+    distance = f"{_off(guess, answer):.1f} times" if guess > 0 < answer and guess != answer else ""
+    return f"{told} (you guessed {guess:,g}{unit}{f', {distance} off' if distance else ''})"
+
+
+def _off(guess, answer):
+    return max(guess / answer, answer / guess)
+
+
+def sum_up() -> None:
+    """One line on how far off the guesses were whose answers this kernel has revealed; nothing where there are none."""
+    guesses = kept()
+    pairs = [(guesses[name], answer) for name, answer in _answers.items() if name in guesses]
+    factors = [_off(*pair) for pair in pairs if min(pair) > 0]
+    if factors:
+        middle = statistics.median(factors)
+        close = sum(math.isclose(guess, answer, rel_tol=0.1) for guess, answer in pairs)
+        print(f"Your {len(pairs)} guesses: {close} within a tenth of the answer, half of them within a factor of {middle:.2g}.")

@@ -1,0 +1,391 @@
+"""The labs of notebook 2: a grouped convolution, a start for weights, crops and mirror images, dropout."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course.labs.lab import Call, Lab, Mistake
+
+
+# ------------------------------------------------------------------------------------- grouped_conv
+def grouped_conv(maps, weight, groups):
+    """A grouped convolution out of ordinary ones, padded. (N, C, H, W), (K, C / groups, R, R) -> (N, K, H, W)."""
+    padding = weight.shape[2] // 2
+    inputs, filters = maps.chunk(groups, dim=1), weight.chunk(groups)
+    return torch.cat([F.conv2d(x, w, padding=padding) for x, w in zip(inputs, filters, strict=True)], dim=1)
+
+
+def _same_input(maps, weight, groups):
+    first = maps.chunk(groups, dim=1)[0]
+    return torch.cat([F.conv2d(first, w, padding=w.shape[2] // 2) for w in weight.chunk(groups)], dim=1)
+
+
+def _same_filters(maps, weight, groups):
+    first = weight.chunk(groups)[0]
+    return torch.cat([F.conv2d(x, first, padding=first.shape[2] // 2) for x in maps.chunk(groups, dim=1)], dim=1)
+
+
+def _added(maps, weight, groups):
+    pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
+    return sum(F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs)
+
+
+def _in_turns(maps, weight, groups):
+    inputs = [maps[:, i::groups] for i in range(groups)]
+    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in zip(inputs, weight.chunk(groups), strict=True)], dim=1)
+
+
+def _filters_in_turns(maps, weight, groups):
+    pairs = zip(maps.chunk(groups, dim=1), (weight[i::groups] for i in range(groups)), strict=True)
+    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs], dim=1)
+
+
+def _crossed(maps, weight, groups):
+    pairs = zip(reversed(maps.chunk(groups, dim=1)), weight.chunk(groups), strict=True)
+    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs], dim=1)
+
+
+def _along_the_batch(maps, weight, groups):
+    pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
+    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs])
+
+
+def _unpadded(maps, weight, groups):
+    pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
+    return torch.cat([F.conv2d(x, w) for x, w in pairs], dim=1)
+
+
+def _grouped(channels, filters, groups, side=3):
+    def arguments():
+        return torch.randn(2, channels, 6, 5), torch.randn(filters, channels // groups, side, side), groups
+
+    return Call(f"grouped_conv(maps 2x{channels}x6x5, weight {filters}x{channels // groups}x{side}x{side}, groups={groups})",
+                arguments)  # fmt: skip
+
+
+GROUPED_CONV = Lab(
+    "grouped_conv",
+    "a grouped convolution out of ordinary ones (F.conv2d without `groups`), padded so that the size stays",
+    grouped_conv,
+    grouped_conv,
+    hints=(
+        "With two groups the first half of the filters sees the first half of the maps. `chunk` cuts a tensor into equal parts.",
+        "Along which dimension are filters counted, and along which one maps?",
+    ),
+    cases=(_grouped(4, 6, 2), _grouped(6, 6, 3, 5), _grouped(4, 8, 4)),
+    mistakes=(
+        Mistake("All your groups read the same maps. Which part of the input belongs to the second group?", _same_input),
+        Mistake("All your groups use the same filters. Which filters belong to the second group?", _same_filters),
+        Mistake("Your groups are added up. Whose maps follow whose in the output?", _added),
+        Mistake("Your groups take every second map. Do AlexNet's two cards hold neighbours or every other map?", _in_turns),
+        Mistake("Your groups take every second filter. Which filters make the first half of the output?", _filters_in_turns),
+        Mistake("Your first filters read the last maps. Which card do they sit on?", _crossed),
+        Mistake("Your groups are joined along the batch. Which dimension counts channels?", _along_the_batch),
+        Mistake("Your maps shrink. How much padding does a window of 3 need, or of 5?", _unpadded),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- he_normal
+def he_normal(weight):
+    """Fill a weight in place from a normal distribution of mean 0 and variance 2 / n, n the inputs of an output (He 2015)."""
+    n = weight[0].numel()
+    with torch.no_grad():
+        weight.normal_(0, (2 / n) ** 0.5)
+
+
+SHAPES = ((64, 32, 3, 3), (96, 20, 5, 5), (300, 200))
+VARIANCE = "Your weights have the variance as their deviation: 2 / n. What is its root?"
+WITHOUT_RELU = "Your variance is 1 / n. What does a ReLU do to half of the values?"
+FAN_OUT = "Your n counts the outputs (fan_out). How many numbers are summed up in one output?"
+CHANNELS = "Your n counts channels only. How many pixels does a window add?"
+WINDOW = "Your n counts the window only. How many channels does a filter span?"
+GLOROT = "Your variance is that of Glorot, 2 / (inputs + outputs). Which rule counts the ReLU in?"
+FIXED = "Your deviation is 0.01 whatever the layer: AlexNet's start. What happens to the signal layer by layer?"
+ONE = "Your weights are left at a deviation of 1. By what does a sum of n of them grow?"
+# The deviation, of the inputs of an output, the outputs, and the pixels of a window; and what it means.
+HE = {
+    "": lambda n, k, window: (2 / n) ** 0.5,
+    VARIANCE: lambda n, k, window: 2 / n,
+    WITHOUT_RELU: lambda n, k, window: (1 / n) ** 0.5,
+    FAN_OUT: lambda n, k, window: (2 / (k * window)) ** 0.5,
+    CHANNELS: lambda n, k, window: (2 / (n / window)) ** 0.5,
+    WINDOW: lambda n, k, window: (2 / (window if window > 1 else n)) ** 0.5,
+    GLOROT: lambda n, k, window: (2 / (n + k * window)) ** 0.5,
+    FIXED: lambda n, k, window: 0.01,
+    ONE: lambda n, k, window: 1.0,
+}
+
+
+def _deviations(answer):
+    """The deviation that the answer gives weights of each shape, or the sentence of what went wrong."""
+    found = []
+    for shape in SHAPES:
+        weight = nn.Parameter(torch.full(shape, 7.0))
+        answer(weight)
+        values = weight.detach()
+        if bool((values == 7).all()):
+            return "The weights are what they were before: nothing was filled in place. Which methods end in an underscore?"
+        if not bool(values.isfinite().all()):
+            return "Some of your weights are no numbers. What is divided by what?"
+        if abs(values.mean()) > 6 * values.std() / values.numel() ** 0.5 + 1e-9:
+            return f"The mean of your weights is {values.mean():.3f}. Around which value do they lie?"
+        found.append(values.std().item())
+    return found
+
+
+def _he_start(answer):
+    found = _deviations(answer)
+    if isinstance(found, str):
+        return found
+    for says, rule in HE.items():
+        wanted = [rule(shape[1] * _window(shape), shape[0], _window(shape)) for shape in SHAPES]
+        if all(abs(got / want - 1) < 0.04 for got, want in zip(found, wanted, strict=True)):
+            return says or None
+    n = SHAPES[0][1] * _window(SHAPES[0])
+    return f"A weight of {SHAPES[0]} has a deviation of {found[0]:.4f} after your start, expected {(2 / n) ** 0.5:.4f}."
+
+
+def _window(shape):
+    return shape[2] * shape[3] if len(shape) == 4 else 1
+
+
+def _starting(deviation):
+    """A start with a given deviation, as a function of what `HE` is given."""
+
+    def fill(weight):
+        shape = tuple(weight.shape)
+        with torch.no_grad():
+            weight.normal_(0, deviation(shape[1] * _window(shape), shape[0], _window(shape)))
+
+    return fill
+
+
+HE_NORMAL = Lab(
+    "he_normal",
+    "He's start for the weights of a convolution (K, C, R, R) or of a dense layer (K, C): fill them in place from a normal "
+    "distribution of mean 0 and variance 2 / n, where n is the number of inputs of one output",
+    he_normal,
+    he_normal,
+    hints=(
+        "One output of a 3x3 convolution over C channels is a sum of how many products?",
+        "`normal_(mean, std)` wants the deviation, not the variance; torch.no_grad() lets you write into a parameter.",
+    ),
+    tests=(_he_start,),
+    mistakes=tuple(Mistake(says, _starting(rule)) for says, rule in HE.items() if says),
+)
+
+
+# ------------------------------------------------------------------------------------- dropout
+def dropout(x, p, training):
+    """Each value is zeroed with probability p and the others grow by 1 / (1 - p); in evaluation x is returned as it is."""
+    if not training:
+        return x
+    return x * (torch.rand_like(x) >= p) / (1 - p)
+
+
+def _dropped(answer):
+    """The sentence for what the outputs give away; None where there is nothing."""
+    x = torch.rand(400, 500) + 0.5
+    before = x.clone()
+    quiet, loud = answer(x.clone(), 0.25, False), answer(x, 0.25, True)
+    if not isinstance(loud, torch.Tensor) or not isinstance(quiet, torch.Tensor):
+        return "Nothing comes back. Is there a `return` in both modes?"
+    if not torch.equal(x, before):
+        return "Your dropout changes its own input. Who else reads it?"
+    if loud.shape != x.shape:
+        return f"The output is {tuple(loud.shape)}, the input {tuple(x.shape)}. May a value disappear altogether?"
+    zeros, kept = (loud == 0).float(), loud[loud != 0] / x[loud != 0]
+    if (share := zeros.mean().item()) < 0.001:
+        return "Nothing is dropped in training. What does `training` say?"
+    if (quiet == 0).float().mean() > 0.1:
+        return "In evaluation values are dropped as well. Which answer of a network do you want to read twice?"
+    if 0.7 < share < 0.8:
+        return "Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?"
+    if zeros.mean(dim=0).max() > 0.9 or zeros.mean(dim=1).max() > 0.9:
+        return "One mask serves many: whole rows or columns are zero together. How many random numbers does x need?"
+    if abs(share - 0.25) > 0.01:
+        return f"{share:.0%} of the values are zero where p is 25%. How likely is a random number below p?"
+    evaluated, factor = (quiet / x).mean().item(), kept.mean().item()
+    if abs(evaluated - 0.75) < 0.01 and abs(factor - 1) < 0.01:
+        return "You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?"
+    if abs(evaluated - 1) > 0.001:
+        return "In evaluation your output is not x. What is left to do there?"
+    if abs(factor - 1) < 0.01:
+        return "The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?"
+    if abs(factor - 4) < 0.05:
+        return "The values that stay grow by 1 / p. Which share of them stays?"
+    if abs(factor - 0.75) < 0.01:
+        return "The values that stay shrink. Which way does the sum have to be put right?"
+    if abs(factor - 4 / 3) > 0.01:
+        return f"The values that stay grow by {factor:.2f} where p is 0.25. What keeps the mean of the sum?"
+    if torch.equal(answer(before.clone(), 0.25, True), loud):
+        return "Called again your dropout drops the same values. When is the mask drawn?"
+    leaf = torch.ones(50, 50, requires_grad=True)
+    out = answer(leaf * 1, 0.5, True)
+    out.sum().backward()
+    if leaf.grad is None or not torch.allclose(leaf.grad, out.detach()):
+        return "The gradient does not pass where the value passed. Which mask does the backward pass need?"
+    return None
+
+
+def _masked(mask=None, factor=None, evaluated=None):
+    """A dropout of which one part is done otherwise."""
+
+    def drop(x, p, training):
+        if not training:
+            return evaluated(x, p) if evaluated else x
+        keep = mask(x, p) if mask else torch.rand_like(x) >= p
+        return x * keep * (factor(p) if factor else 1 / (1 - p))
+
+    return drop
+
+
+DROPOUT = Lab(
+    "dropout",
+    "dropout: in training each value becomes 0 with probability p, and the others grow so that the sum stays what it was on "
+    "average; in evaluation nothing happens",
+    dropout,
+    dropout,
+    hints=(
+        "One random number for each value decides. `torch.rand_like(x)` draws them, evenly between 0 and 1.",
+        "If a quarter of the values go, by how much must the others grow for the sum to stay?",
+    ),
+    tests=(_dropped,),
+    mistakes=(
+        Mistake("Nothing is dropped in training. What does `training` say?", lambda x, p, training: dropout(x, p, False)),
+        Mistake("In evaluation values are dropped as well. Which answer of a network do you want to read twice?",
+                lambda x, p, training: dropout(x, p, True)),
+        Mistake("Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?",
+                _masked(lambda x, p: torch.rand_like(x) < p, lambda p: 1 / p)),
+        Mistake("One mask serves many: whole rows or columns are zero together. How many random numbers does x need?",
+                _masked(lambda x, p: torch.rand(x.shape[1:]) >= p)),
+        Mistake("You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?",
+                _masked(factor=lambda p: 1, evaluated=lambda x, p: x * (1 - p))),
+        Mistake("The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?",
+                _masked(factor=lambda p: 1)),
+        Mistake("The values that stay grow by 1 / p. Which share of them stays?", _masked(factor=lambda p: 1 / p)),
+        Mistake("The values that stay shrink. Which way does the sum have to be put right?", _masked(factor=lambda p: 1 - p)),
+        Mistake("Called again your dropout drops the same values. When is the mask drawn?",
+                _masked(lambda x, p: torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) >= p)),
+        Mistake("The gradient does not pass where the value passed. Which mask does the backward pass need?",
+                lambda x, p, training: dropout(x.detach(), p, training) + (x - x.detach()) if training else x),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- crop_and_flip
+def crop_and_flip(images, padding=4):
+    """Every image shifted by up to `padding` pixels each way, black coming in, and mirrored or not. (N, C, H, W), same shape."""
+    n, _, height, width = images.shape
+    padded, out = F.pad(images, (padding,) * 4), torch.empty_like(images)
+    for i in range(n):
+        y, x = torch.randint(0, 2 * padding + 1, (2,)).tolist()
+        image = padded[i, :, y : y + height, x : x + width]
+        out[i] = image.flip(-1) if torch.rand(()) < 0.5 else image
+    return out
+
+
+def _moves(images, out, padding):
+    """(dy, dx, mirrored) of each image, found by looking; None where an image is none of its shifted or mirrored selves."""
+    _, _, height, width = images.shape
+    padded, found = F.pad(images, (padding,) * 4), []
+    for image, shown in zip(padded, out, strict=True):
+        candidates = {}
+        for y in range(2 * padding + 1):
+            for x in range(2 * padding + 1):
+                window = image[:, y : y + height, x : x + width]
+                candidates[y, x, False], candidates[y, x, True] = window, window.flip(-1)
+        found.append(next((move for move, candidate in candidates.items() if torch.equal(candidate, shown)), None))
+    return found
+
+
+def _moved(answer):
+    """The sentence for what 48 small images give away; None where there is nothing."""
+    images = torch.rand(48, 3, 9, 8) + 0.1
+    before = images.clone()
+    out = answer(images, 2)
+    if not isinstance(out, torch.Tensor):
+        return "Nothing comes back. Is there a `return`?"
+    if out.shape != images.shape:
+        return f"The output is {tuple(out.shape)}, the input {tuple(images.shape)}. How large is the window that is cut out?"
+    if not torch.equal(images, before):
+        return "Your function changes the images that it was given. What do they look like in the next epoch?"
+    moves = _moves(before, out, 2)
+    if all(move is None for move in moves):
+        return _unknown(before, out)
+    if any(move is None for move in moves):
+        return "Some images come out as none of their shifted or mirrored selves. Is a window always cut from the padded image?"
+    places, mirrored = {move[:2] for move in moves}, [move[2] for move in moves]
+    if len(places) == 1:
+        same = "none is shifted" if places == {(2, 2)} else "all are shifted alike"
+        return f"Of 48 images {same}. How many random places does a batch need?"
+    if len({y for y, _ in places}) == 1 or len({x for _, x in places}) == 1 or all(y == x for y, x in places):
+        return "Your shifts go along one line only. How many numbers say where a window lies?"
+    if not any(mirrored):
+        return "No image is mirrored. What does half of them need?"
+    if all(mirrored):
+        return "Every image is mirrored. What does half of them need?"
+    if max(y for y, _ in places) < 4 or max(x for _, x in places) < 4:
+        return "The last place of the window is never used. Where does torch.randint end?"
+    if not 8 <= sum(mirrored) <= 40:
+        return f"{sum(mirrored)} of 48 images are mirrored. How often shall that happen?"
+    return None
+
+
+def _unknown(images, out):
+    if any(torch.equal(a.flip(-2), b) for a, b in zip(images, out, strict=True)):
+        return "Some images stand on their heads. Which dimension goes from left to right?"
+    if all(torch.equal(a.flatten().sort()[0], b.flatten().sort()[0]) for a, b in zip(images, out, strict=True)):
+        return "The pixels are all there, but in another order. Does a shift wrap around?"
+    if all(bool((image != 0).all()) for image in out):
+        return "No image has a black border, wherever it was shifted. What was the padding for?"
+    return "No image comes out as one of its shifted or mirrored selves. Try it on an image that you can recognize."
+
+
+def _cut(place=None, mirror=None, flipped=-1):
+    """Crops and mirror images of which one part is done otherwise: where the windows lie, or which images are mirrored."""
+
+    def change(images, padding=4):
+        n, _, height, width = images.shape
+        places = place(padding, n) if place else torch.randint(0, 2 * padding + 1, (n, 2))
+        mirrored = mirror(n) if mirror else torch.rand(n) < 0.5
+        padded, out = F.pad(images, (padding,) * 4), torch.empty_like(images)
+        for i, (y, x) in enumerate(places.tolist()):
+            window = padded[i, :, y : y + height, x : x + width]
+            out[i] = window.flip(flipped) if mirrored[i] else window
+        return out
+
+    return change
+
+
+CROP_AND_FLIP = Lab(
+    "crop_and_flip",
+    "AlexNet's augmentation for small images: each image of a batch is shifted at random by up to `padding` pixels each way, "
+    "with black coming in, and half of them are mirrored",
+    crop_and_flip,
+    crop_and_flip,
+    hints=(
+        "Pad with zeros on all four sides, then cut a window of the old size. How many places has it along one side?",
+        "Every image gets its own place and its own toss of a coin: draw N of each.",
+    ),
+    tests=(_moved,),
+    mistakes=(
+        Mistake("Of 48 images all are shifted alike. How many random places does a batch need?",
+                _cut(lambda p, n: torch.tensor([[1, 3]]).repeat(n, 1))),
+        Mistake("Of 48 images none is shifted. How many random places does a batch need?",
+                _cut(lambda p, n: torch.full((n, 2), p))),
+        Mistake("Your shifts go along one line only. How many numbers say where a window lies?",
+                _cut(lambda p, n: torch.randint(0, 2 * p + 1, (n, 1)).repeat(1, 2))),
+        Mistake("No image is mirrored. What does half of them need?", _cut(mirror=lambda n: torch.zeros(n, dtype=torch.bool))),
+        Mistake("Every image is mirrored. What does half of them need?", _cut(mirror=lambda n: torch.ones(n, dtype=torch.bool))),
+        Mistake("The last place of the window is never used. Where does torch.randint end?",
+                _cut(lambda p, n: torch.randint(0, 2 * p, (n, 2)))),
+        Mistake("Some images stand on their heads. Which dimension goes from left to right?",
+                lambda images, padding=4: images.flip(-2)),
+        Mistake("The pixels are all there, but in another order. Does a shift wrap around?",
+                lambda images, padding=4: images.roll((2, 1), (2, 3))),
+    ),
+)  # fmt: skip
+
+LABS = (GROUPED_CONV, HE_NORMAL, DROPOUT, CROP_AND_FLIP)

@@ -1,0 +1,110 @@
+"""What a student calls: check an answer, ask for a hint, read the solution, build with what was passed."""
+
+import ast
+import difflib
+import inspect
+import textwrap
+import types
+from collections.abc import Callable
+
+from cnn_course import show
+from cnn_course.labs import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, resnet, sandbox, vgg
+from cnn_course.labs.lab import Lab
+
+LABS = {
+    lab.name: lab for module in (ilsvrc, alexnet, vgg, conv1x1, inception, resnet, densenet, comparison) for lab in module.LABS
+}
+_hinted: dict[str, int] = {}  # how many hints of a lab were given
+_passed: dict[str, Callable] = {}  # what the student wrote, of labs that passed
+
+
+def names() -> list[str]:
+    """The labs, in the order of the notebooks."""
+    return list(LABS)
+
+
+def find(name: str) -> Lab:
+    """A lab. ValueError for an unknown name, with the nearest one."""
+    if name not in LABS:
+        near = difflib.get_close_matches(str(name), LABS, n=1, cutoff=0.4)
+        advice = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"no lab is called {name!r}; {advice}The labs are: {', '.join(LABS)}")
+    return LABS[name]
+
+
+def check(name: str, answer: Callable) -> None:
+    """Print whether the answer does what the lab asks for, else what is wrong with it, in a sentence.
+
+    answer: the class or function that the student wrote. It runs in a process of its own, for eight seconds at most, and is
+    compared with the course's by what it does, whatever its parts are called. Raises ValueError for an unknown lab.
+    """
+    lab = find(name)
+    _passed.pop(name, None)
+    if untouched(answer):
+        print(f"Not started: write {lab.asked}. Then run this cell again.")
+        return
+    if not callable(answer):
+        print(f"Not yet. The check was given {answer!r:.80}, expected the class or function itself, by its name.")
+        return
+    found, problem = sandbox.apart(lambda: lab.judge(answer))
+    if found == "":
+        _passed[name] = answer
+        print(f"Passed: it does what the course's own does{f', in {len(lab.cases)} cases' if len(lab.cases) > 1 else ''}.")
+    else:
+        print(f"Not yet. {problem or found}")
+
+
+def untouched(answer) -> bool:
+    """Whether an answer is still its stub: its functions hold nothing but docstrings, dots and super().__init__()."""
+    if answer is None or answer is ...:
+        return True
+    functions = [answer] if isinstance(answer, types.FunctionType) else []
+    if isinstance(answer, type):
+        own = [kind for kind in answer.__mro__ if kind.__module__.partition(".")[0] not in ("torch", "builtins")]
+        functions = [value for kind in own for value in vars(kind).values() if isinstance(value, types.FunctionType)]
+    return bool(functions) and all(map(_empty, functions))
+
+
+def _empty(function):
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+        return all(
+            ast.unparse(line) in ("...", "pass", "return", "super().__init__()") or _is_text(line) for line in definition.body
+        )
+    except (OSError, TypeError, ValueError, SyntaxError, AttributeError):  # no source, or a lambda in the midst of a line
+        return False
+
+
+def _is_text(line):
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+
+
+def hint(name: str) -> None:
+    """Print the next hint of a lab; after the last one, where the solution is."""
+    lab, place = find(name), _hinted.get(name, 0)
+    if place >= len(lab.hints):
+        print(f'That was the last hint. `labs.solution("{name}")` shows how the course wrote it.')
+        return
+    _hinted[name] = place + 1
+    print(f"Hint {place + 1} of {len(lab.hints)}: {lab.hints[place]}")
+
+
+def solution(name: str):
+    """The course's own source of a lab, and a line that says what reading it spoils."""
+    print("What follows answers the lab. Reading it takes the finding from you; a hint may be enough.")
+    return show.source(find(name).source)
+
+
+def yours(name: str) -> Callable:
+    """What the student built, if it passed in this kernel, to be put into the course's network; else the course's own, told so.
+
+    Raises ValueError for an unknown lab, and for one whose result is no part of a network.
+    """
+    lab = find(name)
+    if lab.fits is None:
+        fitting = ", ".join(other.name for other in LABS.values() if other.fits)
+        raise ValueError(f"what {name!r} asks for is no part of a network of the course; these are: {fitting}")
+    if name in _passed:
+        return lab.fits(_passed[name])
+    print(f"The lab {name!r} has not been passed in this kernel: the course's own takes its place.")
+    return lab.source

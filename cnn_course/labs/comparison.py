@@ -1,0 +1,158 @@
+"""The labs of notebook 8: the error of one result, and the interval of a difference that is measured on the same images."""
+
+import torch
+
+from cnn_course.labs.lab import Call, Lab, Mistake
+
+
+# ------------------------------------------------------------------------------------- standard_error
+def standard_error(right):
+    """The standard error, in points, of the accuracy that was measured on these images: booleans (N,)."""
+    p, n = right.float().mean().item(), len(right)
+    return 100 * (p * (1 - p) / n) ** 0.5
+
+
+def _share(right):
+    return right.float().mean().item(), len(right)
+
+
+def _spread(right):
+    p, _ = _share(right)
+    return 100 * (p * (1 - p)) ** 0.5
+
+
+def _no_root(right):
+    p, n = _share(right)
+    return 100 * p * (1 - p) / n
+
+
+def _in_shares(right):
+    return standard_error(right) / 100
+
+
+def _only_right(right):
+    p, n = _share(right)
+    return 100 * (p / n) ** 0.5
+
+
+def _percent_inside(right):
+    p, n = _share(right)
+    return (100 * p * abs(1 - 100 * p) / n) ** 0.5
+
+
+def _interval(right):
+    return 1.96 * standard_error(right)
+
+
+def _root_of_n_only(right):
+    return 100 / len(right) ** 0.5
+
+
+def _accuracy(right):
+    return 100 * _share(right)[0]
+
+
+def _answers(share, images):
+    return Call(f"standard_error(right), {share:.0%} of {images:,} images right",
+                lambda: (torch.arange(images) < round(share * images),))  # fmt: skip
+
+
+STANDARD_ERROR = Lab(
+    "standard_error",
+    "how far, in points, an accuracy measured on these images may lie from that on all images of its kind: its standard error; "
+    "`right` says of every image whether it was right",
+    standard_error,
+    standard_error,
+    hints=(
+        "Whether an image is right is a coin that falls on right with probability p. The variance of one such coin is p (1 - p).",
+        "The mean of n coins has a variance n times smaller; the standard error is its root. In points: times 100.",
+    ),
+    cases=(_answers(0.9, 10_000), _answers(0.6, 500), _answers(0.98, 1_000)),
+    mistakes=(
+        Mistake("Yours does not shrink with the number of images. What is a mean of 10,000 images better at than one image?",
+                _spread),
+        Mistake("Your result is a variance. What has the unit of an accuracy?", _no_root),
+        Mistake("Your result is a share. How many points is 0.003?", _in_shares),
+        Mistake("Where nearly all is right yours stays large. What is sure of a network that is always right?", _only_right),
+        Mistake("Inside the root your p is in per cent. What is 1 - 90?", _percent_inside),
+        Mistake("You give half of a 95% interval. How many standard errors is that?", _interval),
+        Mistake("Yours is the same for every accuracy. Is a network that is always right as unsure as one that guesses?",
+                _root_of_n_only),
+        Mistake("You give the accuracy. How far may it be off?", _accuracy),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- paired_interval
+def paired_interval(right_a, right_b):
+    """(low, high): 95% interval, in points, of how much better a is than b on images like these; booleans (N,) for each."""
+    change = 100 * (right_a.float() - right_b.float())
+    middle, error = change.mean().item(), change.std().item() / len(change) ** 0.5
+    return middle - 1.96 * error, middle + 1.96 * error
+
+
+def _with(error_of, middle_of=lambda a, b: 100 * (a.float().mean() - b.float().mean()).item(), width=1.96):
+    def interval(right_a, right_b):
+        middle, error = middle_of(right_a, right_b), float(error_of(right_a, right_b))
+        return middle - width * error, middle + width * error
+
+    return interval
+
+
+def _paired(a, b):
+    return 100 * (a.float() - b.float()).std() / len(a) ** 0.5
+
+
+def _variance(a):
+    p = a.float().mean()
+    return p * (1 - p) / len(a)
+
+
+def _disagreeing(a, b):
+    """The difference among the images on which the two disagree."""
+    change = 100 * (a.float() - b.float())[a != b]
+    middle, error = change.mean().item(), (change.std() / len(change) ** 0.5).item()
+    return middle - 1.96 * error, middle + 1.96 * error
+
+
+def _in_share(a, b):
+    return tuple(end / 100 for end in paired_interval(a, b))
+
+
+def _tested(agreement, n):
+    def arguments():
+        a = torch.rand(n) < 0.85
+        noise = torch.rand(n) < 0.8
+        return a, torch.where(torch.rand(n) < agreement, a, noise)
+
+    return Call(f"paired_interval(right_a, right_b), {n:,} images", arguments)
+
+
+PAIRED_INTERVAL = Lab(
+    "paired_interval",
+    "the 95% interval, as (low, high) in points, of how much better network a is than network b, both tested on the same images",
+    paired_interval,
+    paired_interval,
+    hints=(
+        "Give every image a number: 1 where only a is right, -1 where only b is, 0 where they agree.",
+        "The difference is the mean of these numbers. How far off is a mean of n numbers with their spread?",
+        "95% of a normal distribution lie within 1.96 standard errors.",
+    ),
+    cases=(_tested(0.7, 2_000), _tested(0.0, 5_000)),
+    mistakes=(
+        Mistake("You add the errors of two results as if they came from different images. On how many images do the two differ?",
+                _with(lambda a, b: 100 * (_variance(a) + _variance(b)) ** 0.5)),
+        Mistake("You take the error of one result for that of a difference. Which images decide between two networks?",
+                _with(lambda a, b: 100 * _variance(a) ** 0.5)),
+        Mistake("Yours does not narrow with more images. What does the spread of single images become for their mean?",
+                _with(lambda a, b: 100 * (a.float() - b.float()).std())),
+        Mistake("Your interval is one standard error to each side: 68%. How many make 95%?", _with(_paired, width=1.0)),
+        Mistake("Your interval lies on the other side of zero. Which network is to be the better one?",
+                _with(_paired, lambda a, b: 100 * (b.float().mean() - a.float().mean()).item())),
+        Mistake("Your ends are shares. How many points is 0.01?", _in_share),
+        Mistake("You count only the images on which the two disagree. Out of how many images is an accuracy?", _disagreeing),
+        Mistake("Your interval is centred on zero. Where is the difference that was measured?", _with(_paired, lambda a, b: 0.0)),
+    ),
+)  # fmt: skip
+
+LABS = (STANDARD_ERROR, PAIRED_INTERVAL)

@@ -1,0 +1,339 @@
+"""The labs of notebook 4: a 1x1 convolution from a dense layer, NIN's block, the separable pair, the class activation map."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+
+
+# ------------------------------------------------------------------------------------- pointwise
+def pointwise(maps, weight, bias):
+    """A 1x1 convolution by a dense layer: F.linear at every pixel. (N, C, H, W), (K, C), (K,) -> (N, K, H, W)."""
+    return F.linear(maps.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+
+
+def _viewed(maps, weight, bias):
+    n, c, h, w = maps.shape
+    return F.linear(maps.reshape(n, h, w, c), weight, bias).permute(0, 3, 1, 2)
+
+
+def _viewed_back(maps, weight, bias):
+    n, _, h, w = maps.shape
+    return F.linear(maps.permute(0, 2, 3, 1), weight, bias).reshape(n, -1, h, w)
+
+
+def _channels_last(maps, weight, bias):
+    return F.linear(maps.permute(0, 2, 3, 1), weight, bias)
+
+
+def _turned(maps, weight, bias):
+    return F.linear(maps.permute(0, 3, 2, 1), weight, bias).permute(0, 3, 1, 2)
+
+
+def _over_the_width(maps, weight, bias):
+    return F.linear(maps, weight, bias)
+
+
+def _unbiased(maps, weight, bias):
+    return F.linear(maps.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+
+
+def _pixel_means(maps, weight, bias):
+    return F.linear(maps.mean(dim=(2, 3)), weight, bias)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+
+
+def _pixels(size, filters):
+    shape = "x".join(map(str, size))
+    return Call(f"pointwise(maps {shape}, weight {filters}x{size[1]}, bias {filters})",
+                lambda: (torch.randn(size), torch.randn(filters, size[1]), torch.randn(filters)))  # fmt: skip
+
+
+POINTWISE = Lab(
+    "pointwise",
+    "a 1x1 convolution without a convolution: F.linear at every pixel, for maps (N, C, H, W)",
+    pointwise,
+    pointwise,
+    hints=(
+        "F.linear works on the last dimension, whatever stands before it. Where are the channels of an image?",
+        "`permute` moves a dimension; `view` and `reshape` only cut the same row of numbers elsewhere.",
+    ),
+    cases=(_pixels((2, 3, 4, 5), 6), _pixels((2, 4, 4, 4), 4), _pixels((1, 5, 3, 7), 2)),
+    mistakes=(
+        Mistake("The shape is right, the values are not: your reshape cuts the row of numbers anew. What moves a dimension?",
+                _viewed),
+        Mistake("On the way back your reshape mixes pixels and channels. What undoes a permute?", _viewed_back),
+        Mistake("The channels come last. In which place does a convolution leave them?", _channels_last),
+        Mistake("Height and width have changed places on the way. In which order does the permute name them?", _turned),
+        Mistake("F.linear has worked along the width. Which dimension comes last when it is called?", _over_the_width),
+        Mistake("Every map is off by one constant. What else does F.linear take?", _unbiased),
+        Mistake("All pixels of a map are the same. Did each of them go through the dense layer?", _pixel_means),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- mlpconv
+class OneMlpconv(nn.Module):
+    """NIN's block: a convolution, then two 1x1, a ReLU after each."""
+
+    sizes, bias = (1, 1), True
+
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__()
+        a, b, c = widths
+        self.first = self.conv(in_channels, a, kernel)
+        self.second, self.third = (self.conv(n, m, k) for n, m, k in zip((a, b), (b, c), self.sizes, strict=True))
+
+    def conv(self, in_channels, out_channels, kernel):
+        return nn.Conv2d(in_channels, out_channels, kernel, padding=self.padding(kernel), bias=self.bias)
+
+    def padding(self, kernel):
+        return kernel // 2
+
+    def forward(self, x):
+        for layer in (self.first, self.second, self.third):
+            x = F.relu(layer(x))
+        return x
+
+
+class LargeAgain(OneMlpconv):
+    sizes = (3, 3)
+
+
+class OneTooFew(OneMlpconv):
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__(in_channels, widths, kernel)
+        del self.third
+
+    def forward(self, x):
+        return F.relu(self.second(F.relu(self.first(x))))
+
+
+class BentOnce(OneMlpconv):
+    def forward(self, x):
+        return F.relu(self.third(self.second(self.first(x))))
+
+
+class OpenEnd(OneMlpconv):
+    def forward(self, x):
+        return self.third(F.relu(self.second(F.relu(self.first(x)))))
+
+
+class NoPadding(OneMlpconv):
+    def padding(self, kernel):
+        return 0
+
+
+class PaddedPointwise(OneMlpconv):
+    def padding(self, kernel):
+        return 2
+
+
+class NoBias(OneMlpconv):
+    bias = False
+
+
+class PointwiseFirst(OneMlpconv):
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__(in_channels, widths, kernel)
+        a, b, c = widths
+        self.first, self.second, self.third = self.conv(in_channels, a, 1), self.conv(a, b, 1), self.conv(b, c, kernel)
+
+
+MLPCONV = Lab(
+    "mlpconv",
+    "NIN's block: a convolution of `kernel`x`kernel` that keeps the size, then two 1x1 convolutions, each of the three with its "
+    "ReLU; `widths` are their output channels",
+    OneMlpconv,
+    OneMlpconv,
+    hints=(
+        "Three convolutions in a row. Only the first looks at neighbours, so only it needs padding: how much for a kernel of 5?",
+        "`widths` is a tuple of three: what the first puts out is what the second takes in.",
+    ),
+    cases=(
+        Layer({"in_channels": 3, "widths": (6, 5, 4), "kernel": 5}, (2, 3, 9, 8)),
+        Layer({"in_channels": 4, "widths": (7, 3, 5), "kernel": 3}, (2, 4, 6, 7)),
+    ),
+    mistakes=(
+        Mistake("Your second and third convolution look at neighbours. What size makes a network of one pixel?", LargeAgain),
+        Mistake("Your block has two convolutions. How many has NIN's, counting the first?", OneTooFew),
+        Mistake("Your three convolutions bend once, at the end. What are three linear steps in a row?", BentOnce),
+        Mistake("Your block ends without a ReLU. What follows each of the three layers?", OpenEnd),
+        Mistake("Your maps shrink. What keeps a window of 5 from losing the border?", NoPadding),
+        Mistake("Your maps grow: every convolution has the first one's padding. How far does a 1x1 reach?", PaddedPointwise),
+        Mistake("Your convolutions have no biases. What shifts a map, where no batch norm follows?", NoBias),
+        Mistake("Your large filter comes last. Which of the three looks at the image?", PointwiseFirst),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- separable
+class OneSeparable(nn.Module):
+    """Depthwise 3x3, then 1x1, each with batch norm and ReLU (Howard et al. 2017, arXiv 1704.04861, figure 3)."""
+
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        self.depth, self.norm1 = self.depthwise(in_channels, stride), nn.BatchNorm2d(in_channels)
+        self.point, self.norm2 = self.pointwise(in_channels, out_channels), nn.BatchNorm2d(out_channels)
+
+    def depthwise(self, channels, stride):
+        return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
+
+    def pointwise(self, in_channels, out_channels):
+        return nn.Conv2d(in_channels, out_channels, 1, bias=False)
+
+    def forward(self, x):
+        x = F.relu(self.norm1(self.depth(x)))
+        return F.relu(self.norm2(self.point(x)))
+
+
+class NotGrouped(OneSeparable):
+    def depthwise(self, channels, stride):
+        return nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
+
+
+class HalfGrouped(OneSeparable):
+    def depthwise(self, channels, stride):
+        return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=2, bias=False)
+
+
+class MixedByThree(OneSeparable):
+    def pointwise(self, in_channels, out_channels):
+        return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+
+
+class StrideInTheSecond(OneSeparable):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, 1)
+        self.point = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+
+class PointFirst(OneSeparable):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.point, self.norm1 = self.pointwise(in_channels, out_channels), nn.BatchNorm2d(out_channels)
+        self.depth = self.depthwise(out_channels, stride)
+
+    def forward(self, x):
+        return F.relu(self.norm2(self.depth(F.relu(self.norm1(self.point(x))))))
+
+
+class BiasedPair(OneSeparable):
+    def depthwise(self, channels, stride):
+        return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels)
+
+    def pointwise(self, in_channels, out_channels):
+        return nn.Conv2d(in_channels, out_channels, 1)
+
+
+class LinearBetween(OneSeparable):
+    def forward(self, x):
+        return F.relu(self.norm2(self.point(self.norm1(self.depth(x)))))
+
+
+class OneNorm(OneSeparable):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        del self.norm1
+
+    def forward(self, x):
+        return F.relu(self.norm2(self.point(self.depth(x))))
+
+
+SEPARABLE = Lab(
+    "separable",
+    "a depthwise separable convolution: a 3x3 for each channel by itself, then a 1x1 that mixes, each with batch norm and ReLU; "
+    "the stride belongs to the 3x3",
+    OneSeparable,
+    OneSeparable,
+    hints=(
+        "`nn.Conv2d(..., groups=g)` cuts the channels into g groups. How many groups give every channel a filter of its own?",
+        "The 1x1 alone changes the number of channels.",
+    ),
+    cases=(
+        Layer({"in_channels": 4, "out_channels": 6, "stride": 1}, (3, 4, 7, 6)),
+        Layer({"in_channels": 6, "out_channels": 4, "stride": 2}, (3, 6, 8, 9)),
+    ),
+    mistakes=(
+        Mistake("Each of your 3x3 filters sees all channels. Which setting gives every channel its own?", NotGrouped),
+        Mistake("Your 3x3 has two groups. How many are there when each channel is a group?", HalfGrouped),
+        Mistake("Your mixing convolution looks at neighbours again. What size only mixes?", MixedByThree),
+        Mistake("Your stride is in the 1x1, which then throws three pixels of four away. Which of the two sees them all?",
+                StrideInTheSecond),
+        Mistake("Your 1x1 comes first. What does figure 3 of the paper do first, look around or mix?", PointFirst),
+        Mistake("Your convolutions have biases. What does batch norm do with a constant?", BiasedPair),
+        Mistake("Between the two nothing bends. What does figure 3 put after the first batch norm?", LinearBetween),
+        Mistake("Only your second convolution is normalized. What follows the first?", OneNorm),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- class_maps
+def class_maps(maps, weight):
+    """The class activation maps: maps (N, C, H, W) and the dense layer's weight (K, C) -> (N, K, H, W)."""
+    return torch.einsum("nchw,kc->nkhw", maps, weight)
+
+
+def _averaged_first(maps, weight):
+    return maps.mean(dim=(2, 3)) @ weight.T
+
+
+def _not_summed(maps, weight):
+    return (maps[:, None] * weight[None, :, :, None, None])[:, :, 0]
+
+
+def _mean_over_channels(maps, weight):
+    return torch.einsum("nchw,kc->nkhw", maps, weight) / maps.shape[1]
+
+
+def _positive_only(maps, weight):
+    return torch.einsum("nchw,kc->nkhw", maps, weight).clamp(min=0)
+
+
+def _scaled(maps, weight):
+    found = torch.einsum("nchw,kc->nkhw", maps, weight)
+    low, high = found.amin((2, 3), keepdim=True), found.amax((2, 3), keepdim=True)
+    return (found - low) / (high - low)
+
+
+def _softmaxed(maps, weight):
+    return torch.einsum("nchw,kc->nkhw", maps, weight).softmax(dim=1)
+
+
+def _one_class(maps, weight):
+    found = torch.einsum("nchw,kc->nkhw", maps, weight)
+    best = found.mean(dim=(2, 3)).argmax(dim=1)
+    return found[torch.arange(len(maps)), best]
+
+
+def _cam(size, classes):
+    shape = "x".join(map(str, size))
+    return Call(f"class_maps(maps {shape}, weight {classes}x{size[1]})",
+                lambda: (torch.rand(size), torch.randn(classes, size[1])))  # fmt: skip
+
+
+CLASS_MAPS = Lab(
+    "class_maps",
+    "one map for each class, of which the mean is the class's logit: the last maps (N, C, H, W), weighted by the dense layer's "
+    "weight (K, C) behind global average pooling",
+    class_maps,
+    class_maps,
+    hints=(
+        "The logit of class k is the sum over channels of weight[k, c] times the mean of map c. Leave the mean for later.",
+        "That is a 1x1 convolution with the dense layer's weights. `torch.einsum` writes it in one line too.",
+    ),
+    cases=(_cam((2, 5, 4, 3), 6), _cam((3, 4, 2, 2), 4)),
+    mistakes=(
+        Mistake("You have the logits, not the maps: the mean was taken first. What is left of *where* after it?",
+                _averaged_first),
+        Mistake("Only the first channel is weighted. Over what does a dense layer sum?", _not_summed),
+        Mistake("Your maps are too small by the number of channels. Sum or mean?", _mean_over_channels),
+        Mistake("Your maps are never negative. What does it say where a place speaks *against* a class?", _positive_only),
+        Mistake("Each of your maps runs from 0 to 1, so the mean is no logit any more. When may a picture be scaled?", _scaled),
+        Mistake("Your maps sum up to one over the classes. Were probabilities asked for, or what adds up to the logits?",
+                _softmaxed),
+        Mistake("There is one map an image. How many classes can be asked about?", _one_class),
+    ),
+)  # fmt: skip
+
+LABS = (POINTWISE, MLPCONV, SEPARABLE, CLASS_MAPS)

@@ -1,0 +1,247 @@
+"""The labs of notebook 1: the size of an output, a convolution by loops, and one step of training."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course.labs.lab import Call, Lab, Mistake
+
+
+# ------------------------------------------------------------------------------------- output_size
+def output_size(size, kernel, stride=1, padding=0):
+    """The places of a window of `kernel` on a side of `size` pixels: floor((size + 2 padding - kernel) / stride) + 1."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+SIZES = ((32, 5), (7, 3, 1, 1), (227, 11, 4), (8, 3, 2), (32, 3, 2, 1), (224, 7, 2, 3), (10, 4, 3, 1))
+
+OUTPUT_SIZE = Lab(
+    "output_size",
+    "the number of places that a window has on one side of an image",
+    output_size,
+    output_size,
+    hints=(
+        "Without stride and padding: put a window of 3 on a side of 5 and move it. How many places has it? And on 6?",
+        "Padding adds pixels on both ends. A stride skips places; what happens where the last step does not fit?",
+    ),
+    cases=tuple(Call(f"output_size({', '.join(map(str, given))})", lambda given=given: given) for given in SIZES),
+    mistakes=(
+        Mistake("You are one short each time. A window on a side of its own size: how many places has it?",
+                lambda n, k, s=1, p=0: (n + 2 * p - k) // s),
+        Mistake("Right without padding. On how many ends does it lie?", lambda n, k, s=1, p=0: (n + p - k) // s + 1),
+        Mistake("Padding makes no difference in yours. What does a border of p pixels do to the side?",
+                lambda n, k, s=1, p=0: (n - k) // s + 1),
+        Mistake("Where the last step does not fit you count it. May a window hang over the edge?",
+                lambda n, k, s=1, p=0: math.ceil((n + 2 * p - k) / s) + 1),
+        Mistake("Right where the step fits. Elsewhere your answer is no whole number: how many places are 3.5 places?",
+                lambda n, k, s=1, p=0: (n + 2 * p - k) / s + 1),
+        Mistake("The stride makes no difference in yours. How far does the window move each time?",
+                lambda n, k, s=1, p=0: n + 2 * p - k + 1),
+        Mistake("Right with stride 1. Does the first place belong to what is divided by the stride?",
+                lambda n, k, s=1, p=0: (n + 2 * p - k + 1) // s),
+        Mistake("You subtract the padding. Does it make the image larger or smaller?",
+                lambda n, k, s=1, p=0: (n - 2 * p - k) // s + 1),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- conv2d
+def conv2d(images, weight, bias, stride=1, padding=0):
+    """A convolution by loops over the places of the output. (N, C, H, W), (K, C, R, S), (K,) -> (N, K, H', W')."""
+    images = F.pad(images, (padding, padding, padding, padding))
+    (_, _, height, width), (rows, columns) = images.shape, weight.shape[2:]
+    out = images.new_zeros(len(images), len(weight), (height - rows) // stride + 1, (width - columns) // stride + 1)
+    for y in range(out.shape[2]):
+        for x in range(out.shape[3]):
+            window = images[:, :, y * stride : y * stride + rows, x * stride : x * stride + columns]  # (N, C, R, S)
+            out[:, :, y, x] = (window[:, None] * weight).sum(dim=(2, 3, 4)) + bias
+    return out
+
+
+def _flipped(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight.flip(2, 3), bias, stride, padding)
+
+
+def _first_channel(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images[:, :1], weight[:, :1], bias, stride, padding)
+
+
+def _mean(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight, None, stride, padding) / weight[0].numel() + bias[:, None, None]
+
+
+def _one_filter(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight[:1], bias[:1], stride, padding).expand(-1, len(weight), -1, -1)
+
+
+def _no_bias(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight, None, stride, padding)
+
+
+def _bias_often(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight, bias * images.shape[1], stride, padding)
+
+
+def _unmoved(images, weight, bias, stride=1, padding=0):
+    places = F.conv2d(images, weight, bias, stride, padding).shape[2:]
+    return F.conv2d(images, weight, bias, 1, padding)[:, :, : places[0], : places[1]]
+
+
+def _padded_once(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(F.pad(images, (2 * padding, 0, 2 * padding, 0)), weight, bias, stride)
+
+
+def _unpadded(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight, bias, stride)
+
+
+def _convolved(size, filters, side, *rest):
+    def arguments():
+        return torch.randn(size), torch.randn(filters, size[1], *side), torch.randn(filters), *rest
+
+    shape = "x".join(map(str, size))
+    return Call(f"conv2d(images {shape}, {filters} filters of {side[0]}x{side[1]}{', ' if rest else ''}"
+                f"{', '.join(map(str, rest))})", arguments)  # fmt: skip
+
+
+CONV2D = Lab(
+    "conv2d",
+    "a convolution with loops: for every place of the output the window, times the filter, summed up",
+    conv2d,
+    conv2d,
+    hints=(
+        "Begin with one image, one filter, stride 1, no padding: two loops over the places of the output, `output_size` of each.",
+        "The window of place (y, x) begins at pixel (y * stride, x * stride) and spans all channels.",
+        "`window * weight` has one number for each weight. Over which dimensions do you sum, and when does the bias come?",
+    ),
+    cases=(
+        _convolved((2, 3, 7, 6), 4, (3, 3)),
+        _convolved((2, 3, 7, 6), 4, (3, 2)),
+        _convolved((1, 2, 8, 9), 3, (3, 3), 2),
+        _convolved((2, 2, 6, 7), 3, (3, 3), 1, 1),
+        _convolved((1, 2, 7, 9), 2, (3, 3), 2, 1),
+    ),
+    mistakes=(
+        Mistake("Your filter is upside down and mirrored: that is the convolution of mathematics. What do torch and these "
+                "papers compute under that name?", _flipped),
+        Mistake("Only the first channel counts in yours. How deep is a filter?", _first_channel),
+        Mistake("Every value is too small by one and the same factor. Sum or mean?", _mean),
+        Mistake("All output maps are the same. Which filter makes map k?", _one_filter),
+        Mistake("All values of a map are off by one constant. What is added at the end?", _no_bias),
+        Mistake("The bias counts once for each input channel. How often is it added to a value of the output?", _bias_often),
+        Mistake("With a stride your windows lie side by side all the same. At which pixel does the window of place x begin?",
+                _unmoved),
+        Mistake("With padding the image has moved: all zeros are on one side. How many sides has it?", _padded_once),
+        Mistake("The output is too small where there is padding. What comes around the image first?", _unpadded),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- train_step
+def train_step(net, images, labels, optimizer):
+    """One step of gradient descent on a batch; the loss before it."""
+    loss = F.cross_entropy(net(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _accumulating(net, images, labels, optimizer):
+    loss = F.cross_entropy(net(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _without_a_step(net, images, labels, optimizer):
+    """As without backward, with torch.no_grad() around it, or with zero_grad between backward and step."""
+    return F.cross_entropy(net(images), labels).item()
+
+
+def _two_steps(net, images, labels, optimizer):
+    loss = train_step(net, images, labels, optimizer)
+    optimizer.step()
+    return loss
+
+
+def _stepped_first(net, images, labels, optimizer):
+    loss = F.cross_entropy(net(images), labels)
+    optimizer.step()
+    optimizer.zero_grad()
+    loss.backward()
+    return loss.item()
+
+
+def _summed(net, images, labels, optimizer):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(net(images), labels, reduction="sum")
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _softmax_twice(net, images, labels, optimizer):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(net(images).softmax(dim=1), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _averaged_twice(net, images, labels, optimizer):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(net(images), labels) / len(labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _student_net():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
+    return net, torch.randn(8, 3, 2, 2), torch.arange(8) % 4, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+
+def _steps(step, net, images, labels, optimizer):
+    """Three losses, and where the weights are in the end."""
+    losses = [_one_step(step, net, images, labels, optimizer) for _ in range(3)]
+    return [*losses, *(parameter.detach().clone() for parameter in net.parameters())]
+
+
+def _one_step(step, net, images, labels, optimizer):
+    loss = step(net, images, labels, optimizer)
+    return loss.item() if isinstance(loss, torch.Tensor) else loss
+
+
+TRAIN_STEP = Lab(
+    "train_step",
+    "one step of training: logits, loss, gradients, new weights; it returns the loss",
+    train_step,
+    train_step,
+    hints=(
+        "Four things in a row: what the network says, how wrong that is, in which direction every weight is to blame, the step.",
+        "`loss.backward()` *adds* to what is in `.grad` already. Who empties it?",
+    ),
+    cases=(
+        Call("train_step(net, images, labels, optimizer)", _student_net, _one_step),
+        Call("three calls of train_step(net, images, labels, optimizer)", _student_net, _steps),
+    ),
+    mistakes=(
+        Mistake("The first step is right, the second is not: it still contains the first one's gradient. Who empties .grad?",
+                _accumulating),
+        Mistake("The loss is right, but the weights do not move. Is there a gradient when the step is taken, and is one taken?",
+                _without_a_step),
+        Mistake("The weights move further than one step. How often is the optimizer asked?", _two_steps),
+        Mistake("Your step uses the gradients of the batch before. In which order do backward and step come?", _stepped_first),
+        Mistake("Your loss is as many times too large as there are images. What does one step do with a batch twice the size?",
+                _summed),
+        Mistake("Your loss hardly moves from ln of the number of classes: cross-entropy is given probabilities. What does it "
+                "expect?", _softmax_twice),
+        Mistake("Your loss is too small by the size of the batch: it is averaged twice. What does F.cross_entropy return "
+                "already?", _averaged_twice),
+    ),
+)  # fmt: skip
+
+LABS = (OUTPUT_SIZE, CONV2D, TRAIN_STEP)

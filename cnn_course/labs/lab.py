@@ -1,0 +1,279 @@
+"""What a lab is: something that a student builds, what it has to do, and the mistakes that people make in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cnn_course.labs import sandbox
+from cnn_course.labs.carrying import carry, unmoved
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is often written instead. made: does what such an answer does. says: names the symptom and asks the next question."""
+
+    says: str
+    made: Callable
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A thing to build, and a check that compares what the student's does with what the course's does, on `cases`.
+
+    asked: what is to be built, in words that end a sentence. reference: the course's own. source: whose source is the solution.
+    tests: functions of the student's answer that return None, or the sentence of what is wrong. They are asked before the cases,
+    and find what no comparison can: randomness, a parameter that is not registered. hints: one after the other. fits: makes of an
+    answer what the course's network takes in place of its own part, as in models.build("resnet20", block=...).
+    """
+
+    name: str
+    asked: str
+    reference: Callable
+    source: object
+    hints: tuple[str, ...]
+    cases: tuple = ()
+    mistakes: tuple[Mistake, ...] = ()
+    tests: tuple[Callable, ...] = ()
+    fits: Callable | None = None
+
+    def judge(self, answer) -> str:
+        """ "" where the answer does what it should; else what is wrong with it, in a sentence or two."""
+        for test in self.tests:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                if found := test(answer):
+                    return found
+        first = next(filter(None, (case.difference(answer, self.reference) for case in self.cases)), "")
+        if first:
+            for mistake in self.mistakes:
+                if not any(case.difference(answer, mistake.made) for case in self.cases):
+                    return mistake.says
+        return first
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A case of a lab whose answer makes an nn.Module: the settings to make it with, and the shape of its input.
+
+    Weights find their places by shape and order of use: parts that may run in any order need unlike widths.
+    """
+
+    settings: dict
+    shape: tuple[int, ...]
+    training: bool = True  # False: never in training mode, for what has no other
+
+    def difference(self, answer: Callable, reference: Callable) -> str:
+        """ "" where both make layers that behave alike with the same weights; else the first thing in which they differ."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return self._difference(answer, reference)
+
+    def _difference(self, answer, reference):
+        where = f"With {_settings(self.settings)} and an input of {_shape(self.shape)}: "
+        x = torch.randn(self.shape)
+        expected, got = (_tried(lambda make=make: self._made(make, x)) for make in (reference, answer))
+        if isinstance(expected, Exception) or isinstance(got, Exception):
+            return _failures(expected, got, where)
+        if not isinstance(got[0], nn.Module):
+            return f"{where}your answer makes {_kind(got[0])}; expected an nn.Module."
+        (ours, out), (theirs, own) = expected, got
+        if not isinstance(own, torch.Tensor):
+            return f"{where}the layer returns {_kind(own)}; expected a tensor of {_shape(out.shape)}."
+        if own.shape != out.shape:
+            return f"{where}the output is {_shape(own.shape)}, expected {_shape(out.shape)}."
+        if (count := _count(theirs)) != _count(ours):
+            if count < _count(ours) and (name := _plain_list(theirs)):
+                return f"Layers stand in `self.{name}`, a plain list: torch trains none of them. Which list does it look into?"
+            return f"{where}the layer has {count:,} parameters, expected {_count(ours):,}."
+        with torch.no_grad():
+            for parameter in ours.parameters():
+                if parameter.dim() == 1:  # biases that are all 0 and scales that are all 1 would hide what is done with them
+                    parameter += 0.3 * torch.randn_like(parameter)
+        batches = torch.randn(2, *self.shape)
+        modes = [("training", True), ("evaluation", False)] if self.training else [("evaluation", False)]
+        first = None
+        for pairs in carry(ours, theirs, x):
+            with unmoved(ours), unmoved(theirs):
+                found = self._in_modes(ours, theirs, pairs, modes, batches)
+            if not found:
+                return ""
+            first = first or where + found
+        return first or f"{where}the parameters have shapes {_shapes(theirs)}, expected {_shapes(ours)}, each used once."
+
+    def _in_modes(self, ours, theirs, pairs, modes, batches):
+        for (mode, training), batch in zip(modes, batches, strict=False):
+            for net in (ours, theirs):
+                net.train(training)
+            if found := self._compared(ours, theirs, pairs, batch):
+                return f"in {mode} mode {found}"
+        return ""
+
+    def _made(self, make, x):
+        net = make(**self.settings)
+        if not isinstance(net, nn.Module):
+            return net, None
+        with unmoved(net):
+            return net, net.train(self.training)(x.clone())
+
+    @staticmethod
+    def _compared(ours, theirs, pairs, x):
+        """The first difference in outputs, in the input afterwards, or in gradients."""
+        results = []
+        for net in (ours, theirs):
+            net.zero_grad()
+            leaf = x.clone().requires_grad_()
+            given = leaf * 1  # so that a layer may try to change its input in place
+            before = given.detach().clone()
+            out = net(given)
+            changed = not torch.equal(given.detach(), before)
+            out.backward(torch.linspace(-1, 1, out.numel()).reshape(out.shape))
+            results.append((out.detach(), changed, leaf.grad))
+        (out, kept, slope), (own, own_kept, own_slope) = results
+        if own_kept != kept:
+            return "the layer changes its own input: who else reads that tensor?"
+        if not _alike(own, out):
+            return _first_difference(own, out)
+        if not _alike(own_slope, slope):
+            return "the outputs are right, but the gradient of the input differs."
+        if not all(_alike(_slope(b).reshape(-1).sort()[0], _slope(a).reshape(-1).sort()[0]) for a, b in pairs):
+            return "the outputs are right, but a parameter has another gradient."
+        return ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A case of a lab whose answer is a function. written: the call as one writes it; arguments: makes them anew each time.
+
+    run: calls it, run(function, *arguments), and returns what is compared; without it that is what the function returns.
+    Arguments have to be left as the reference leaves them.
+    """
+
+    written: str
+    arguments: Callable[[], tuple]
+    run: Callable | None = None
+
+    def difference(self, answer: Callable, reference: Callable) -> str:
+        """ "" where both give the same; else the difference."""
+        (expected, left), (got, own_left) = map(self._called, (reference, answer))
+        where = f"`{self.written}`: "
+        if isinstance(expected, Exception) or isinstance(got, Exception):
+            return _failures(expected, got, where)
+        if got is None and expected is not None:
+            return f"{where}nothing comes back. Is there a `return`?"
+        if not _alike(got, expected):
+            return where + _values(got, expected)
+        comparable = (torch.Tensor, nn.Module, int, float, tuple, list, str)
+        if not all(_alike(a, b) for a, b in zip(own_left, left, strict=True) if isinstance(b, comparable)):
+            return f"{where}the result is right, but what the function was given has changed."
+        return ""
+
+    def _called(self, function):
+        """(what came of it, or its error; the arguments afterwards)."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            given = self.arguments()
+            return _tried(lambda: self.run(function, *given) if self.run else function(*given)), given
+
+
+def _tried(work):
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _failures(expected, got, where):
+    """Two errors are alike where they are of one kind and name the same numbers; one alone is told."""
+    if not isinstance(got, Exception):
+        return where + "no error comes, where one is expected."
+    named = [sorted(re.findall(r"\d+", str(error))) for error in (expected, got)]  # a + b and b + a say so in another order
+    same = type(got) is type(expected) and named[0] == named[1]
+    return "" if same else where + sandbox.told(got)
+
+
+def _alike(a, b):
+    """Whether two values are the same, numbers and tensors within the accuracy of float32."""
+    if isinstance(a, nn.Module) and isinstance(b, nn.Module):
+        a, b = list(a.state_dict().values()), list(b.state_dict().values())
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        close = dict(rtol=1e-3, atol=1e-4, equal_nan=True)
+        return a.shape == b.shape and torch.allclose(a.detach().to(torch.float64), b.detach().to(torch.float64), **close)
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return abs(a - b) <= 1e-4 + 1e-3 * abs(b)
+    if isinstance(a, torch.Tensor) and a.numel() == 1 and isinstance(b, (int, float)):
+        return a.dim() == 0 and _alike(a.item(), b)
+    if isinstance(b, torch.Tensor) or isinstance(a, torch.Tensor):
+        return False
+    try:
+        return bool(a is b or a == b)
+    except Exception:  # what an answer's own comparison does is no result
+        return False
+
+
+def _first_difference(own, out):
+    wrong = ~torch.isclose(own, out, rtol=1e-3, atol=1e-4)
+    place = tuple(wrong.nonzero()[0].tolist())
+    return (
+        f"{wrong.float().mean():.0%} of the output values differ; the first is {own[place]:.4f} at {list(place)}, "
+        f"expected {out[place]:.4f}."
+    )
+
+
+def _values(got, expected):
+    if isinstance(got, (tuple, list)) and isinstance(expected, (tuple, list)):
+        if len(got) != len(expected):
+            return f"{len(got)} values come back, expected {len(expected)}."
+        place = next(i for i, pair in enumerate(zip(got, expected, strict=True)) if not _alike(*pair))
+        return f"value {place} of {len(expected)}, " + _values(got[place], expected[place])
+    if isinstance(got, torch.Tensor) and isinstance(expected, torch.Tensor) and expected.numel() > 1:
+        if got.shape != expected.shape:
+            return f"the result is {_shape(got.shape)}, expected {_shape(expected.shape)}."
+        return _first_difference(got.detach().float(), expected.detach().float())
+    if isinstance(got, torch.Tensor) == isinstance(expected, torch.Tensor) or isinstance(got, torch.Tensor):
+        short = [
+            repr(value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value) for value in (got, expected)
+        ]
+        return f"the result is {short[0][:100]}, expected {short[1][:100]}."
+    return f"the result is {_kind(got)}, expected {_kind(expected)}."
+
+
+def _plain_list(net):
+    """The name of an attribute that hides modules in a list, tuple or dict; None where there is none."""
+    for module in net.modules():
+        for name, value in vars(module).items():
+            inside = value.values() if isinstance(value, dict) else value
+            if not name.startswith("_") and isinstance(value, (list, tuple, dict)):
+                if any(isinstance(part, nn.Module) for part in inside):
+                    return name
+    return None
+
+
+def _slope(parameter):
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
+def _count(net):
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def _shapes(net):
+    return ", ".join(_shape(parameter.shape) for parameter in net.parameters()) or "none"
+
+
+def _shape(shape):
+    return "x".join(map(str, shape)) or "a number"
+
+
+def _settings(settings):
+    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "no settings"
+
+
+def _kind(value):
+    return "nothing" if value is None else f"a {type(value).__name__}"

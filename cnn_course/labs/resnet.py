@@ -1,0 +1,500 @@
+"""The labs of notebook 6: the residual block, its bottleneck, and the order of 2016."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course import models
+from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.models.resnet import conv1x1, conv3x3
+
+CASES = (
+    Layer({"in_channels": 6, "width": 6, "stride": 1}, (3, 6, 9, 7)),
+    Layer({"in_channels": 6, "width": 10, "stride": 2}, (3, 6, 8, 10)),
+    Layer({"in_channels": 6, "width": 10, "stride": 2}, (2, 6, 9, 7)),
+)
+
+
+class Block(models.BasicBlock):
+    """The course's block with shortcut A, in two steps that a mistake can replace: the branch F(x), and what is done with it."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride, shortcut="A")
+
+    def branch(self, x):
+        return self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+
+    def join(self, branch, x):
+        return self.relu(branch + self.shortcut(x))
+
+    def forward(self, x):
+        return self.join(self.branch(x), x)
+
+
+class ReluBeforeTheSum(Block):
+    def join(self, branch, x):
+        return self.relu(branch) + self.shortcut(x)
+
+
+class NoReluAtTheEnd(Block):
+    def join(self, branch, x):
+        return branch + self.shortcut(x)
+
+
+class NoShortcut(Block):
+    def join(self, branch, x):
+        return self.relu(branch)
+
+
+class NoReluInside(Block):
+    def branch(self, x):
+        return self.bn2(self.conv2(self.bn1(self.conv1(x))))
+
+
+class OneNormTwice(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.bn2 = self.bn1
+
+
+class NoNorm(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.bn1, self.bn2 = nn.Identity(), nn.Identity()
+
+
+class WithBiases(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+
+
+class StrideTwice(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.conv2 = conv3x3(width, width, stride)
+
+
+class NoStride(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.conv1 = conv3x3(in_channels, width)
+
+
+class NoPadding(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, bias=False)
+
+
+class PaddedInFront(Block):
+    def join(self, branch, x):
+        x = self.shortcut(x)
+        return self.relu(
+            branch + (x.roll(branch.shape[1] - self.conv1.in_channels, 1) if x.shape[1] > self.conv1.in_channels else x)
+        )
+
+
+class Pooled(Block):
+    def join(self, branch, x):
+        s = self.shortcut
+        if not hasattr(s, "extra"):
+            return self.relu(branch + x)
+        return self.relu(branch + F.pad(F.avg_pool2d(x, s.stride, ceil_mode=True), (0, 0, 0, 0, 0, s.extra)))
+
+
+class Projected(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        if stride != 1 or in_channels != width:
+            self.shortcut = nn.Sequential(conv1x1(in_channels, width, stride), nn.BatchNorm2d(width))
+
+
+class ReluInPlaceOnTheInput(Block):
+    def forward(self, x):
+        return self.join(self.branch(x.relu_()), x)
+
+
+def _block(expansion):
+    """Makes of an answer what `models.ResNet` takes as its block."""
+
+    def fits(answer):
+        def block(in_channels, width, stride=1, shortcut="A"):
+            return answer(in_channels=in_channels, width=width, stride=stride)
+
+        block.expansion, block.preact = expansion, False
+        return block
+
+    return fits
+
+
+BASIC_BLOCK = Lab(
+    "basic_block",
+    "the block of figure 2: two 3x3 convolutions, each with batch norm, whose result is added to what came in",
+    Block,
+    models.BasicBlock,
+    hints=(
+        "Write the branch first, as if there were no shortcut: convolution, batch norm, ReLU, convolution, batch norm. "
+        "Where does the stride belong?",
+        "The sum comes before the last ReLU. Print both shapes just before you add.",
+        "Where shapes differ, option A takes every second pixel, `x[:, :, ::2, ::2]`, and fills the missing channels with zeros: "
+        "`F.pad` counts from the last dimension backwards, so the channels are its third pair.",
+    ),
+    cases=CASES,
+    mistakes=(
+        Mistake("The output is never below the shortcut: your ReLU comes before the sum. What can a branch still take away?",
+                ReluBeforeTheSum),
+        Mistake("Outputs are negative in places. What does figure 2 put after the sum?", NoReluAtTheEnd),
+        Mistake("With the branch at zero your block gives zero. What has become of x?", NoShortcut),
+        Mistake("Without the sum your branch is one linear map, however many layers it has. What stands between the two "
+                "convolutions?", NoReluInside),
+        Mistake("Two batch norms are missing parameters: one is used twice. Can one pair of statistics describe two layers?",
+                OneNormTwice),
+        Mistake("The convolutions are right, but nothing normalizes. How many batch norms has figure 2's description, section "
+                "3.4?", NoNorm),
+        Mistake("Your convolutions have biases. What does a batch norm do to a constant that is added to a whole channel?",
+                WithBiases),
+        Mistake("With stride 2 the branch shrinks twice and no longer fits the shortcut. Which of the two convolutions strides?",
+                StrideTwice),
+        Mistake("With stride 2 the branch does not shrink. Which of the two convolutions strides?", NoStride),
+        Mistake("The branch loses a border at each convolution and no longer fits the shortcut. What keeps a 3x3 from doing so?",
+                NoPadding),
+        Mistake("Shapes are right, but x lands in the last channels: the zeros come first. On which side does option A put "
+                "them?", PaddedInFront),
+        Mistake("Your shortcut averages pixels. Option A takes every second one as it is: what is the mean of an edge?", Pooled),
+        Mistake("Your shortcut has weights: that is option B. What does option A have?", Projected),
+        Mistake("Your block changes its own input: an in-place ReLU works on x, which the shortcut still needs. Which tensor may "
+                "be overwritten?", ReluInPlaceOnTheInput),
+    ),
+    fits=_block(expansion=1),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- bottleneck
+class Narrow(nn.Module):
+    """The course's bottleneck with option B, in steps that a mistake can replace."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__()
+        out_channels = self.out(width)
+        self.conv1, self.bn1 = conv1x1(in_channels, width, self.strides(stride)[0]), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv3x3(width, width, self.strides(stride)[1]), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = conv1x1(width, out_channels), nn.BatchNorm2d(out_channels)
+        self.shortcut = nn.Identity()
+        if self.needs_projection(in_channels, out_channels, stride):
+            self.shortcut = self.projection(in_channels, out_channels, stride)
+
+    def out(self, width):
+        return 4 * width
+
+    def strides(self, stride):
+        return 1, stride
+
+    def needs_projection(self, in_channels, out_channels, stride):
+        return stride != 1 or in_channels != out_channels
+
+    def projection(self, in_channels, out_channels, stride):
+        return nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
+
+    def branch(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        return self.bn3(self.conv3(x))
+
+    def forward(self, x):
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+
+class BareProjection(Narrow):
+    def projection(self, in_channels, out_channels, stride):
+        return conv1x1(in_channels, out_channels, stride)
+
+
+class BentProjection(Narrow):
+    def projection(self, in_channels, out_channels, stride):
+        return nn.Sequential(*super().projection(in_channels, out_channels, stride), nn.ReLU())
+
+
+class AlwaysProjected(Narrow):
+    def needs_projection(self, in_channels, out_channels, stride):
+        return True
+
+
+class ProjectedWhereItShrinks(Narrow):
+    def needs_projection(self, in_channels, out_channels, stride):
+        return stride != 1
+
+
+class WideProjection(Narrow):
+    def projection(self, in_channels, out_channels, stride):
+        return nn.Sequential(conv3x3(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
+
+
+class NotExpanded(Narrow):
+    def out(self, width):
+        return width
+
+
+class StrideInTheFirst(Narrow):
+    def strides(self, stride):
+        return stride, 1
+
+
+class WideInTheMiddle(Narrow):
+    """1x1 to four times the width, a 3x3 there, and back: the bottle without its neck."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        wide = 4 * width
+        self.conv1, self.bn1 = conv1x1(in_channels, wide), nn.BatchNorm2d(wide)
+        self.conv2, self.bn2 = conv3x3(wide, wide, stride), nn.BatchNorm2d(wide)
+        self.conv3 = conv1x1(wide, wide)
+
+
+class EarlyEnd(Narrow):
+    def forward(self, x):
+        return F.relu(self.branch(x)) + self.shortcut(x)
+
+
+class OneReluShort(Narrow):
+    def branch(self, x):
+        x = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return self.bn3(self.conv3(x))
+
+
+BOTTLENECK = Lab(
+    "bottleneck",
+    "the block of figure 5, right: 1x1 to `width`, 3x3, 1x1 to 4 x width, each with batch norm; where shapes differ the shortcut "
+    "is a 1x1 convolution with batch norm (option B); the stride belongs to the 3x3, as in torchvision",
+    Narrow,
+    models.Bottleneck,
+    hints=(
+        "Three convolutions, three batch norms; ReLU after the first two, and one more after the sum.",
+        "When does a shape differ? There are two ways: the stride, and the number of channels.",
+    ),
+    cases=(
+        Layer({"in_channels": 12, "width": 3, "stride": 1}, (3, 12, 7, 6)),
+        Layer({"in_channels": 5, "width": 3, "stride": 1}, (3, 5, 6, 6)),
+        Layer({"in_channels": 6, "width": 4, "stride": 2}, (3, 6, 8, 9)),
+    ),
+    mistakes=(
+        Mistake("Your projection has no batch norm. What does section 3.4 put after each convolution?", BareProjection),
+        Mistake("Your projection ends in a ReLU. Which values can a shortcut then no longer carry?", BentProjection),
+        Mistake("You project where shapes are the same already. What did x need there?", AlwaysProjected),
+        Mistake("With stride 1 your shortcut and your branch may have different numbers of channels. What makes them fit?",
+                ProjectedWhereItShrinks),
+        Mistake("Your projection is a 3x3. Which size is enough to change channels?", WideProjection),
+        Mistake("Your last 1x1 hands on `width` maps. How many times wider is the bottle than its neck?", NotExpanded),
+        Mistake("Your stride is in the first 1x1, as the paper has it; this lab follows torchvision. How many pixels does a 1x1 "
+                "with stride 2 look at?", StrideInTheFirst),
+        Mistake("Your 3x3 works on 4 x width channels. Where is the bottle narrow?", WideInTheMiddle),
+        Mistake("The ReLU at the end comes before your sum. What can a branch still take away?", EarlyEnd),
+        Mistake("Between your 3x3 and the last 1x1 nothing bends. What is missing?", OneReluShort),
+    ),
+    fits=_block(expansion=4),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- preact_block
+class Preact(nn.Module):
+    """The block of 2016 where shapes match, in steps."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(channels), conv3x3(channels, channels)
+        self.bn2, self.conv2 = nn.BatchNorm2d(channels), conv3x3(channels, channels)
+
+    def branch(self, x):
+        x = self.conv1(F.relu(self.bn1(x)))
+        return self.conv2(F.relu(self.bn2(x)))
+
+    def forward(self, x):
+        return x + self.branch(x)
+
+
+class ReluAfterAll(Preact):
+    def forward(self, x):
+        return F.relu(x + self.branch(x))
+
+
+class Order2015(Preact):
+    def branch(self, x):
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    def forward(self, x):
+        return F.relu(x + self.branch(x))
+
+
+class OldBranch(Order2015):
+    def forward(self, x):
+        return x + self.branch(x)
+
+
+class BentShortcut(Preact):
+    def forward(self, x):
+        x = F.relu(self.bn1(x))
+        return x + self.conv2(F.relu(self.bn2(self.conv1(x))))
+
+
+class KilledShortcut(Preact):
+    """An in-place ReLU at the head of the branch, without a batch norm to copy x first."""
+
+    def forward(self, x):
+        return x.relu_() + self.conv2(F.relu(self.bn2(self.conv1(self.bn1(x)))))
+
+
+class ReluThenNorm(Preact):
+    def branch(self, x):
+        x = self.conv1(self.bn1(F.relu(x)))
+        return self.conv2(self.bn2(F.relu(x)))
+
+
+class NoSum(Preact):
+    def forward(self, x):
+        return self.branch(x)
+
+
+class SecondUnbent(Preact):
+    def branch(self, x):
+        return self.conv2(self.bn2(self.conv1(F.relu(self.bn1(x)))))
+
+
+class SameNormAgain(Preact):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.bn2 = self.bn1
+
+
+PREACT_BLOCK = Lab(
+    "preact_block",
+    "the block of 2016 (figure 4e) where shapes match: batch norm and ReLU before each of the two 3x3 convolutions, then the sum",
+    Preact,
+    models.PreActBasicBlock,
+    hints=(
+        "With all weights of the branch at zero this block hands x on exactly as it is. What may then not stand on the shortcut?",
+        "Nothing comes after the sum.",
+    ),
+    cases=(Layer({"channels": 5}, (3, 5, 7, 6)), Layer({"channels": 3}, (2, 3, 8, 8))),
+    mistakes=(
+        Mistake("Your output is never negative: something comes after the sum. What did 2016 leave out there?", ReluAfterAll),
+        Mistake("You built the block of 2015. Which of batch norm, ReLU and convolution comes first in 2016?", Order2015),
+        Mistake("Nothing follows the sum, which is right, but your branch has the order of 2015. What comes before a "
+                "convolution?", OldBranch),
+        Mistake("Your shortcut carries x after batch norm and ReLU. What carries the identity through the network?",
+                BentShortcut),
+        Mistake("Your block overwrites x with its ReLU, in place, and the shortcut reads it afterwards. Which tensor may be "
+                "overwritten?", KilledShortcut),
+        Mistake("Your ReLUs come before the batch norms. In which order does figure 4e have them?", ReluThenNorm),
+        Mistake("With the branch at zero your block gives zero. Where is x?", NoSum),
+        Mistake("Between your two convolutions there is a batch norm but no ReLU. What is the branch then?", SecondUnbent),
+        Mistake("One batch norm serves two places. Are the statistics of x those of what the first convolution makes?",
+                SameNormAgain),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- gradient_norms
+def gradient_norms(net, images, labels):
+    """|gradient| / |weight| of every convolution, from the image on, for the cross-entropy of one batch in training mode."""
+    net.train()
+    net.zero_grad()
+    F.cross_entropy(net(images), labels).backward()
+    convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    return [(conv.weight.grad.norm() / conv.weight.norm()).item() for conv in convolutions]
+
+
+def _weights(net, kinds=(nn.Conv2d,)):
+    return [module.weight for module in net.modules() if isinstance(module, kinds)]
+
+
+def _after_backward(net, images, labels, loss=F.cross_entropy, clear=True):
+    net.train()
+    if clear:
+        net.zero_grad()
+    loss(net(images), labels).backward()
+    return _weights(net)
+
+
+def _accumulated(net, images, labels):
+    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, clear=False)]
+
+
+def _in_evaluation(net, images, labels):
+    net.eval()
+    net.zero_grad()
+    F.cross_entropy(net(images), labels).backward()
+    return [(w.grad.norm() / w.norm()).item() for w in _weights(net)]
+
+
+def _with_dense(net, images, labels):
+    _after_backward(net, images, labels)
+    return [(w.grad.norm() / w.norm()).item() for w in _weights(net, (nn.Conv2d, nn.Linear))]
+
+
+def _not_relative(net, images, labels):
+    return [w.grad.norm().item() for w in _after_backward(net, images, labels)]
+
+
+def _weights_only(net, images, labels):
+    return [w.norm().item() for w in _after_backward(net, images, labels)]
+
+
+def _upside_down(net, images, labels):
+    return gradient_norms(net, images, labels)[::-1]
+
+
+def _mean_size(net, images, labels):
+    return [(w.grad.abs().mean() / w.abs().mean()).item() for w in _after_backward(net, images, labels)]
+
+
+def _squared(net, images, labels):
+    return [((w.grad**2).sum() / (w**2).sum()).item() for w in _after_backward(net, images, labels)]
+
+
+def _summed_loss(net, images, labels):
+    def loss(logits, labels):
+        return F.cross_entropy(logits, labels, reduction="sum")
+
+    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, loss)]
+
+
+def _small_resnet():
+    return models.build("resnet20", depth=8, widths=(4, 6, 8)), torch.randn(6, 3, 32, 32), torch.arange(6)
+
+
+def _asked_twice(measure, net, images, labels):
+    measure(net, images, labels)
+    return list(measure(net, images, labels))
+
+
+GRADIENT_NORMS = Lab(
+    "gradient_norms",
+    "the size of every convolution's gradient against the size of its weights, as a list from the image on, for one batch in "
+    "training mode",
+    gradient_norms,
+    gradient_norms,
+    hints=(
+        "`net.modules()` goes through a network in the order in which its parts were made. Which of them are convolutions?",
+        "A gradient of 0.1 is large for weights of 0.01 and small for weights of 10: divide `.grad.norm()` by `.norm()`.",
+    ),
+    cases=(Call("gradient_norms(net, images, labels), asked twice", _small_resnet, _asked_twice),),
+    mistakes=(
+        Mistake("Asked a second time you give another answer: gradients add up. Who empties .grad before backward?",
+                _accumulated),
+        Mistake("You measure in evaluation mode. By which statistics does batch norm divide while the network learns?",
+                _in_evaluation),
+        Mistake("Your list has one value too many, that of the dense layer. Which kind of layer was asked for?", _with_dense),
+        Mistake("Your values are the gradients alone. How large is a step of 0.1 for weights of 0.01?", _not_relative),
+        Mistake("Your values are the sizes of the weights. Where is the gradient?", _weights_only),
+        Mistake("Your list begins at the wrong end. Which layer sees the image?", _upside_down),
+        Mistake("You compare mean sizes, not norms. What does `.norm()` do with one large value among many small ones?",
+                _mean_size),
+        Mistake("Your ratios are squared. What does a norm end with?", _squared),
+        Mistake("Your gradients are as many times too large as the batch has images. Which loss does the course train with?",
+                _summed_loss),
+    ),
+)  # fmt: skip
+
+LABS = (BASIC_BLOCK, BOTTLENECK, PREACT_BLOCK, GRADIENT_NORMS)

@@ -1,0 +1,85 @@
+"""A student's code at arm's length: in a process of its own, with a limit of time and memory, and errors told in a sentence.
+
+The process is a fork of this one, so it has everything that the student's cells defined; whatever it does to itself, the kernel
+stays as it was. Where there is no fork (Windows) the code runs here, without limits.
+"""
+
+import contextlib
+import io
+import linecache
+import multiprocessing
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+SECONDS, BYTES = 8, 2_000_000_000
+PACKAGE = str(Path(__file__).parents[1])
+
+
+def apart(work: Callable[[], str], seconds: float = SECONDS, extra_bytes: int = BYTES) -> tuple[str | None, str]:
+    """(what `work` returned, "") or (None, a sentence that says why it returned nothing). Nothing that it prints is shown."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return _quietly(work)
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(work, there, extra_bytes), daemon=True)
+    process.start()
+    there.close()
+    try:
+        if not here.poll(seconds):
+            return None, f"Your code was stopped after {seconds:.0f} seconds: does a loop end?"
+        return here.recv()
+    except EOFError:
+        process.join(2)
+        return None, "Your code ended the process that ran it, as a crash or `exit()` does."
+    finally:
+        process.kill()
+        process.join()
+        here.close()
+
+
+def _child(work, pipe, extra_bytes):
+    import torch
+
+    torch.set_num_threads(1)  # the threads of the parent are not there any more
+    _limit_memory(extra_bytes)
+    pipe.send(_quietly(work))
+
+
+def _limit_memory(extra_bytes):
+    with contextlib.suppress(ImportError, OSError, ValueError, StopIteration):  # where the system knows such limits
+        import resource
+
+        with open("/proc/self/status", encoding="ascii") as status:
+            taken = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize"))
+        resource.setrlimit(resource.RLIMIT_AS, (taken + extra_bytes, taken + extra_bytes))
+
+
+def _quietly(work):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            return work(), ""
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too: it is the student's code
+            return None, told(error)
+
+
+def told(error: BaseException) -> str:
+    """An error in one sentence: what, and in which line of the student's own code."""
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        what = "More memory was asked for than the check gives (2 GB)"
+    else:
+        message = " ".join(str(error).split())
+        what = f"{type(error).__name__}: {message[:300]}"
+    line = own_line(error)
+    return f"{what.rstrip('.')}. {line}".rstrip()
+
+
+def own_line(error: BaseException) -> str:
+    """The last line of the error's traceback that is the student's: not torch's, not the course's."""
+    foreign = (PACKAGE, *(path for path in {sys.prefix, sys.base_prefix, str(Path(contextlib.__file__).parent)}))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(foreign) and not frame.filename.startswith("<frozen"):
+            text = linecache.getline(frame.filename, frame.lineno).strip() or frame.line or ""
+            return f"It happened in `{text}` (line {frame.lineno} of its cell)." if text else ""
+    return ""

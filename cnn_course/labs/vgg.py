@@ -1,0 +1,337 @@
+"""The labs of notebook 3: the receptive field of a stack, a stage of VGG, a dense layer turned into a convolution."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.models import vgg
+
+
+# ------------------------------------------------------------------------------------- receptive_field
+def receptive_field(layers):
+    """The side of the window that one output looks at, for layers (kernel, stride) from the image on."""
+    size, jump = 1, 1
+    for kernel, stride in layers:
+        size += (kernel - 1) * jump
+        jump *= stride
+    return size
+
+
+def _sum_of_kernels(layers):
+    return sum(kernel for kernel, _ in layers)
+
+
+def _product(layers):
+    size = 1
+    for kernel, _ in layers:
+        size *= kernel
+    return size
+
+
+def _strides_ignored(layers):
+    return 1 + sum(kernel - 1 for kernel, _ in layers)
+
+
+def _own_stride_first(layers):
+    size, jump = 1, 1
+    for kernel, stride in layers:
+        jump *= stride
+        size += (kernel - 1) * jump
+    return size
+
+
+def _from_nothing(layers):
+    return receptive_field(layers) - 1
+
+
+def _last_stride_only(layers):
+    size, before = 1, 1
+    for kernel, stride in layers:
+        size += (kernel - 1) * before
+        before = stride
+    return size
+
+
+def _strides_added(layers):
+    size, jump = 1, 1
+    for kernel, stride in layers:
+        size += (kernel - 1) * jump
+        jump += stride - 1
+    return size
+
+
+def _area(layers):
+    return receptive_field(layers) ** 2
+
+
+STACKS = (
+    [(3, 1), (3, 1)],
+    [(3, 1)] * 3,
+    [(5, 1)],
+    [(3, 2), (3, 1)],
+    [(11, 4), (3, 2), (5, 1)],
+    [(3, 1), (2, 2), (3, 1), (2, 2), (3, 2)],
+    [],
+)
+
+RECEPTIVE_FIELD = Lab(
+    "receptive_field",
+    "the side of the receptive field (수용 영역) of a stack of layers, given as pairs (kernel, stride) from the image on",
+    receptive_field,
+    receptive_field,
+    hints=(
+        "One layer of 3 sees 3 pixels; the second layer's window of 3 places adds one pixel on each side. And a third?",
+        "Behind a layer with stride 2, neighbours lie two pixels apart. Keep count of that distance as you go.",
+    ),
+    cases=tuple(Call(f"receptive_field({stack})", lambda stack=stack: (list(stack),)) for stack in STACKS),
+    mistakes=(
+        Mistake("You add up kernels. Two layers of 3 share the pixel in the middle: how often is it counted?", _sum_of_kernels),
+        Mistake("You multiply kernels. How far do the windows of two neighbours of the first layer lie apart?", _product),
+        Mistake("Right without strides. How far apart are neighbours behind a layer of stride 2?", _strides_ignored),
+        Mistake("A layer's own stride comes too early in yours. Whose places does its window span, its own or the layer's "
+                "before?", _own_stride_first),
+        Mistake("You are one short each time. How many pixels does no layer at all see?", _from_nothing),
+        Mistake("Only the last stride counts in yours. What do two strides of 2 make of the distance?", _last_stride_only),
+        Mistake("You add strides up. What do strides of 4 and 2 in a row make of the distance?", _strides_added),
+        Mistake("You count all pixels of the window. What is its side?", _area),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- vgg_stage
+class OneStage(nn.Module):
+    """`convs` convolutions of one width, a ReLU after each, then 2x2 max pooling."""
+
+    kernel, padding, bias = 3, 1, True
+
+    def __init__(self, in_channels, width, convs):
+        super().__init__()
+        ins = self.ins(in_channels, width, convs)
+        outs = self.outs(width, len(ins))
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, self.kernel, padding=self.padding, bias=self.bias)
+                                   for a, b in zip(ins, outs, strict=True))  # fmt: skip
+
+    def ins(self, in_channels, width, convs):
+        return [in_channels] + [width] * (convs - 1)
+
+    def outs(self, width, convs):
+        return [width] * convs
+
+    def pool(self, x):
+        return F.max_pool2d(x, 2)
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = F.relu(conv(x))
+        return self.pool(x)
+
+
+class PooledAfterEach(OneStage):
+    def forward(self, x):
+        for conv in self.convs:
+            x = F.max_pool2d(F.relu(conv(x)), 2)
+        return x
+
+
+class ReluOnce(OneStage):
+    def forward(self, x):
+        for conv in self.convs:
+            x = conv(x)
+        return self.pool(F.relu(x))
+
+
+class LastUnbent(OneStage):
+    def forward(self, x):
+        *first, last = self.convs
+        for conv in first:
+            x = F.relu(conv(x))
+        return self.pool(last(x))
+
+
+class Unpadded(OneStage):
+    padding = 0
+
+
+class Averaged(OneStage):
+    def pool(self, x):
+        return F.avg_pool2d(x, 2)
+
+
+class Unpooled(OneStage):
+    def pool(self, x):
+        return x
+
+
+class Overlapping(OneStage):
+    def pool(self, x):
+        return F.max_pool2d(x, 3, 2, 1)
+
+
+class LargeFilters(OneStage):
+    kernel, padding = 5, 2
+
+
+class OneConvLess(OneStage):
+    def ins(self, in_channels, width, convs):
+        return super().ins(in_channels, width, convs - 1)
+
+
+class OneConvMore(OneStage):
+    def ins(self, in_channels, width, convs):
+        return super().ins(in_channels, width, convs + 1)
+
+
+class WidenedLast(OneStage):
+    """The width changes at the last convolution, not at the first."""
+
+    def ins(self, in_channels, width, convs):
+        self.inside = in_channels
+        return [in_channels] * convs
+
+    def outs(self, width, convs):
+        return [self.inside] * (convs - 1) + [width]
+
+
+class OneForAll(OneStage):
+    """One convolution, used again and again."""
+
+    def __init__(self, in_channels, width, convs):
+        super().__init__(in_channels, width, convs)
+        self.convs = nn.ModuleList([self.convs[0], *[self.convs[1]] * (convs - 1)]) if convs > 1 else self.convs
+
+
+class Biasless(OneStage):
+    bias = False
+
+
+def _stage(answer):
+    """Makes of an answer what `models.VGG` takes as its stage; it has no batch norm."""
+    return lambda in_channels, width, convs, *_: answer(in_channels=in_channels, width=width, convs=convs)
+
+
+VGG_STAGE = Lab(
+    "vgg_stage",
+    "a stage of VGG: `convs` convolutions of 3x3 that keep the size, all of one width, a ReLU after each, then 2x2 max pooling",
+    OneStage,
+    vgg.stage,
+    hints=(
+        "The first convolution takes in_channels, the others what the one before puts out. A loop can keep count of that.",
+        "The pooling comes once, at the end.",
+    ),
+    cases=(
+        Layer({"in_channels": 3, "width": 5, "convs": 3}, (2, 3, 8, 12)),
+        Layer({"in_channels": 4, "width": 6, "convs": 2}, (2, 4, 9, 8)),
+        Layer({"in_channels": 4, "width": 6, "convs": 1}, (2, 4, 8, 8)),
+    ),
+    mistakes=(
+        Mistake("Your maps are halved more than once. How often does a stage pool?", PooledAfterEach),
+        Mistake("Between your convolutions nothing bends. Why would three 3x3 then be better than one 7x7?", ReluOnce),
+        Mistake("Your last convolution has no ReLU. What follows each of them?", LastUnbent),
+        Mistake("Every convolution takes a border away. How much padding does a window of 3 need?", Unpadded),
+        Mistake("Your pooling averages. Which one does section 2.1 name?", Averaged),
+        Mistake("Your maps keep their size. What ends a stage?", Unpooled),
+        Mistake("Your pooling windows overlap: those are AlexNet's. How large are VGG's?", Overlapping),
+        Mistake("Your filters are 5x5. What is the paper about?", LargeFilters),
+        Mistake("Your stage has one convolution too few. From which number does `range` count?", OneConvLess),
+        Mistake("Your stage has one convolution too many. From which number does `range` count?", OneConvMore),
+        Mistake("Your stage becomes wide at its last convolution. At which one does VGG's?", WidenedLast),
+        Mistake("Several of your convolutions are one and the same. How many layers shall learn?", OneForAll),
+        Mistake("Your convolutions have no biases. What shifts a map in a network without batch norm?", Biasless),
+    ),
+    fits=_stage,
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- as_convolution
+def as_convolution(linear, channels):
+    """The convolution that does on maps (N, channels, S, S) what `linear` does on their flattened values."""
+    side = round((linear.in_features / channels) ** 0.5)
+    conv = nn.Conv2d(channels, linear.out_features, side)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight.view(-1, channels, side, side))
+        conv.bias.copy_(linear.bias)
+    return conv
+
+
+def _converted(change):
+    """The right convolution, its weight and bias changed: change(weight (K, C, S, S), bias) -> the two."""
+
+    def convert(linear, channels):
+        side = round((linear.in_features / channels) ** 0.5)
+        weight, bias = change(linear.weight.detach().view(-1, channels, side, side), linear.bias.detach())
+        conv = nn.Conv2d(weight.shape[1], len(weight), weight.shape[2:])
+        conv.weight.data, conv.bias.data = weight.clone(), bias.clone()
+        return conv
+
+    return convert
+
+
+def _fresh(linear, channels):
+    return nn.Conv2d(channels, linear.out_features, round((linear.in_features / channels) ** 0.5))
+
+
+def _one_by_one(linear, channels):
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    conv.weight.data, conv.bias.data = linear.weight.detach()[:, :, None, None], linear.bias.detach()
+    return conv
+
+
+def _padded(linear, channels):
+    conv = as_convolution(linear, channels)
+    conv.padding = (conv.kernel_size[0] // 2,) * 2
+    return conv
+
+
+def _channels_last(weight, bias):
+    """As if the flattening had gone through pixels first, and channels last."""
+    k, c, s, _ = weight.shape
+    return weight.reshape(k, s, s, c).permute(0, 3, 1, 2), bias
+
+
+def _dense_layer(channels, side, classes):
+    def arguments():
+        maps = [torch.randn(2, channels, side, side), torch.randn(1, channels, side + 2, side + 3)]
+        return nn.Linear(channels * side * side, classes), channels, maps
+
+    return Call(f"as_convolution(nn.Linear({channels * side * side}, {classes}), channels={channels})", arguments, _applied)
+
+
+def _applied(answer, linear, channels, maps):
+    """Where the dense layer fits, and on a larger image, where it is a map of answers."""
+    conv = answer(linear, channels)
+    if not isinstance(conv, nn.Module):
+        raise TypeError(f"your answer returns {type(conv).__name__}; expected an nn.Conv2d")
+    return [conv(each).detach() for each in maps]
+
+
+AS_CONVOLUTION = Lab(
+    "as_convolution",
+    "the convolution that does on maps (N, channels, S, S) what a given dense layer does on their flattened values, and works on "
+    "larger maps too",
+    as_convolution,
+    as_convolution,
+    hints=(
+        "The dense layer has a weight for each value of the map, and so has a filter as large as the map. How large is S?",
+        "`flatten` goes through channel 0 row by row, then channel 1. `view` cuts the row of weights in the same order.",
+    ),
+    cases=(
+        _dense_layer(3, 2, 5),
+        _dense_layer(4, 3, 6),
+    ),
+    mistakes=(
+        Mistake("The shapes are right, but your convolution has weights of its own. Whose should it have?", _fresh),
+        Mistake("Your convolution takes as many channels as the dense layer takes values. How large is its window?", _one_by_one),
+        Mistake("Your biases are zero. Where are the dense layer's?", _converted(lambda w, b: (w, torch.zeros_like(b)))),
+        Mistake("Your weights lie as if flattening went through the channels of one pixel first. In which order does it go?",
+                _converted(_channels_last)),
+        Mistake("Rows and columns of your filters have changed places. In which order does flattening go through a map?",
+                _converted(lambda w, b: (w.transpose(2, 3), b))),
+        Mistake("Your filters are turned by half a circle. Does torch's convolution flip them?",
+                _converted(lambda w, b: (w.flip(2, 3), b))),
+        Mistake("Where the dense layer gives one answer yours gives a map: it pads. How many places has a window on a map of its "
+                "own size?", _padded),
+    ),
+)  # fmt: skip
+
+LABS = (RECEPTIVE_FIELD, VGG_STAGE, AS_CONVOLUTION)

@@ -1,0 +1,71 @@
+"""The runs that a reader trained, in whatever notebook: a small file each, to be shown beside the recorded ones."""
+
+import contextlib
+import json
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from cnn_course import files
+from cnn_course.training.history import History
+
+MOST = 200
+
+
+def folder() -> Path:
+    """Where they lie, among the user's own data."""
+    return files.data_folder() / "runs"
+
+
+def keep(history: History) -> None:
+    """Add a run, and let go of the oldest beyond 200. Where the disk takes no file nothing happens: the training goes on."""
+    label = "".join(letter if letter.isalnum() else "-" for letter in history.label)[:40]
+    with contextlib.suppress(OSError):
+        folder().mkdir(parents=True, exist_ok=True)
+        path = folder() / f"{datetime.now():%Y-%m-%d %H-%M-%S-%f} {label}.json"
+        files.into_place(path, partial(Path.write_text, data=history.to_json() + "\n", encoding="utf-8"))
+        for old in _paths()[:-MOST]:
+            old.unlink(missing_ok=True)
+
+
+def kept(network: str | None = None) -> list[History]:
+    """The runs, the oldest first; only those of one `network` if it is named. A file that cannot be read is left out."""
+    found = [history for _, history in _read()]
+    return [history for history in found if network in (None, history.network)]
+
+
+def table():
+    """One row a run: when it ended, network, training images, epochs, seed, accuracy, and on which images."""
+    import pandas as pd
+
+    rows = {}
+    for number, (path, history) in enumerate(_read(), start=1):
+        day, time = path.name.split(" ")[:2]
+        rows[number] = {
+            "when": f"{day} {time[:5].replace('-', ':')}",
+            "network": history.label,
+            "images": history.train_images,
+            "epochs": len(history.rows),
+            "seed": history.seed,
+            "accuracy": history.accuracy,
+            "of": f"{history.split} images, {history.source}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def clear() -> int:
+    """Delete them all; how many there were."""
+    paths = _paths()
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
+
+
+def _paths():
+    return sorted(folder().glob("*.json"))
+
+
+def _read():
+    for path in _paths():
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # not by the course, or damaged
+            yield path, History.from_dict(json.loads(path.read_text(encoding="utf-8")))

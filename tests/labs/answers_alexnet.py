@@ -1,0 +1,349 @@
+"""Answers to the labs of notebook 2 as students write them."""
+
+import math
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+# ------------------------------------------------------------------------------------- grouped_conv
+def by_slices(maps, weight, groups):
+    c, k = maps.shape[1] // groups, weight.shape[0] // groups
+    out = []
+    for g in range(groups):
+        out.append(F.conv2d(maps[:, g * c : (g + 1) * c], weight[g * k : (g + 1) * k], padding="same"))
+    return torch.cat(out, dim=1)
+
+
+def one_large_filter(maps, weight, groups):
+    """A full weight with zeros where a group may not look."""
+    k, c, r, s = weight.shape
+    full = torch.zeros(k, c * groups, r, s)
+    for i in range(k):
+        g = i // (k // groups)
+        full[i, g * c : (g + 1) * c] = weight[i]
+    return F.conv2d(maps, full, padding=r // 2)
+
+
+def filter_by_filter(maps, weight, groups):
+    parts, each = maps.split(maps.shape[1] // groups, 1), len(weight) // groups
+    return torch.cat([F.conv2d(parts[i // each], w[None], padding=w.shape[-1] // 2) for i, w in enumerate(weight)], 1)
+
+
+def halves(maps, weight, groups, inputs=None, filters=None, join=lambda parts: torch.cat(parts, 1), padding=True):
+    c, k, out = maps.shape[1] // groups, weight.shape[0] // groups, []
+    for g in range(groups):
+        x = inputs(maps, g, c, groups) if inputs else maps[:, g * c : (g + 1) * c]
+        w = filters(weight, g, k, groups) if filters else weight[g * k : (g + 1) * k]
+        out.append(F.conv2d(x, w, padding=w.shape[-1] // 2 if padding else 0))
+    return join(out)
+
+
+def same_maps(maps, weight, groups):
+    return halves(maps, weight, groups, inputs=lambda m, g, c, n: m[:, :c])
+
+
+def same_filters(maps, weight, groups):
+    return halves(maps, weight, groups, filters=lambda w, g, k, n: w[:k])
+
+
+def summed(maps, weight, groups):
+    return halves(maps, weight, groups, join=lambda parts: torch.stack(parts).sum(0))
+
+
+def every_second_map(maps, weight, groups):
+    return halves(maps, weight, groups, inputs=lambda m, g, c, n: m[:, g::n])
+
+
+def every_second_filter(maps, weight, groups):
+    return halves(maps, weight, groups, filters=lambda w, g, k, n: w[g::n])
+
+
+def other_way_round(maps, weight, groups):
+    return halves(maps, weight, groups, inputs=lambda m, g, c, n: m[:, (n - 1 - g) * c : (n - g) * c])
+
+
+def stacked(maps, weight, groups):
+    return halves(maps, weight, groups, join=torch.cat)
+
+
+def small(maps, weight, groups):
+    return halves(maps, weight, groups, padding=False)
+
+
+# ------------------------------------------------------------------------------------- he_normal
+def by_torch(weight):
+    nn.init.kaiming_normal_(weight, nonlinearity="relu")
+
+
+def by_hand(weight):
+    fan_in = weight.size(1) * math.prod(weight.shape[2:])
+    weight.data = torch.randn_like(weight) * math.sqrt(2 / fan_in)
+
+
+def by_copy(weight):
+    inputs = weight.flatten(1).shape[1]
+    with torch.no_grad():
+        weight.copy_(torch.normal(0.0, (2.0 / inputs) ** 0.5, weight.shape))
+
+
+def fan(weight):
+    return weight[0].numel(), weight.shape[0] * math.prod(weight.shape[2:])
+
+
+def filled(weight, std):
+    nn.init.normal_(weight, 0, std)
+
+
+def variance(weight):
+    filled(weight, 2 / fan(weight)[0])
+
+
+def lecun(weight):
+    filled(weight, fan(weight)[0] ** -0.5)
+
+
+def fan_out(weight):
+    nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+
+
+def channels(weight):
+    filled(weight, math.sqrt(2 / weight.shape[1]))
+
+
+def window(weight):
+    filled(weight, math.sqrt(2 / (math.prod(weight.shape[2:]) if weight.dim() == 4 else weight.shape[1])))
+
+
+def glorot(weight):
+    nn.init.xavier_normal_(weight)
+
+
+def krizhevsky(weight):
+    filled(weight, 0.01)
+
+
+def standard(weight):
+    filled(weight, 1)
+
+
+def not_in_place(weight):
+    return torch.randn_like(weight) * (2 / fan(weight)[0]) ** 0.5
+
+
+def uniform_above_zero(weight):
+    weight.data = torch.rand_like(weight) * (2 / fan(weight)[0]) ** 0.5
+
+
+# ------------------------------------------------------------------------------------- dropout
+def bernoulli(x, p, training):
+    if training:
+        return x * torch.bernoulli(torch.full_like(x, 1 - p)) / (1 - p)
+    return x
+
+
+def functional(x, p, training):
+    return F.dropout(x, p, training)
+
+
+def where(x, p, training):
+    return torch.where(torch.rand(x.shape) < p, torch.zeros(()), x / (1 - p)) if training else x
+
+
+def never(x, p, training):
+    return where(x, p, not training) if not training else x
+
+
+def always(x, p, training):
+    return where(x, p, True)
+
+
+def kept_is_dropped(x, p, training):
+    return x * (torch.rand_like(x) < p) / p if training else x
+
+
+def one_row(x, p, training):
+    return x * (torch.rand(x.shape[-1]) > p) / (1 - p) if training else x
+
+
+def as_in_2012(x, p, training):
+    return x * (torch.rand_like(x) > p) if training else x * (1 - p)
+
+
+def unscaled(x, p, training):
+    return x * (torch.rand_like(x) > p) if training else x
+
+
+def by_p(x, p, training):
+    return x * (torch.rand_like(x) > p) / p if training else x
+
+
+def shrunk(x, p, training):
+    return x * (torch.rand_like(x) > p) * (1 - p) if training else x
+
+
+def seeded(x, p, training):
+    generator = torch.Generator().manual_seed(1)
+    return x * (torch.rand(x.shape, generator=generator) > p) / (1 - p) if training else x
+
+
+class StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, p):
+        return x * (torch.rand_like(x) > p) / (1 - p)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+def straight_through(x, p, training):
+    return StraightThrough.apply(x, p) if training else x
+
+
+def in_place(x, p, training):
+    if training:
+        x[torch.rand_like(x) < p] = 0
+        x /= 1 - p
+    return x
+
+
+# ------------------------------------------------------------------------------------- crop_and_flip
+def by_loop(images, padding=4):
+    n, c, h, w = images.shape
+    big = torch.zeros(n, c, h + 2 * padding, w + 2 * padding)
+    big[:, :, padding : padding + h, padding : padding + w] = images
+    out = []
+    for image in big:
+        top, left = int(torch.randint(2 * padding + 1, ())), int(torch.randint(2 * padding + 1, ()))
+        image = image[:, top : top + h, left : left + w]
+        out.append(torch.flip(image, [2]) if torch.rand(1).item() > 0.5 else image)
+    return torch.stack(out)
+
+
+def by_index(images, padding=4):
+    n, _, h, w = images.shape
+    y = torch.randint(0, 2 * padding + 1, (n, 1, 1)) + torch.arange(h)[:, None]
+    columns = torch.arange(w).expand(n, w)
+    columns = torch.where(torch.rand(n, 1) < 0.5, columns, w - 1 - columns)
+    x = torch.randint(0, 2 * padding + 1, (n, 1, 1)) + columns[:, None]
+    return F.pad(images, (padding,) * 4).movedim(1, -1)[torch.arange(n)[:, None, None], y, x].movedim(-1, 1)
+
+
+def flip_first(images, padding=4):
+    h, w = images.shape[2:]
+    coin = (torch.rand(len(images)) < 0.5)[:, None, None, None]
+    images = torch.where(coin, images.flip(3), images)
+    padded = F.pad(images, [padding] * 4)
+    out = torch.empty_like(images)
+    for i in range(len(images)):
+        y, x = torch.randint(0, 2 * padding + 1, (2,))
+        out[i] = padded[i, :, y : y + h, x : x + w]
+    return out
+
+
+def base(images, padding, place, coin, dimension=-1):
+    h, w = images.shape[2:]
+    out = []
+    for i, image in enumerate(F.pad(images, [padding] * 4)):
+        y, x = place(i)
+        image = image[:, y : y + h, x : x + w]
+        out.append(image.flip(dimension) if coin(i) else image)
+    return torch.stack(out)
+
+
+def toss(i):
+    return bool(torch.rand(()) < 0.5)
+
+
+def random_place(padding, last=1):
+    return lambda i: torch.randint(0, 2 * padding + last, (2,)).tolist()
+
+
+def one_place(images, padding=4):
+    y, x = (2 * padding, 1)
+    return base(images, padding, lambda i: (y, x), toss)
+
+
+def never_shifted(images, padding=4):
+    return torch.where((torch.rand(len(images)) < 0.5)[:, None, None, None], images.flip(-1), images)
+
+
+def diagonal(images, padding=4):
+    return base(images, padding, lambda i: [int(torch.randint(0, 2 * padding + 1, ()))] * 2, toss)
+
+
+def never_mirrored(images, padding=4):
+    return base(images, padding, random_place(padding), lambda i: False)
+
+
+def always_mirrored(images, padding=4):
+    return base(images, padding, random_place(padding), lambda i: True)
+
+
+def last_left_out(images, padding=4):
+    return base(images, padding, random_place(padding, 0), toss)
+
+
+def upside_down(images, padding=4):
+    return torch.stack([image.flip(-2) if toss(0) else image.flip(-1).flip(-2) for image in images])
+
+
+def rolled(images, padding=4):
+    return torch.stack([image.roll((1 + i % 2, 1), (1, 2)) for i, image in enumerate(images)])
+
+
+RIGHT = {
+    "grouped_conv": (by_slices, one_large_filter, filter_by_filter),
+    "he_normal": (by_torch, by_hand, by_copy),
+    "dropout": (bernoulli, functional, where),
+    "crop_and_flip": (by_loop, by_index, flip_first),
+}
+WRONG = {
+    "grouped_conv": {
+        same_maps: "All your groups read the same maps",
+        same_filters: "All your groups use the same filters",
+        summed: "Your groups are added up",
+        every_second_map: "Your groups take every second map",
+        every_second_filter: "Your groups take every second filter",
+        other_way_round: "Your first filters read the last maps",
+        stacked: "Your groups are joined along the batch",
+        small: "Your maps shrink",
+    },
+    "he_normal": {
+        variance: "Your weights have the variance",
+        lecun: "Your variance is 1 / n",
+        fan_out: "Your n counts the outputs",
+        channels: "Your n counts channels only",
+        window: "Your n counts the window only",
+        glorot: "Your variance is that of Glorot",
+        krizhevsky: "Your deviation is 0.01 whatever",
+        standard: "Your weights are left at a deviation of 1",
+        not_in_place: "The weights are what they were before",
+        uniform_above_zero: "The mean of your weights is",
+    },
+    "dropout": {
+        never: "Nothing is dropped in training",
+        always: "In evaluation values are dropped as well",
+        kept_is_dropped: "Three quarters are zero",
+        one_row: "One mask serves many",
+        as_in_2012: "You scale in evaluation",
+        unscaled: "The values that stay are as large as before",
+        by_p: "The values that stay grow by 1 / p",
+        shrunk: "The values that stay shrink",
+        seeded: "Called again your dropout drops the same",
+        straight_through: "The gradient does not pass",
+        in_place: "Your dropout changes its own input",
+    },
+    "crop_and_flip": {
+        one_place: "Of 48 images all are shifted alike",
+        never_shifted: "Of 48 images none is shifted",
+        diagonal: "Your shifts go along one line",
+        never_mirrored: "No image is mirrored",
+        always_mirrored: "Every image is mirrored",
+        last_left_out: "The last place of the window",
+        upside_down: "Some images stand on their heads",
+        rolled: "The pixels are all there",
+    },
+}

@@ -1,0 +1,303 @@
+"""Answers to the labs of notebook 4 as students write them."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+# ------------------------------------------------------------------------------------- pointwise
+def moved(maps, weight, bias):
+    return F.linear(maps.movedim(1, -1), weight, bias).movedim(-1, 1)
+
+
+def flat_pixels(maps, weight, bias):
+    n, c, h, w = maps.shape
+    pixels = maps.permute(0, 2, 3, 1).reshape(n * h * w, c)
+    return (pixels @ weight.T + bias).reshape(n, h, w, -1).permute(0, 3, 1, 2).contiguous()
+
+
+def loops(maps, weight, bias):
+    n, c, h, w = maps.shape
+    out = torch.empty(n, len(weight), h, w)
+    layer = nn.Linear(c, len(weight))
+    layer.weight.data, layer.bias.data = weight, bias
+    with torch.no_grad():
+        for y in range(h):
+            for x in range(w):
+                out[:, :, y, x] = layer(maps[:, :, y, x])
+    return out
+
+
+def by_view(maps, weight, bias):
+    n, c, h, w = maps.shape
+    return F.linear(maps.view(n, h, w, c), weight, bias).permute(0, 3, 1, 2)
+
+
+def viewed_back(maps, weight, bias):
+    n, c, h, w = maps.shape
+    out = F.linear(maps.permute(0, 2, 3, 1).reshape(-1, c), weight, bias)
+    return out.view(n, len(weight), h, w)
+
+
+def forgotten_back(maps, weight, bias):
+    return maps.permute(0, 2, 3, 1) @ weight.T + bias
+
+
+def transposed(maps, weight, bias):
+    return F.linear(maps.transpose(1, 3), weight, bias).permute(0, 3, 1, 2)
+
+
+def straight(maps, weight, bias):
+    return F.linear(maps, weight, bias)
+
+
+def no_bias(maps, weight, bias):
+    return torch.einsum("nchw,kc->nkhw", maps, weight)
+
+
+def pooled(maps, weight, bias):
+    n, _, h, w = maps.shape
+    return F.linear(maps.mean((-1, -2)), weight, bias).view(n, -1, 1, 1).repeat(1, 1, h, w)
+
+
+# ------------------------------------------------------------------------------------- mlpconv
+def in_a_row(in_channels, widths, kernel):
+    a, b, c = widths
+    return nn.Sequential(nn.Conv2d(in_channels, a, kernel, padding="same"), nn.ReLU(), nn.Conv2d(a, b, 1), nn.ReLU(),
+                         nn.Conv2d(b, c, 1), nn.ReLU())  # fmt: skip
+
+
+class WithLinear(nn.Module):
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, widths[0], kernel, padding=(kernel - 1) // 2)
+        self.mlp = nn.Sequential(
+            nn.ReLU(), nn.Linear(widths[0], widths[1]), nn.ReLU(), nn.Linear(widths[1], widths[2]), nn.ReLU()
+        )
+
+    def forward(self, x):
+        return self.mlp(self.conv(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Looped(nn.Module):
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__()
+        self.convs = nn.ModuleList()
+        for i, width in enumerate(widths):
+            k = kernel if i == 0 else 1
+            self.convs.append(nn.Conv2d(in_channels, width, k, padding=k // 2))
+            in_channels = width
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = torch.relu_(conv(x))
+        return x
+
+
+def block(in_channels, widths, sizes, paddings, relus=(1, 1, 1), bias=True):
+    layers = []
+    for width, size, padding, relu in zip(widths, sizes, paddings, relus, strict=False):
+        layers += [nn.Conv2d(in_channels, width, size, padding=padding, bias=bias), *([nn.ReLU()] if relu else [])]
+        in_channels = width
+    return nn.Sequential(*layers)
+
+
+def three_threes(in_channels, widths, kernel):
+    return block(in_channels, widths, (kernel, 3, 3), (kernel // 2, 1, 1))
+
+
+def two_layers(in_channels, widths, kernel):
+    return block(in_channels, widths[:2], (kernel, 1), (kernel // 2, 0))
+
+
+def last_relu(in_channels, widths, kernel):
+    return block(in_channels, widths, (kernel, 1, 1), (kernel // 2, 0, 0), (0, 0, 1))
+
+
+def no_last_relu(in_channels, widths, kernel):
+    return block(in_channels, widths, (kernel, 1, 1), (kernel // 2, 0, 0), (1, 1, 0))
+
+
+def unpadded(in_channels, widths, kernel):
+    return block(in_channels, widths, (kernel, 1, 1), (0, 0, 0))
+
+
+def padded_all(in_channels, widths, kernel):
+    return block(in_channels, widths, (kernel, 1, 1), (2, 2, 2))
+
+
+def biasless(in_channels, widths, kernel):
+    return block(in_channels, widths, (kernel, 1, 1), (kernel // 2, 0, 0), bias=False)
+
+
+def reversed_sizes(in_channels, widths, kernel):
+    return block(in_channels, widths, (1, 1, kernel), (0, 0, kernel // 2))
+
+
+# ------------------------------------------------------------------------------------- separable
+def mobile(in_channels, out_channels, stride=1, groups=None, last=1, bias=False, relu=True):
+    return nn.Sequential(
+        nn.Conv2d(in_channels, in_channels, 3, stride, 1, groups=groups or in_channels, bias=bias), nn.BatchNorm2d(in_channels),
+        *([nn.ReLU()] if relu else []),
+        nn.Conv2d(in_channels, out_channels, last, padding=last // 2, bias=bias), nn.BatchNorm2d(out_channels), nn.ReLU(),
+    )  # fmt: skip
+
+
+class Named(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        self.bn2, self.pw = nn.BatchNorm2d(out_channels), nn.Linear(in_channels, out_channels, bias=False)
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.dw = nn.Parameter(torch.randn(in_channels, 1, 3, 3))
+        self.stride, self.groups = stride, in_channels
+
+    def forward(self, x):
+        x = self.bn1(F.conv2d(x, self.dw, stride=self.stride, padding=1, groups=self.groups)).relu()
+        return self.bn2(self.pw(x.movedim(1, 3)).movedim(3, 1)).relu()
+
+
+class ChannelByChannel(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        self.dw = nn.Parameter(torch.randn(in_channels, 9))
+        self.n1, self.n2 = nn.BatchNorm2d(in_channels), nn.BatchNorm2d(out_channels)
+        self.pw = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.stride = stride
+
+    def forward(self, x):
+        kernel = self.dw.view(-1, 1, 3, 3)
+        maps = [F.conv2d(x[:, i : i + 1], kernel[i : i + 1], stride=self.stride, padding=1) for i in range(x.shape[1])]
+        x = F.relu(self.n1(torch.cat(maps, 1)))
+        return F.relu(self.n2(self.pw(x)))
+
+
+def ordinary(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels, stride, groups=1)
+
+
+def two_groups(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels, stride, groups=2)
+
+
+def three_by_three(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels, stride, last=3)
+
+
+def with_bias(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels, stride, bias=True)
+
+
+def unbent(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels, stride, relu=False)
+
+
+def late_stride(in_channels, out_channels, stride=1):
+    net = mobile(in_channels, out_channels)
+    net[3] = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+    return net
+
+
+def mixing_first(in_channels, out_channels, stride=1):
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(),
+        nn.Conv2d(out_channels, out_channels, 3, stride, 1, groups=out_channels, bias=False), nn.BatchNorm2d(out_channels),
+        nn.ReLU(),
+    )  # fmt: skip
+
+
+def one_norm(in_channels, out_channels, stride=1):
+    depthwise = nn.Conv2d(in_channels, in_channels, 3, stride, 1, groups=in_channels, bias=False)
+    return nn.Sequential(depthwise, nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU())
+
+
+# ------------------------------------------------------------------------------------- class_maps
+def as_convolution(maps, weight):
+    return F.conv2d(maps, weight[:, :, None, None])
+
+
+def as_matrix(maps, weight):
+    return (weight @ maps.flatten(2)).unflatten(2, maps.shape[2:])
+
+
+def class_by_class(maps, weight):
+    return torch.stack([(maps * w.view(1, -1, 1, 1)).sum(1) for w in weight], dim=1)
+
+
+def logits(maps, weight):
+    return F.linear(F.adaptive_avg_pool2d(maps, 1).flatten(1), weight)
+
+
+def first_channel(maps, weight):
+    return maps[:, :1] * weight[:, 0].view(1, -1, 1, 1)
+
+
+def means(maps, weight):
+    return torch.stack([(maps * w.view(1, -1, 1, 1)).mean(1) for w in weight], dim=1)
+
+
+def with_relu(maps, weight):
+    return F.relu(as_convolution(maps, weight))
+
+
+def zero_to_one(maps, weight):
+    found = as_matrix(maps, weight)
+    flat = found.flatten(2)
+    flat = flat - flat.min(-1, keepdim=True)[0]
+    return (flat / flat.max(-1, keepdim=True)[0]).view_as(found)
+
+
+def probabilities(maps, weight):
+    return F.softmax(as_convolution(maps, weight), 1)
+
+
+def the_best(maps, weight):
+    found = as_convolution(maps, weight)
+    return torch.stack([each[each.mean((1, 2)).argmax()] for each in found])
+
+
+RIGHT = {
+    "pointwise": (moved, flat_pixels, loops),
+    "mlpconv": (in_a_row, WithLinear, Looped),
+    "separable": (mobile, Named, ChannelByChannel),
+    "class_maps": (as_convolution, as_matrix, class_by_class),
+}
+WRONG = {
+    "pointwise": {
+        by_view: "The shape is right, the values are not",
+        viewed_back: "On the way back your reshape",
+        forgotten_back: "The channels come last",
+        transposed: "Height and width have changed places",
+        straight: "F.linear has worked along the width",
+        no_bias: "Every map is off by one constant",
+        pooled: "All pixels of a map are the same",
+    },
+    "mlpconv": {
+        three_threes: "Your second and third convolution look at neighbours",
+        two_layers: "Your block has two convolutions",
+        last_relu: "Your three convolutions bend once",
+        no_last_relu: "Your block ends without a ReLU",
+        unpadded: "Your maps shrink",
+        padded_all: "Your maps grow",
+        biasless: "Your convolutions have no biases",
+        reversed_sizes: "Your large filter comes last",
+    },
+    "separable": {
+        ordinary: "Each of your 3x3 filters sees all channels",
+        two_groups: "Your 3x3 has two groups",
+        three_by_three: "Your mixing convolution looks at neighbours",
+        late_stride: "Your stride is in the 1x1",
+        mixing_first: "Your 1x1 comes first",
+        with_bias: "Your convolutions have biases",
+        unbent: "Between the two nothing bends",
+        one_norm: "Only your second convolution is normalized",
+    },
+    "class_maps": {
+        logits: "You have the logits, not the maps",
+        first_channel: "Only the first channel is weighted",
+        means: "Your maps are too small",
+        with_relu: "Your maps are never negative",
+        zero_to_one: "Each of your maps runs from 0 to 1",
+        probabilities: "Your maps sum up to one",
+        the_best: "There is one map an image",
+    },
+}

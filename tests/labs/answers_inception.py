@@ -1,0 +1,344 @@
+"""Answers to the labs of notebook 5 as students write them."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+# ------------------------------------------------------------------------------------- inception_block
+def conv_relu(*settings, **more):
+    return nn.Sequential(nn.Conv2d(*settings, **more), nn.ReLU())
+
+
+class Branches(nn.Module):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__()
+        self.b1 = conv_relu(in_channels, n1, 1)
+        self.b2 = nn.Sequential(conv_relu(in_channels, reduce3, 1), conv_relu(reduce3, n3, 3, padding=1))
+        self.b3 = nn.Sequential(conv_relu(in_channels, reduce5, 1), conv_relu(reduce5, n5, 5, padding=2))
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), conv_relu(in_channels, pool, 1))
+
+    def forward(self, x):
+        return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)], dim=1)
+
+
+class PoolingFirst(nn.Module):
+    """The branches are computed from the last to the first; one ReLU at the end serves all."""
+
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__()
+        self.p = nn.Conv2d(in_channels, pool, 1)
+        self.five = nn.ModuleList([nn.Conv2d(in_channels, reduce5, 1), nn.Conv2d(reduce5, n5, 5, padding="same")])
+        self.three = nn.ModuleList([nn.Conv2d(in_channels, reduce3, 1), nn.Conv2d(reduce3, n3, 3, padding="same")])
+        self.one = nn.Linear(in_channels, n1)
+
+    def forward(self, x):
+        d = self.p(F.max_pool2d(x, 3, 1, 1))
+        c = self.five[1](self.five[0](x).clamp_min(0))
+        b = self.three[1](self.three[0](x).clamp_min(0))
+        a = self.one(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return torch.relu(torch.cat([a, b, c, d], 1))
+
+
+def written_in_place(in_channels, n1, reduce3, n3, reduce5, n5, pool):
+    class Filled(Branches):
+        def forward(self, x):
+            out = x.new_empty(len(x), n1 + n3 + n5 + pool, *x.shape[2:])
+            out[:, :n1] = self.b1(x)
+            out[:, n1 : n1 + n3] = self.b2(x)
+            out[:, n1 + n3 : -pool] = self.b3(x)
+            out[:, -pool:] = self.b4(x)
+            return out
+
+    return Filled(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+
+
+class ThinPadding(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b3 = nn.Sequential(conv_relu(in_channels, reduce5, 1), conv_relu(reduce5, n5, 5, padding=1))
+
+
+class Stacked(Branches):
+    def forward(self, x):
+        return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)])
+
+
+class SideBySide(Branches):
+    def forward(self, x):
+        return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)], dim=-1)
+
+
+class Sum(Branches):
+    def forward(self, x):
+        return sum([self.b1(x), self.b2(x), self.b3(x), self.b4(x)])
+
+
+class Behind(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b2 = nn.Sequential(conv_relu(in_channels, reduce3, 3, padding=1), conv_relu(reduce3, n3, 1))
+        self.b3 = nn.Sequential(conv_relu(in_channels, reduce5, 5, padding=2), conv_relu(reduce5, n5, 1))
+
+
+class Figure2a(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b2, self.b3 = conv_relu(in_channels, n3, 3, padding=1), conv_relu(in_channels, n5, 5, padding=2)
+
+
+class AllPooled(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.MaxPool2d(3, stride=1, padding=1)
+
+
+class PoolLast(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.Sequential(conv_relu(in_channels, pool, 1), nn.MaxPool2d(3, 1, 1))
+
+
+class Additive(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b2 = nn.Sequential(nn.Conv2d(in_channels, reduce3, 1), conv_relu(reduce3, n3, 3, padding=1))
+        self.b3 = nn.Sequential(nn.Conv2d(in_channels, reduce5, 1), conv_relu(reduce5, n5, 5, padding=2))
+
+
+class UsualPooling(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 2, 1), conv_relu(in_channels, pool, 1))
+
+
+class MeanPooling(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.Sequential(nn.AvgPool2d(3, 1, 1), conv_relu(in_channels, pool, 1))
+
+
+class NoBiases(nn.Module):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__()
+
+        def c(*settings):
+            return nn.Sequential(nn.Conv2d(*settings, bias=False), nn.ReLU())
+
+        self.b1, self.b2 = c(in_channels, n1, 1), nn.Sequential(c(in_channels, reduce3, 1), c(reduce3, n3, 3, 1, 1))
+        self.b3 = nn.Sequential(c(in_channels, reduce5, 1), c(reduce5, n5, 5, 1, 2))
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), c(in_channels, pool, 1))
+
+    def forward(self, x):
+        return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)], dim=1)
+
+
+class OpenEnd(PoolingFirst):
+    def forward(self, x):
+        d = self.p(F.max_pool2d(x, 3, 1, 1))
+        c, b = self.five[1](self.five[0](x).relu()), self.three[1](self.three[0](x).relu())
+        return torch.cat([self.one(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), b, c, d], 1)
+
+
+class Overwriting(Branches):
+    def forward(self, x):
+        return super().forward(F.relu_(x))
+
+
+# ------------------------------------------------------------------------------------- batch_norm
+class ByHand(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("var", torch.ones(1, channels, 1, 1))
+
+    def forward(self, x):
+        if self.training:
+            mean = x.mean(dim=(0, 2, 3), keepdim=True)
+            var = ((x - mean) ** 2).mean(dim=(0, 2, 3), keepdim=True)
+            n = x.numel() / x.shape[1]
+            self.mean = 0.9 * self.mean + 0.1 * mean.detach()
+            self.var = 0.9 * self.var + 0.1 * var.detach() * n / (n - 1)
+        else:
+            mean, var = self.mean, self.var
+        return (x - mean) / torch.sqrt(var + 1e-5) * self.weight + self.bias
+
+
+class Flat(nn.Module):
+    """Channels in front, everything else in a row."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.g, self.b = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("m", torch.zeros(channels))
+        self.register_buffer("v", torch.ones(channels))
+
+    def forward(self, x):
+        rows = x.transpose(0, 1).flatten(1)
+        if self.training:
+            self.m.lerp_(rows.mean(1).detach(), 0.1)
+            self.v.lerp_(rows.var(1).detach(), 0.1)
+            var, mean = torch.var_mean(rows, dim=1, correction=0)
+        else:
+            mean, var = self.m, self.v
+        scale = self.g * (var + 1e-5).rsqrt()
+        return x * scale.view(1, -1, 1, 1) + (self.b - mean * scale).view(1, -1, 1, 1)
+
+
+def from_functional(channels):
+    class Functional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+            self.register_buffer("mean", torch.zeros(channels))
+            self.register_buffer("var", torch.ones(channels))
+
+        def forward(self, x):
+            return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, self.training)
+
+    return Functional()
+
+
+class Base(nn.Module):
+    """In pieces, to be broken below."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.w, self.b = nn.Parameter(torch.ones(channels, 1, 1)), nn.Parameter(torch.zeros(channels, 1, 1))
+        self.register_buffer("rm", torch.zeros(channels, 1, 1))
+        self.register_buffer("rv", torch.ones(channels, 1, 1))
+
+    def own(self, x):
+        return x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, unbiased=False)
+
+    @torch.no_grad()
+    def remember(self, x, share=0.1, unbiased=True):
+        self.rm = (1 - share) * self.rm + share * x.mean((0, 2, 3))[:, None, None]
+        self.rv = (1 - share) * self.rv + share * x.var((0, 2, 3), unbiased=unbiased)[:, None, None]
+
+    def apply_to(self, x, mean, var):
+        return self.w * (x - mean) / torch.sqrt(var + 1e-5) + self.b
+
+    def forward(self, x):
+        if self.training:
+            self.remember(x)
+            return self.apply_to(x, *self.own(x))
+        return self.apply_to(x, self.rm, self.rv)
+
+
+class AlwaysBatch(Base):
+    def forward(self, x):
+        return self.apply_to(x, *self.own(x))
+
+
+class AlwaysRemembering(Base):
+    def forward(self, x):
+        self.remember(x)
+        return self.apply_to(x, *(self.own(x) if self.training else (self.rm, self.rv)))
+
+
+class Amnesia(Base):
+    def remember(self, x):
+        pass
+
+
+class AlwaysRunning(Base):
+    def forward(self, x):
+        if self.training:
+            self.remember(x)
+        return self.apply_to(x, self.rm, self.rv)
+
+
+class Jumpy(Base):
+    def remember(self, x):
+        super().remember(x, 0.9)
+
+
+class PixelByPixel(Base):
+    def own(self, x):
+        return x.mean(0, keepdim=True), x.var(0, keepdim=True, unbiased=False)
+
+
+class LayerNorm(Base):
+    def own(self, x):
+        return x.mean((1, 2, 3), keepdim=True), x.var((1, 2, 3), keepdim=True, unbiased=False)
+
+
+class InstanceNorm(Base):
+    def own(self, x):
+        return x.mean((2, 3), keepdim=True), x.var((2, 3), keepdim=True, unbiased=False)
+
+
+class Unbiased(Base):
+    def own(self, x):
+        return x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True)
+
+
+class RemembersBiased(Base):
+    def remember(self, x):
+        super().remember(x, unbiased=False)
+
+
+class EpsilonLate(Base):
+    def apply_to(self, x, mean, var):
+        return self.w * (x - mean) / (torch.sqrt(var) + 1e-5) + self.b
+
+
+class Variance(Base):
+    def apply_to(self, x, mean, var):
+        return self.w * (x - mean) / (var + 1e-5) + self.b
+
+
+class Unscaled(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        del self.w, self.b
+
+    def apply_to(self, x, mean, var):
+        return (x - mean) / torch.sqrt(var + 1e-5)
+
+
+class Attributes(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        del self.rm, self.rv
+        self.rm, self.rv = torch.zeros(channels, 1, 1), torch.ones(channels, 1, 1)
+
+
+RIGHT = {"inception_block": (Branches, PoolingFirst, written_in_place), "batch_norm": (ByHand, Flat, from_functional)}
+WRONG = {
+    "inception_block": {
+        ThinPadding: "Your 5x5 branch comes out two pixels smaller",
+        Stacked: "Your branches are joined along the batch",
+        SideBySide: "Your branches are joined along the width",
+        Sum: "Your branches are added up",
+        Behind: "Your 1x1 comes after the larger filter",
+        Figure2a: "You built the naive block",
+        AllPooled: "All pooled channels are handed on",
+        PoolLast: "Same shape, same count, other values",
+        Additive: "Between reduction and filter nothing bends",
+        UsualPooling: "Your pooling halves the map",
+        MeanPooling: "Your pooling branch averages",
+        NoBiases: "Your convolutions have no biases",
+        OpenEnd: "Your branches end without a ReLU",
+        Overwriting: "The block changes its own input",
+    },
+    "batch_norm": {
+        AlwaysBatch: "In evaluation an image's result depends on its neighbours",
+        AlwaysRemembering: "Your running values move in evaluation too",
+        Amnesia: "Your running values never move",
+        AlwaysRunning: "In training yours normalizes by the running values",
+        Jumpy: "Your running values jump nine tenths",
+        PixelByPixel: "Each pixel has a mean of its own",
+        LayerNorm: "Each image is normalized by itself, over all its channels",
+        InstanceNorm: "Each map of each image is normalized by itself",
+        Unbiased: "You normalize by the variance with n - 1",
+        RemembersBiased: "Right in training, a little off in evaluation",
+        EpsilonLate: "Your eps stands outside the root",
+        Variance: "You divide by the variance",
+        Unscaled: "No scale and shift can be learned",
+        Attributes: "A network that is saved and loaded forgets",
+    },
+}

@@ -1,0 +1,492 @@
+"""Answers to the labs of notebook 6 as students write them: right ones, each in another style, and wrong ones with the start of
+their sentence."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Plain(nn.Module):
+    """Layers one by one, other names, a plain `if`."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__()
+        self.c1 = nn.Conv2d(in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.n1 = nn.BatchNorm2d(width)
+        self.c2 = nn.Conv2d(width, width, kernel_size=3, padding="same", bias=False)
+        self.n2 = nn.BatchNorm2d(width)
+        self.stride, self.missing = stride, width - in_channels
+
+    def forward(self, x):
+        y = torch.relu(self.n1(self.c1(x)))
+        y = self.n2(self.c2(y))
+        if self.stride > 1:
+            x = x[:, :, ::2, ::2]
+        if self.missing:
+            n, _, h, w = x.shape
+            x = torch.cat([x, torch.zeros(n, self.missing, h, w)], dim=1)
+        return torch.relu(x + y)
+
+
+class Sequential(nn.Module):
+    """The branch as a Sequential, the second half defined first."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__()
+        second = [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)]
+        first = [nn.Conv2d(in_channels, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        self.tail, self.head = nn.Sequential(*second), nn.Sequential(*first)
+        self.stride, self.in_channels, self.width = stride, in_channels, width
+
+    def shortcut(self, x):
+        return F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.width - self.in_channels))
+
+    def forward(self, x):
+        return F.relu(self.tail(self.head(x)).add_(self.shortcut(x)))
+
+
+def functional(in_channels, width, stride=1):
+    """A function that makes a module; its parameters are bare."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = nn.ParameterList([torch.randn(width, c, 3, 3) * 0.1 for c in (in_channels, width)])
+            self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
+
+        def forward(self, x):
+            y = self.norms[0](F.conv2d(x, self.weights[0], stride=stride, padding=1)).clamp(min=0)
+            y = self.norms[1](F.conv2d(y, self.weights[1], padding=1))
+            y[:, :in_channels] += x[:, :, ::stride, ::stride]
+            return y.clamp(min=0)
+
+    return Block()
+
+
+class Early(Plain):
+    def forward(self, x):
+        y = torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))))
+        x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
+        return x + y
+
+
+class NoEnd(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        return y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
+
+
+class Alone(Plain):
+    def forward(self, x):
+        return torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))))
+
+
+class Linear(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(self.n1(self.c1(x))))
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing)))
+
+
+class Twice(Plain):
+    def __init__(self, *settings, **more):
+        super().__init__(*settings, **more)
+        self.n2 = self.n1
+
+
+class Biased(Plain):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.c1 = nn.Conv2d(in_channels, width, 3, stride, 1)
+        self.c2 = nn.Conv2d(width, width, 3, 1, 1)
+
+
+class Bare(nn.Module):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__()
+        self.first = nn.Conv2d(in_channels, width, 3, stride, 1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.stride, self.missing = stride, width - in_channels
+
+    def forward(self, x):
+        y = self.second(F.relu(self.first(x)))
+        return F.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing)))
+
+
+class Shrinking(Plain):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.c2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+
+
+class Unshrunk(Plain):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.c1 = nn.Conv2d(in_channels, width, 3, 1, 1, bias=False)
+
+
+class Borderless(Plain):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.c1 = nn.Conv2d(in_channels, width, 3, stride, bias=False)
+        self.c2 = nn.Conv2d(width, width, 3, bias=False)
+
+
+class Front(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.missing, 0)))
+
+
+class Averaged(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        x = nn.AvgPool2d(self.stride, ceil_mode=True)(x) if self.stride > 1 else x
+        return torch.relu(y + F.pad(x, (0, 0, 0, 0, 0, self.missing)))
+
+
+class Option(Plain):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.down = nn.Identity()
+        if stride > 1:
+            self.down = nn.Sequential(nn.Conv2d(in_channels, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x):
+        return torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))) + self.down(x))
+
+
+class Overwritten(Plain):
+    def forward(self, x):
+        x = F.relu(x, inplace=True)
+        return super().forward(x)
+
+
+# ------------------------------------------------------------------------------------- bottleneck
+class Usual(nn.Module):
+    stride_in_first = False
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__()
+        first, second = (stride, 1) if self.stride_in_first else (1, stride)
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, width, 1, first, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, second, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
+            nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width),
+        )  # fmt: skip
+        self.downsample = self.make(in_channels, 4 * width, stride)
+
+    def make(self, a, b, stride):
+        if a == b and stride == 1:
+            return None
+        return nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))
+
+    def forward(self, x):
+        identity = x if self.downsample is None else self.downsample(x)
+        return torch.relu(self.layers(x) + identity)
+
+
+class SlicedProjection(Usual):
+    """The projection as a slice and a dense layer; the shortcut is computed first."""
+
+    def make(self, a, b, stride):
+        if a == b and stride == 1:
+            return None
+        self.step = stride
+        self.matrix, self.norm = nn.Linear(a, b, bias=False), nn.BatchNorm2d(b)
+        return True
+
+    def forward(self, x):
+        out = self.layers(x)
+        if self.downsample:
+            x = x[:, :, :: self.step, :: self.step]
+            x = self.norm(self.matrix(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+        return (out + x).clamp(min=0)
+
+
+def with_parts(in_channels, width, stride=1):
+    block = Usual(in_channels, width, stride)
+    block.layers[2] = nn.ReLU()
+    return block
+
+
+class NoNormThere(Usual):
+    def make(self, a, b, stride):
+        return None if a == b and stride == 1 else nn.Conv2d(a, b, 1, stride, bias=False)
+
+
+class ReluThere(Usual):
+    def make(self, a, b, stride):
+        made = super().make(a, b, stride)
+        return made and nn.Sequential(made, nn.ReLU())
+
+
+class Everywhere(Usual):
+    def make(self, a, b, stride):
+        return nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))
+
+
+class OnlyIfStride(Usual):
+    def make(self, a, b, stride):
+        return super().make(a, b, stride) if stride > 1 else None
+
+
+class BigProjection(Usual):
+    def make(self, a, b, stride):
+        return None if a == b and stride == 1 else nn.Sequential(nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b))
+
+
+class SameWidth(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.layers[6], self.layers[7] = nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.downsample = self.make(in_channels, width, stride)
+
+
+class AsInThePaper(Usual):
+    stride_in_first = True
+
+
+class Inverted(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        w = 4 * width
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, w, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
+            nn.Conv2d(w, w, 3, stride, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
+            nn.Conv2d(w, w, 1, bias=False), nn.BatchNorm2d(w),
+        )  # fmt: skip
+
+
+class ReluOnBranch(Usual):
+    def forward(self, x):
+        identity = x if self.downsample is None else self.downsample(x)
+        return torch.relu(self.layers(x)) + identity
+
+
+class OneBend(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.layers[5] = nn.Identity()
+
+
+# ------------------------------------------------------------------------------------- preact_block
+class Pre(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)])
+        self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)])
+
+    def f(self, x):
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            x = conv(F.relu(norm(x)))
+        return x
+
+    def forward(self, x):
+        return x + self.f(x)
+
+
+def pre_sequential(channels):
+    class Residual(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x) + x
+
+    def unit():
+        return [nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.Conv2d(channels, channels, 3, 1, 1, bias=False)]
+
+    return Residual(*unit(), *unit())
+
+
+class PreClone(Pre):
+    def forward(self, x):
+        out = x.clone()
+        out += self.f(x)
+        return out
+
+
+class PreEnd(Pre):
+    def forward(self, x):
+        return torch.relu(x + self.f(x))
+
+
+class Year2015(Pre):
+    def f(self, x):
+        return self.norms[1](self.convs[1](torch.relu(self.norms[0](self.convs[0](x)))))
+
+    def forward(self, x):
+        return torch.relu(self.f(x) + x)
+
+
+class HalfWay(Year2015):
+    def forward(self, x):
+        return self.f(x) + x
+
+
+class Common(Pre):
+    def forward(self, x):
+        h = torch.relu(self.norms[0](x))
+        return h + self.convs[1](torch.relu(self.norms[1](self.convs[0](h))))
+
+
+class Overwrites(Pre):
+    def forward(self, x):
+        h = F.relu(x, inplace=True)
+        h = self.convs[0](self.norms[0](h))
+        return self.convs[1](torch.relu(self.norms[1](h))) + x
+
+
+class WrongOrder(Pre):
+    def f(self, x):
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            x = conv(norm(torch.relu(x)))
+        return x
+
+
+class Unsummed(Pre):
+    def forward(self, x):
+        return self.f(x)
+
+
+class HalfBent(Pre):
+    def f(self, x):
+        return self.convs[1](self.norms[1](self.convs[0](torch.relu(self.norms[0](x)))))
+
+
+class SharedNorm(Pre):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.norms = nn.ModuleList([self.norms[0]] * 2)
+
+
+# ------------------------------------------------------------------------------------- gradient_norms
+def by_modules(net, images, labels):
+    net.train()
+    for p in net.parameters():
+        p.grad = None
+    loss = nn.CrossEntropyLoss()(net(images), labels)
+    loss.backward()
+    return [float(m.weight.grad.norm() / m.weight.data.norm()) for m in net.modules() if isinstance(m, nn.Conv2d)]
+
+
+def by_autograd(net, images, labels):
+    net.train()
+    weights = [p for p in net.parameters() if p.dim() == 4]
+    gradients = torch.autograd.grad(F.cross_entropy(net(images), labels), weights)
+    return [(g.norm() / w.norm()).item() for g, w in zip(gradients, weights, strict=True)]
+
+
+def by_names(net, images, labels):
+    net.zero_grad()
+    F.cross_entropy(net.train()(images), labels).backward()
+    found = []
+    for _, p in net.named_parameters():
+        if p.ndim == 4:
+            found.append(((p.grad**2).sum().sqrt() / (p**2).sum().sqrt()).detach())
+    return torch.stack(found).tolist()
+
+
+def _by(net, images, labels, ratio, keep=lambda p: p.ndim == 4, train=True, clear=True, reduction="mean"):
+    net.train(train)
+    if clear:
+        net.zero_grad()
+    F.cross_entropy(net(images), labels, reduction=reduction).backward()
+    return [float(ratio(p.grad, p.detach())) for p in net.parameters() if keep(p)]
+
+
+def relative(g, w):
+    return g.norm() / w.norm()
+
+
+def piling_up(net, images, labels):
+    return _by(net, images, labels, relative, clear=False)
+
+
+def evaluating(net, images, labels):
+    return _by(net, images, labels, relative, train=False)
+
+
+def all_matrices(net, images, labels):
+    return _by(net, images, labels, relative, lambda p: p.ndim > 1)
+
+
+def absolute(net, images, labels):
+    return _by(net, images, labels, lambda g, w: g.norm())
+
+
+def only_weights(net, images, labels):
+    return _by(net, images, labels, lambda g, w: w.norm())
+
+
+def from_the_end(net, images, labels):
+    return by_modules(net, images, labels)[::-1]
+
+
+def means(net, images, labels):
+    return _by(net, images, labels, lambda g, w: g.abs().mean() / w.abs().mean())
+
+
+def squares(net, images, labels):
+    return _by(net, images, labels, lambda g, w: g.square().sum() / w.square().sum())
+
+
+def total_loss(net, images, labels):
+    return _by(net, images, labels, relative, reduction="sum")
+
+
+RIGHT = {
+    "basic_block": (Plain, Sequential, functional),
+    "bottleneck": (Usual, SlicedProjection, with_parts),
+    "preact_block": (Pre, pre_sequential, PreClone),
+    "gradient_norms": (by_modules, by_autograd, by_names),
+}
+WRONG = {
+    "basic_block": {
+        Early: "The output is never below the shortcut",
+        NoEnd: "Outputs are negative in places",
+        Alone: "With the branch at zero",
+        Linear: "Without the sum your branch is one linear map",
+        Twice: "Two batch norms are missing parameters",
+        Bare: "The convolutions are right, but nothing normalizes",
+        Biased: "Your convolutions have biases",
+        Shrinking: "With stride 2 the branch shrinks twice",
+        Unshrunk: "With stride 2 the branch does not shrink",
+        Borderless: "The branch loses a border",
+        Front: "Shapes are right, but x lands in the last channels",
+        Averaged: "Your shortcut averages pixels",
+        Option: "Your shortcut has weights",
+        Overwritten: "Your block changes its own input",
+    },
+    "bottleneck": {
+        NoNormThere: "Your projection has no batch norm",
+        ReluThere: "Your projection ends in a ReLU",
+        Everywhere: "You project where shapes are the same",
+        OnlyIfStride: "With stride 1 your shortcut and your branch",
+        BigProjection: "Your projection is a 3x3",
+        SameWidth: "Your last 1x1 hands on `width` maps",
+        AsInThePaper: "Your stride is in the first 1x1",
+        Inverted: "Your 3x3 works on 4 x width channels",
+        ReluOnBranch: "The ReLU at the end comes before your sum",
+        OneBend: "Between your 3x3 and the last 1x1 nothing bends",
+    },
+    "preact_block": {
+        PreEnd: "Your output is never negative",
+        Year2015: "You built the block of 2015",
+        HalfWay: "Nothing follows the sum, which is right",
+        Common: "Your shortcut carries x after batch norm and ReLU",
+        Overwrites: "Your block overwrites x",
+        WrongOrder: "Your ReLUs come before the batch norms",
+        Unsummed: "With the branch at zero your block gives zero. Where is x?",
+        HalfBent: "Between your two convolutions there is a batch norm",
+        SharedNorm: "One batch norm serves two places",
+    },
+    "gradient_norms": {
+        piling_up: "Asked a second time",
+        evaluating: "You measure in evaluation mode",
+        all_matrices: "Your list has one value too many",
+        absolute: "Your values are the gradients alone",
+        only_weights: "Your values are the sizes of the weights",
+        from_the_end: "Your list begins at the wrong end",
+        means: "You compare mean sizes",
+        squares: "Your ratios are squared",
+        total_loss: "Your gradients are as many times too large",
+    },
+}

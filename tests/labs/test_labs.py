@@ -1,0 +1,185 @@
+"""Every lab: right answers pass however they are written, every mistake of the catalogue gets its own sentence, and whatever else
+a student's code does ends in one."""
+
+import os
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from cnn_course import data, labs, models, training
+
+ANSWERS = [import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_*.py"))]
+RIGHT = [(name, answer) for module in ANSWERS for name, answers in module.RIGHT.items() for answer in answers]
+WRONG = [(name, answer, start) for module in ANSWERS for name, pairs in module.WRONG.items() for answer, start in pairs.items()]
+
+
+def said(capsys, name, answer):
+    labs.check(name, answer)
+    return capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT, ids=lambda value: getattr(value, "__name__", value))
+def test_a_right_answer_passes(name, answer):
+    assert labs.find(name).judge(answer) == ""
+
+
+@pytest.mark.parametrize(("name", "answer", "start"), WRONG, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_mistake_gets_its_own_sentence(name, answer, start):
+    assert labs.find(name).judge(answer).startswith(start)
+
+
+@pytest.mark.parametrize("name", labs.names())
+def test_the_catalogue(name):
+    """Six mistakes or more, all tried above; none is what the lab asks for, none gives the solution away; the course's passes."""
+    lab = labs.find(name)
+    starts = [start for other, _, start in WRONG if other == name]
+    sentences = [mistake.says for mistake in lab.mistakes]
+    assert len(sentences) >= 6 and len(set(sentences)) == len(sentences) and len(lab.hints) >= 2
+    assert all(any(sentence.startswith(start) for start in starts) for sentence in sentences)
+    assert all("?" in sentence and len(sentence) < 200 for sentence in sentences)
+    assert sum(other == name for other, _ in RIGHT) >= 3 and lab.judge(lab.reference) == ""
+    assert all(lab.judge(mistake.made) == mistake.says for mistake in lab.mistakes)
+
+
+@pytest.mark.parametrize("name", labs.names())
+def test_the_reference_makes_no_error(name):
+    """Two errors are alike for a check, so a lab whose own answer fails would let everything pass."""
+
+    def wrong(*_, **__):
+        return "wrong"
+
+    found = [case.difference(wrong, labs.find(name).reference) for case in labs.find(name).cases]
+    assert all(found) and not any("no error comes" in sentence for sentence in found)
+
+
+# ------------------------------------------------------------------------------- whatever a student's code does
+class Stub(nn.Module):
+    """(N, C, H, W) -> (N, C', H', W')"""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__()
+        ...
+
+    def forward(self, x): ...
+
+
+class Endless(Stub):
+    def forward(self, x):
+        while True:
+            pass
+
+
+class Crash(Stub):
+    def forward(self, x):
+        os._exit(1)
+
+
+class Greedy(Stub):
+    def forward(self, x):
+        return torch.zeros(10**11) + x
+
+
+class Greedier(Stub):
+    def forward(self, x):
+        return [0] * 10**10
+
+
+class Slip(Stub):
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Word(Stub):
+    def forward(self, x):
+        return "done"
+
+
+class Nothing(Stub):
+    def forward(self, x):
+        x.mean()
+
+
+class Quit(Stub):
+    def forward(self, x):
+        raise SystemExit
+
+
+class Deep(Stub):
+    def forward(self, x):
+        return self.forward(x)
+
+
+ANYTHING = {
+    Stub: "Not started: write the block",
+    None: "Not started: write the block",
+    ...: "Not started: write the block",
+    3: "Not yet. The check was given 3, expected the class or function itself",
+    Endless: "Not yet. Your code was stopped after",
+    Crash: "Not yet. Your code ended the process",
+    Greedy: "More memory was asked for",
+    Greedier: "More memory was asked for",
+    Slip: "AttributeError: 'Slip' object has no attribute 'conv'. It happened in `return self.conv(x)` (line",
+    Word: "the layer returns a str; expected a tensor",
+    Nothing: "the layer returns nothing",
+    Quit: "SystemExit",
+    Deep: "RecursionError",
+}
+
+
+@pytest.mark.parametrize(("answer", "words"), ANYTHING.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_anything_ends_in_a_sentence_within_ten_seconds(answer, words, capsys):
+    begun = time.monotonic()
+    assert words in said(capsys, "basic_block", answer)
+    assert time.monotonic() - begun < 10
+
+
+def test_hints_come_one_by_one_and_the_solution_says_what_it_spoils(capsys):
+    for number in (1, 2, 3):
+        labs.hint("basic_block")
+        assert capsys.readouterr().out.startswith(f"Hint {number} of 3: ")
+    labs.hint("basic_block")
+    assert 'labs.solution("basic_block")' in capsys.readouterr().out
+    assert "class BasicBlock(nn.Module)" in repr(labs.solution("basic_block"))
+    assert capsys.readouterr().out.startswith("What follows answers the lab.")
+
+
+FITTING = {  # lab: what builds the course's network with such a part
+    "basic_block": lambda part: models.build("resnet20", block=part),
+    "bottleneck": lambda part: models.build("resnet50", block=part, blocks=(1, 1, 1, 1), widths=(8, 8, 16, 16)),
+    "dense_layer": lambda part: models.build("densenet_cifar", layer=part),
+    "inception_block": lambda part: models.build("googlenet_cifar", inception=part, batch_norm=False),
+    "vgg_stage": lambda part: models.build("vgg_cifar", stage=part, batch_norm=False),
+}
+
+
+@pytest.mark.parametrize(("name", "answer"), [pair for pair in RIGHT if pair[0] in FITTING], ids=str)
+def test_a_right_answer_fits_into_the_network(name, answer):
+    lab, build = labs.find(name), FITTING[name]
+    net, own = build(lab.fits(answer)), build(lab.source)
+    assert sum(p.numel() for p in net.parameters()) == sum(p.numel() for p in own.parameters())
+    images = torch.randn(2, 3, 64, 64) if name == "bottleneck" else torch.randn(2, 3, 32, 32)
+    assert net.eval()(images).shape == own.eval()(images).shape
+
+
+def test_what_passed_is_what_trains(capsys):
+    assert labs.yours("basic_block") is models.BasicBlock
+    assert "has not been passed in this kernel" in capsys.readouterr().out
+    own = next(answer for name, answer in RIGHT if name == "basic_block")
+    assert said(capsys, "basic_block", own) == "Passed: it does what the course's own does, in 3 cases."
+    net = models.build("resnet20", block=labs.yours("basic_block"))
+    assert sum(isinstance(module, own) for module in net.modules()) == 9 and capsys.readouterr().out == ""
+    history = training.fit(net, data.load(quiet=True).subset(64, 20), 1, quiet=True)
+    assert history.parameters == 269_722 and history.rows
+    said(capsys, "basic_block", Stub)
+    assert labs.yours("basic_block") is models.BasicBlock
+    with pytest.raises(ValueError, match="no part of a network of the course; these are: vgg_stage"):
+        labs.yours("output_size")
+
+
+def test_an_unknown_lab_names_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'basic_block'"):
+        labs.check("basicblock", Stub)

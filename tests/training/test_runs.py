@@ -1,0 +1,56 @@
+"""The reader's own runs: every training that says what it does is kept, 200 of them, and can be listed and cleared."""
+
+import pytest
+
+from cnn_course import __main__, data, models, training
+from cnn_course.training import runs
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    return tmp_path / "cnn_course" / "runs"
+
+
+@pytest.fixture
+def history():
+    cifar = data.load(quiet=True).subset(40, 20)
+    return training.fit(models.build("lenet5"), cifar, 1, quiet=True)
+
+
+def test_a_training_is_kept_and_a_quiet_one_is_not(history, own_folder):
+    assert runs.kept() == []
+    cifar = data.load(quiet=True).subset(40, 20)
+    own = training.fit(models.build("lenet5"), cifar, 2)
+    assert runs.kept() == [own] == runs.kept("lenet5") and runs.kept("resnet20") == []
+    assert [path.suffix for path in own_folder.iterdir()] == [".json"]
+
+
+def test_the_last_two_hundred_are_kept(history, monkeypatch):
+    monkeypatch.setattr(runs, "MOST", 3)
+    for seed in range(5):
+        history.seed = seed
+        runs.keep(history)
+    assert [kept.seed for kept in runs.kept()] == [2, 3, 4]
+
+
+def test_a_damaged_file_and_a_disk_that_takes_none_lose_nothing(history, own_folder):
+    runs.keep(history)
+    (own_folder / "0.json").write_text("{")
+    (own_folder / "1.json").write_text("{}")
+    assert len(runs.kept()) == 1
+    runs.clear()
+    own_folder.rmdir()
+    own_folder.write_text("a file where the folder should be")
+    runs.keep(history)
+    assert runs.kept() == []
+
+
+def test_the_command_lists_and_clears(history, capsys):
+    assert __main__.main(["runs"]) == 0 and "No run yet" in capsys.readouterr().out
+    history.label = "my/net: 1"
+    runs.keep(history)
+    assert __main__.main(["runs"]) == 0
+    out = capsys.readouterr().out
+    assert "my/net: 1" in out and f"{history.accuracy:.1%}" in out and "test images" in out
+    assert __main__.main(["runs", "--clear"]) == 0 and capsys.readouterr().out == "1 runs deleted.\n" and runs.kept() == []
