@@ -67,5 +67,5 @@ def test_every_slide_fits_on_the_screen(path, slides, reveal, browser):
     finally:
         page.close()
     assert len(shown) > 20
-    faults = [(s["name"], s["height"], s["words"][:80]) for s in shown if s["height"] > room or s["empty"]]
+    faults = [(s["name"], s["height"], " ".join(s["words"].split())[:60]) for s in shown if s["height"] > room or s["empty"]]
     assert not faults, faults
