@@ -125,7 +125,7 @@ class Shown:
 def names():
     """What the notebooks call their things, for the twins; the reader's own run is another one here."""
     row = {"epoch": 1, "train_loss": 2.0, "train_accuracy": 0.3, "test_loss": 2.0, "test_accuracy": 0.3, "seconds": 9.0}
-    own = training.History("googlenet_cifar", "CIFAR-10", 0, 1, 1, rows=[row])
+    own = training.History("vgg_cifar", "CIFAR-10", 0, 1, 1, rows=[row])
     return {
         "widgets": widgets,
         "experiments": experiments,
