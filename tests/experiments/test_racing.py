@@ -72,7 +72,7 @@ def test_an_interrupt_keeps_whole_seeds(cifar, monkeypatch, capsys):
         ({"budget": "long"}, "budget is 'long'; expected a time such as \"10 min\""),
         ({"budget": 0}, "budget is 0"),
     ],
-    ids=str,
+    ids=["unknown", "a network", "no network", "no recipe", "budget in words", "budget 0"],
 )
 def test_what_cannot_run_is_named_before_anything_is_trained(cifar, change, words):
     settings = {"a": "lenet5", "b": own, "budget": 1, "cifar": cifar, "epochs": 1, "quiet": True, **change}
