@@ -138,7 +138,8 @@ def names():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_in_jupyterlab_and_its_explorers_show_what_their_functions_say(path, lab, browser, names):
     run_and_play(path, lab.url(f"doc/tree/{path.name}"), browser, names)
-    assert all(peak < 2 for peak in lab.peak_memory()), lab.peak_memory()  # GB; VGG-16's weights in notebook 8 are 0.55 of it
+    most = 1.75 if path.stem.startswith("08") else 1.5  # GB; notebook 8 times VGG-16, whose weights alone are 0.55
+    assert all(peak < most for peak in lab.peak_memory()), lab.peak_memory()
 
 
 def test_the_first_explorer_in_notebook_7(lab, browser, names):
