@@ -6,22 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cnn_course import anatomy
 from cnn_course.labs.lab import Call, Lab, Mistake
 
-
 # ------------------------------------------------------------------------------------- output_size
-def output_size(size, kernel, stride=1, padding=0):
-    """The places of a window of `kernel` on a side of `size` pixels: floor((size + 2 padding - kernel) / stride) + 1."""
-    return (size + 2 * padding - kernel) // stride + 1
-
-
 SIZES = ((32, 5), (7, 3, 1, 1), (227, 11, 4), (8, 3, 2), (32, 3, 2, 1), (224, 7, 2, 3), (10, 4, 3, 1))
 
 OUTPUT_SIZE = Lab(
     "output_size",
     "the number of places that a window has on one side of an image",
-    output_size,
-    output_size,
+    anatomy.output_size,
+    anatomy.output_size,
     hints=(
         "Without stride and padding: put a window of 3 on a side of 5 and move it. How many places has it? And on 6?",
         "Padding adds pixels on both ends. A stride skips places; what happens where the last step does not fit?",
