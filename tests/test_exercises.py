@@ -13,11 +13,11 @@ def own_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-HALF = Question(
-    lambda n: n == 28,
+SIDE = Question(
+    lambda: 28,
     "(32 - 5) / 1 + 1.",
     "Slide the window along one side and count its places.",
-    ((27, "How many posts has a fence of 27 gaps?"), (lambda n: n > 32, "A window without padding cannot make a map grow.")),
+    ((27, "How many posts has a fence of 27 gaps?"), (32, "Without padding the map shrinks.")),
 )
 
 
@@ -25,21 +25,45 @@ HALF = Question(
     ("answer", "told"),
     [
         (28, "Right. (32 - 5) / 1 + 1."),
+        (28.0, "Right. (32 - 5) / 1 + 1."),
         (27, "Not yet. How many posts has a fence of 27 gaps?"),
-        (40, "Not yet. A window without padding cannot make a map grow."),
         (3, "Not yet. Slide the window along one side and count its places."),
+        (True, "Not yet. Slide the window along one side and count its places."),
         (..., "Not answered yet: put your answer in place of the dots and run the cell again."),
         (None, "Not answered yet: put your answer in place of the dots and run the cell again."),
-        ("28", "Not yet. Slide the window along one side and count its places."),
     ],
 )
 def test_a_question_knows_its_answer_and_its_traps(answer, told):
-    assert HALF.says(answer) == told
+    assert SIDE.says(answer) == told
 
 
 def test_an_answer_that_cannot_be_used_ends_in_a_sentence():
-    said = Question(lambda n: n + 1 == 2, "", "Give a number.").says("one")
-    assert said.startswith("Not yet. The check cannot use an answer of type str") and said.endswith("Give a number.")
+    said = SIDE.says("28")
+    assert said.startswith("Not yet. The check cannot use an answer of type str") and said.endswith("count its places.")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "tolerance", "same"),
+    [(0.51, 0.5, 0.02, True), (0.53, 0.5, 0.02, False), ((1, 2), [1, 2], 0, True), ((1, 2, 2), (1, 2), 0, False),
+     (" Degradation", "degradation", 0, True), ("overfitting", "degradation", 0, False)],
+)  # fmt: skip
+def test_answers_are_compared_as_people_write_them(given, expected, tolerance, same):
+    assert exercises.near(given, expected, tolerance) == exercises.within(tolerance)(given, expected) == same
+
+
+@pytest.mark.parametrize("number", exercises.QUESTIONS)
+def test_a_question_rejects_five_plausible_answers_each_with_its_reason(number):
+    question = exercises.QUESTIONS[number]
+    assert question.says(question.answer()) == f"Right. {question.why}"
+    reasons = [reason for _, reason in question.traps]
+    assert len(reasons) >= 5 and len(set(reasons)) == len(reasons)
+    assert [question.says(trap) for trap, _ in question.traps] == [f"Not yet. {reason}" for reason in reasons]
+
+
+def test_an_unknown_number_names_a_known_one(monkeypatch):
+    monkeypatch.setitem(exercises.QUESTIONS, "03.2", SIDE)
+    with pytest.raises(ValueError, match="no question has the number '3.2'; did you mean '03.2'"):
+        exercises.check("3.2", 28)
 
 
 @pytest.mark.parametrize(

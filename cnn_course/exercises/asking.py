@@ -1,46 +1,52 @@
-"""Exercises that answer at once: the reader replaces `...`, runs the cell, and reads whether it is right, and if not why."""
+"""What a question of a notebook is: a right answer, why it is right, and what is wrong with those that people give instead."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 
+def near(given, expected, tolerance: float = 0.0) -> bool:
+    """Whether two answers are one: numbers within `tolerance`, texts but for case and blanks, lists place by place."""
+    if isinstance(expected, str):
+        return str(given).strip().lower() == expected.strip().lower()
+    if isinstance(expected, (tuple, list)):
+        return len(given) == len(expected) and all(near(*pair, tolerance) for pair in zip(given, expected, strict=True))
+    if isinstance(given, bool) or isinstance(expected, bool):
+        return given is expected
+    return abs(given - expected) <= tolerance + 1e-9 * abs(expected)
+
+
+def within(tolerance: float) -> Callable[[object, object], bool]:
+    """For answers that are rounded."""
+    return lambda given, expected: near(given, expected, tolerance)
+
+
 @dataclass(frozen=True)
 class Question:
-    """What is asked in a notebook, and what is known about the answers to it.
+    """A question that stands in a notebook, and what is known about its answers.
 
-    right: a function of the answer, true when it is right. why: said then. hint: said of an answer that is in no trap.
-    traps: plausible wrong answers, each with the reason: pairs of a value (or a function that is true of it) and a sentence.
+    answer: computes a right one. why: said then. hint: said of an answer that is in no trap. traps: plausible wrong answers, each
+    with what it overlooks. accepts: whether an answer is the same as another, here the right one or a trap's.
     """
 
-    right: Callable[[object], bool]
+    answer: Callable[[], object]
     why: str
     hint: str
-    traps: tuple[tuple[object, str], ...] = ()
+    traps: tuple[tuple[object, str], ...]
+    accepts: Callable[[object, object], bool] = near
 
-    def says(self, answer) -> str:
-        """What the reader is told."""
-        if answer is None or answer is ...:
+    def says(self, given) -> str:
+        """What the reader is told; whatever was typed ends in a sentence, not in a traceback."""
+        if given is None or given is ...:
             return "Not answered yet: put your answer in place of the dots and run the cell again."
         try:
-            if bool(self.right(answer)):
-                return f"Right. {self.why}".rstrip()
-        except Exception as error:  # whatever the reader typed must end in a sentence, not in a traceback
-            return f"Not yet. The check cannot use an answer of type {type(answer).__name__} ({error}). {self.hint}".rstrip()
-        return f"Not yet. {next((reason for trap, reason in self.traps if _caught(trap, answer)), self.hint)}".rstrip()
+            if self.accepts(given, self.answer()):
+                return f"Right. {self.why}"
+        except Exception as error:
+            return f"Not yet. The check cannot use an answer of type {type(given).__name__} ({error}). {self.hint}"
+        return f"Not yet. {next((reason for trap, reason in self.traps if self._is(given, trap)), self.hint)}"
 
-
-def _caught(trap, answer):
-    try:
-        return bool(trap(answer)) if callable(trap) else abs(answer - trap) <= 1e-9 * max(1, abs(trap))
-    except Exception:
-        return False
-
-
-def check(answer, test, hint="", why=""):
-    """Print "Right." and why, or "Not yet." and a hint, or that nothing was answered (None or ...).
-
-    test: a function of the answer that is true when it is right. Raises ValueError where test is no function.
-    """
-    if not callable(test):
-        raise ValueError(f"test is {test!r}; expected a function, such as lambda answer: answer == 5")
-    print(Question(test, why, hint).says(answer))
+    def _is(self, given, trap):
+        try:
+            return bool(self.accepts(given, trap))
+        except Exception:  # an answer of another kind is another answer
+            return False
