@@ -133,7 +133,8 @@ def _html(columns, right, marked, caption):
             cells += f'<{tag} style="{look}">{html.escape(column[i])}</{tag}>'
         return f'<tr style="background: {marking}">{cells}</tr>'
 
-    look = "text-align: left; padding: 4px 12px"
+    wide = "; min-width: 560px" if caption and len(caption) > 90 else ""  # a narrow table's caption would be a tower
+    look = f"text-align: left; padding: 4px 12px{wide}"
     head = f'<caption style="{look}">{html.escape(caption)}</caption>' if caption else ""
     body = "\n".join(row(i) for i in range(1, len(columns[0])))
     return (

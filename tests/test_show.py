@@ -1,4 +1,4 @@
-"""Source listings, tables and the answers to exercises."""
+"""Source listings and tables."""
 
 import ast
 import functools
@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from cnn_course import anatomy, models, show
-from cnn_course.exercises import check
 
 FRAME = pd.DataFrame(
     {"parameters": [61_706, 138_357_544], "error (%)": [0.1234, float("nan")], "by": ["LeCun", "Simonyan"]},
@@ -70,22 +69,6 @@ def test_table_refuses(settings, message):
         show.table(FRAME, **settings)
 
 
-@pytest.mark.parametrize(
-    "answer, printed",
-    [
-        (5, "Right. Two windows of 3 overlap by one."),
-        (6, "Not yet. Draw it."),
-        ([5], 'Not yet. The check cannot use an answer of type list (can only concatenate list (not "int") to list). Draw it.'),
-        (None, "Not answered yet: put your answer in place of the dots and run the cell again."),
-        (..., "Not answered yet: put your answer in place of the dots and run the cell again."),
-        (torch.tensor(5), "Right. Two windows of 3 overlap by one."),
-    ],
-)
-def test_check(answer, printed, capsys):
-    check(answer, lambda n: n + 0 == 5, "Draw it.", "Two windows of 3 overlap by one.")
-    assert capsys.readouterr().out == printed + "\n"
-
-
-def test_check_needs_a_function():
-    with pytest.raises(ValueError, match="expected a function"):
-        check(5, 5)
+def test_a_long_caption_is_no_tower():
+    short, long = (show.table(pd.DataFrame({"a": [1]}), caption=text)._repr_mimebundle_()["text/html"] for text in ("A", 91 * "a"))
+    assert "min-width" in long and "min-width" not in short
