@@ -6,7 +6,6 @@ import inspect
 
 import pandas as pd
 import pytest
-import torch
 
 from cnn_course import anatomy, models, show
 
@@ -70,5 +69,6 @@ def test_table_refuses(settings, message):
 
 
 def test_a_long_caption_is_no_tower():
-    short, long = (show.table(pd.DataFrame({"a": [1]}), caption=text)._repr_mimebundle_()["text/html"] for text in ("A", 91 * "a"))
+    tables = (show.table(pd.DataFrame({"a": [1]}), caption=text) for text in ("A", 91 * "a"))
+    short, long = (table._repr_mimebundle_()["text/html"] for table in tables)
     assert "min-width" in long and "min-width" not in short
