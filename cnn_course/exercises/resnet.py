@@ -22,5 +22,5 @@ QUESTIONS = {
             (279_296, "Without biases: batch normalization brings its own. Which of your terms are no weights?"),
             (140_928, "Biases and batch normalization are in there. Which terms are weights of a convolution?"),
         ),
-    ),
+    )
 }
