@@ -1,4 +1,4 @@
-"""Every notebook run in JupyterLab as its reader would, and every explorer moved by keyboard and mouse.
+"""Every notebook run in JupyterLab as its reader would, with its labs solved, and every explorer moved by keyboard and mouse.
 
 Beside each explorer on the page stands its twin in this process. After every move the page has to show the twin's sentence and,
 to the byte, the twin's picture.
@@ -12,12 +12,13 @@ import nbformat
 import pytest
 
 from cnn_course import data, experiments, training, widgets
+import student
 from conftest import ROOT, SHOTS
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 # A control that shows, or that changes something, only after another one was set.
 PARTNERS = {"numbers": ("kind", "own numbers"), "shortcut": ("stride", 2)}
-PAGE = ".jp-WindowedPanel-outer"
+PAGE, CELL = ".jp-WindowedPanel-outer", ".jp-Notebook .jp-Cell"
 ERRORS = ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr"))
 # No cell waits, and the kernel has rested three times in a row (cells far from the screen need not be on the page).
 IDLE = """() => {
@@ -136,8 +137,9 @@ def names():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_in_jupyterlab_and_its_explorers_show_what_their_functions_say(path, lab, browser, names):
-    run_and_play(path, lab.url(f"doc/tree/{path.name}"), browser, names)
+def test_a_student_solves_the_labs_trains_what_they_built_and_plays(path, lab, browser, names):
+    """What `pytest --nbval` runs untouched is here done: an answer typed into each stub, every cell run, every explorer moved."""
+    run_and_play(path, lab.url(f"doc/tree/{path.name}"), browser, names, solve=True)
     most = 1.75 if path.stem.startswith("08") else 1.5  # GB; notebook 8 times VGG-16, whose weights alone are 0.55
     assert all(peak < most for peak in lab.peak_memory()), lab.peak_memory()
 
@@ -154,13 +156,52 @@ def tidy(lab):
     lab.end_kernels()
 
 
-def run_and_play(path, address, browser, names, keys=True):
+def test_a_student_is_told_what_is_wrong_and_how_good_a_guess_was(lab, browser):
+    """One notebook's first lab and first guess, cell by cell."""
+    path = next(path for path in NOTEBOOKS if path.stem.startswith("07"))
+    notebook = nbformat.read(path, 4)
+    name, called, check = next(student.checks(notebook))
+    asks, tells = (
+        next(place for place, cell in enumerate(notebook.cells) if cell.source.startswith(f"exercises.{what}("))
+        for what in ("guess", "reveal")
+    )
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    try:
+        open_notebook(page, lab.url(f"doc/tree/{path.name}"))
+        set_up = [place for place, cell in enumerate(notebook.cells[:check]) if cell.cell_type == "code"]
+        for place in set_up:
+            run_cell(page, place)
+        assert run_cell(page, check).startswith("Not started")
+        answer = student.source(student.right(name), called)
+        type_into(page, check - 1, answer.replace("torch.cat((x, out), 1)", "torch.cat((x, out), 0)"))
+        assert run_cell(page, check - 1) == "" and run_cell(page, check).startswith("Not yet. The batch has doubled")
+        type_into(page, check - 1, answer)
+        assert run_cell(page, check - 1) == "" and run_cell(page, check).startswith("Passed")
+        for place in range(check + 1, tells):
+            if notebook.cells[place].cell_type == "code":
+                run_cell(page, place)
+        page.locator(CELL).nth(asks).locator("input").fill("1000")
+        page.locator(CELL).nth(asks).locator("input").press("Enter")
+        assert "you guessed 1,000" in run_cell(page, tells)
+    finally:
+        photograph(page, f"{path.stem}-lab")
+        page.close()
+
+
+def run_and_play(path, address, browser, names, keys=True, solve=False):
+    notebook = nbformat.read(path, 4)
     page, console = browser.new_page(viewport={"width": 1280, "height": 1400}), []
     page.on("console", lambda message: console.append(message.text) if of_a_cell(message) else None)
     try:
-        run_all(page, address)
+        open_notebook(page, address)
+        for place, source in student.typed(notebook).items() if solve else ():
+            type_into(page, place, source)
+        run_all(page)
         assert page.locator(ERRORS).all_inner_texts() == []
-        sources = [cell.source for cell in nbformat.read(path, 4).cells if cell.source.startswith("widgets.")]
+        for name, _, check in student.checks(notebook) if solve else ():
+            assert output(page, check).startswith("Passed"), f"{name}: {output(page, check)}"
+        assert not solve or page.get_by_text("has not been passed").count() == 0  # what was built is what trains
+        sources = [cell.source for cell in notebook.cells if cell.source.startswith("widgets.")]
         boxes = page.locator(".jp-OutputArea-output .widget-vbox", has=page.locator("img.widget-image"))
         assert boxes.count() == len(sources) > 0
         for index, source in enumerate(sources):
@@ -176,14 +217,36 @@ def of_a_cell(message):
     return message.type == "error" and "/static/" not in message.location["url"]
 
 
-def run_all(page, address):
-    """Open a notebook and run all its cells."""
+def open_notebook(page, address):
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.locator('.jp-NotebookPanel-toolbar:has-text("Python 3")').first.wait_for(timeout=60_000)
     if "/doc/" in address:  # Notebook 7 is only asked for the first explorer
         page.evaluate("jupyterapp.commands.execute('notebook:expand-all-headings')")
-    page.locator(".jp-Notebook .jp-Cell").first.click()
+
+
+def type_into(page, place, source):
+    """Put a text in place of what stands in a cell."""
+    page.locator(CELL).nth(place).locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(source)
+
+
+def output(page, place):
+    """What stands below a cell."""
+    return "\n".join(page.locator(CELL).nth(place).locator(".jp-OutputArea-output").all_inner_texts())
+
+
+def run_cell(page, place):
+    """Run one cell; what it shows then."""
+    page.locator(CELL).nth(place).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(IDLE, polling=100, timeout=100_000)
+    return output(page, place)
+
+
+def run_all(page):
+    page.locator(CELL).first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_timeout(2000)

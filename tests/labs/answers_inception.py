@@ -307,7 +307,7 @@ class Attributes(Base):
         self.rm, self.rv = torch.zeros(channels, 1, 1), torch.ones(channels, 1, 1)
 
 
-RIGHT = {"inception_block": (Branches, PoolingFirst, written_in_place), "batch_norm": (ByHand, Flat, from_functional)}
+RIGHT = {"inception_block": (PoolingFirst, Branches, written_in_place), "batch_norm": (ByHand, Flat, from_functional)}
 WRONG = {
     "inception_block": {
         ThinPadding: "Your 5x5 branch comes out two pixels smaller",

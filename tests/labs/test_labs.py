@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import student
 from cnn_course import data, labs, models, training
 
 ANSWERS = [import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_*.py"))]
@@ -30,6 +31,14 @@ def said(capsys, name, answer):
 @pytest.mark.parametrize(("name", "answer"), RIGHT, ids=named)
 def test_a_right_answer_passes(name, answer):
     assert labs.find(name).judge(answer) == ""
+
+
+@pytest.mark.parametrize("name", labs.names())
+def test_the_first_answer_stands_in_a_cell_of_its_own(name):
+    """So that a browser can type it into a notebook."""
+    cell = {"__name__": "__main__"}
+    exec(student.source(student.right(name), "Mine"), cell)
+    assert labs.find(name).judge(cell["Mine"]) == ""
 
 
 @pytest.mark.parametrize(("name", "answer", "start"), WRONG, ids=named)
