@@ -5,8 +5,6 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-from cnn_course import labs
-
 FOLDER = Path(__file__).parent / "labs"
 IMPORTS = """import math
 import numpy as np

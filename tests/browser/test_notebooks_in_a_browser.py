@@ -10,9 +10,9 @@ import time
 import ipywidgets
 import nbformat
 import pytest
+import student
 
 from cnn_course import data, experiments, training, widgets
-import student
 from conftest import ROOT, SHOTS
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -221,6 +221,7 @@ def open_notebook(page, address):
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.locator('.jp-NotebookPanel-toolbar:has-text("Python 3")').first.wait_for(timeout=60_000)
+    page.wait_for_function(IDLE, polling=100, timeout=60_000)
     if "/doc/" in address:  # Notebook 7 is only asked for the first explorer
         page.evaluate("jupyterapp.commands.execute('notebook:expand-all-headings')")
 
@@ -241,6 +242,7 @@ def run_cell(page, place):
     """Run one cell; what it shows then."""
     page.locator(CELL).nth(place).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
+    page.evaluate("window.rests = 0")
     page.wait_for_function(IDLE, polling=100, timeout=100_000)
     return output(page, place)
 
