@@ -95,7 +95,7 @@ def test_a_box_shows_its_question_where_there_are_no_widgets():
     box = exercises.guess("x", "How many?")
     assert box._repr_mimebundle_()["text/plain"] == "How many?"
     box.text.value = "some"
-    assert "no number" in box.row.children[0].value and guessing.kept() == {}
+    assert "no number" in box.row.children[-1].value and guessing.kept() == {}
 
 
 def test_a_disk_that_takes_no_file_stops_nobody(own_folder):

@@ -56,7 +56,7 @@ def guess(name: str, question: str, unit: str = ""):
     import ipywidgets
 
     before = kept().get(name)
-    label = ipywidgets.HTML(f"<span>{question}</span>")
+    note = ipywidgets.HTML(unit)
     box = ipywidgets.Text(
         value="" if before is None else f"{before:,g}",
         placeholder=f"your guess{f', {unit}' if unit else ''}",
@@ -68,11 +68,11 @@ def guess(name: str, question: str, unit: str = ""):
     def typed(change):
         value = number(change["new"])
         keep(name, value)
-        noted = "" if not change["new"].strip() else " Noted." if value is not None else " That is no number."
-        label.value = f"<span>{question}{noted}</span>"
+        told = "" if not change["new"].strip() else "noted" if value is not None else "that is no number"
+        note.value = ", ".join(filter(None, (unit, told)))
 
     box.observe(typed, "value")
-    return _Box(question, ipywidgets.HBox([label, box, ipywidgets.HTML(unit)]), box)
+    return _Box(question, ipywidgets.HBox([ipywidgets.HTML(question), box, note]), box)
 
 
 class _Box:

@@ -86,6 +86,8 @@ class Layer:
             return f"{where}the layer returns {_kind(own)}; expected a tensor of {_shape(out.shape)}."
         if own.shape != out.shape:
             return f"{where}the output is {_shape(own.shape)}, expected {_shape(out.shape)}."
+        if own.dtype != out.dtype:
+            return f"{where}the output is of {own.dtype}, expected {out.dtype}."
         if (count := _count(theirs)) != _count(ours):
             if count < _count(ours) and (name := _plain_list(theirs)):
                 return f"Layers stand in `self.{name}`, a plain list: torch trains none of them. Which list does it look into?"
@@ -94,7 +96,7 @@ class Layer:
             for parameter in ours.parameters():
                 if parameter.dim() == 1:  # biases that are all 0 and scales that are all 1 would hide what is done with them
                     parameter += 0.3 * torch.randn_like(parameter)
-        batches = torch.randn(2, *self.shape)
+        batches = torch.randn(2, *self.shape) * torch.logspace(0, 1.5, self.shape[0]).view(-1, *[1] * (len(self.shape) - 1))
         modes = [("training", True), ("evaluation", False)] if self.training else [("evaluation", False)]
         first = None
         for pairs in carry(ours, theirs, x):
@@ -103,7 +105,9 @@ class Layer:
             if not found:
                 return ""
             first = first or where + found
-        return first or f"{where}the parameters have shapes {_shapes(theirs)}, expected {_shapes(ours)}, each used once."
+        return first or (
+            f"{where}your parameters have the shapes {_shapes(theirs)}; the check can follow {_shapes(ours)}, each used once."
+        )
 
     def _in_modes(self, ours, theirs, pairs, modes, batches):
         for (mode, training), batch in zip(modes, batches, strict=False):
@@ -131,6 +135,8 @@ class Layer:
             before = given.detach().clone()
             out = net(given)
             changed = not torch.equal(given.detach(), before)
+            if not out.requires_grad:
+                return "no gradient flows back from the output. What cuts it off: detach, no_grad, numpy?"
             out.backward(torch.linspace(-1, 1, out.numel()).reshape(out.shape))
             results.append((out.detach(), changed, leaf.grad))
         (out, kept, slope), (own, own_kept, own_slope) = results

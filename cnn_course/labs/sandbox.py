@@ -70,7 +70,7 @@ def told(error: BaseException) -> str:
         what = "More memory was asked for than the check gives (2 GB)"
     else:
         message = " ".join(str(error).split())
-        what = f"{type(error).__name__}: {message[:300]}"
+        what = f"{type(error).__name__}: {message[:300]}" if message else type(error).__name__
     line = own_line(error)
     return f"{what.rstrip('.')}. {line}".rstrip()
 

@@ -70,6 +70,43 @@ def test_the_reference_makes_no_error(name):
     assert all(found) and not any("no error comes" in sentence for sentence in found)
 
 
+class Whole(models.resnet.BasicBlock):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride, "A")
+
+
+class Capped(Whole):
+    def forward(self, x):
+        return super().forward(x).clamp(max=6)
+
+
+class InDouble(Whole):
+    def forward(self, x):
+        return super().forward(x).double()
+
+
+class CutOff(Whole):
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+class Fused(Whole):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride, "A")
+        self.conv1.weight = nn.Parameter(self.conv1.weight.detach().transpose(2, 3).reshape(3 * width, in_channels * 3))
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [(Whole, ""), (Capped, "of the output values differ"), (InDouble, "the output is of torch.float64, expected torch.float32."),
+     (CutOff, "no gradient flows back from the output."), (Fused, "RuntimeError")],
+    ids=named,
+)  # fmt: skip
+def test_what_is_in_no_catalogue_is_told_by_what_it_does(answer, found):
+    told = labs.find("basic_block").judge(answer)
+    assert found in told if found else not told
+
+
 # ------------------------------------------------------------------------------- whatever a student's code does
 class Stub(nn.Module):
     """(N, C, H, W) -> (N, C', H', W')"""
