@@ -90,16 +90,16 @@ class CutOff(Whole):
         return super().forward(x).detach()
 
 
-class Fused(Whole):
+class Flat(Whole):
     def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride, "A")
+        super().__init__(in_channels, width, stride)
         self.conv1.weight = nn.Parameter(self.conv1.weight.detach().transpose(2, 3).reshape(3 * width, in_channels * 3))
 
 
 @pytest.mark.parametrize(
     ("answer", "found"),
     [(Whole, ""), (Capped, "of the output values differ"), (InDouble, "the output is of torch.float64, expected torch.float32."),
-     (CutOff, "no gradient flows back from the output."), (Fused, "RuntimeError")],
+     (CutOff, "no gradient flows back from the output."), (Flat, "RuntimeError")],
     ids=named,
 )  # fmt: skip
 def test_what_is_in_no_catalogue_is_told_by_what_it_does(answer, found):
