@@ -82,7 +82,9 @@ def test_train_again_resumes(capsys, tmp_path):
     assert (tmp_path / "first.json").read_text() == (tmp_path / "again.json").read_text()
     said = capsys.readouterr().out
     assert "run.pt holds 2 of 2 epochs" in said and "2 x 30 images" in said and "validation accuracy" in said
-    assert "steps" in fails(capsys, *arguments[:2], "--epochs", "3", "--validation", "10", "--save", "run.pt")
+    assert "epochs 2, but this one has epochs 3" in fails(
+        capsys, *arguments[:2], "--epochs", "3", "--validation", "10", "--save", "run.pt"
+    )
 
 
 def test_record_lists_what_is_there_and_what_is_missing(capsys):
@@ -147,3 +149,15 @@ def test_doctor_with_data_is_content(capsys, monkeypatch):
     assert cli.main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "60,000 images" in said and "All is ready." in said and "TO DO" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes of this kind")
+def test_a_reader_who_has_enough_is_no_error():
+    """As in `python -m cnn_course claims | head -1`."""
+    for arguments in (["claims"], ["record", "--list"]):
+        command = subprocess.Popen(
+            [sys.executable, "-m", "cnn_course", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        command.stdout.close()
+        assert command.stderr.read() == b"" and command.wait() == 0
+        command.stderr.close()

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 import torch.fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.parameter import UninitializedTensorMixin
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_course.anatomy.arithmetic import Window, conv_macs, linear_macs, numbered, whole
 
@@ -43,6 +48,7 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     """
     if not isinstance(net, torch.nn.Module):
         raise ValueError(f"net is {net!r}, expected a torch.nn.Module such as models.build('resnet20')")
+    net = unwrapped(net)
     name, shape = type(net).__name__, input_shape or getattr(net, "input_shape", None)
     if not isinstance(shape, (tuple, list)):
         raise ValueError(f"input_shape of {name} is {shape!r}, expected (channels, height, width)")
@@ -50,8 +56,12 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     try:
         graph = _Tracer(collapse).trace(net)
     except Exception as error:
+        if type(net).__module__.startswith("torch.nn.") and not any(_is_lazy(t) for t in net.parameters()):
+            return steps(torch.nn.Sequential(net), tuple(shape), collapse)  # a layer of torch's own is one step
         advice = "keep tensors out of `if` and `for`, or move that part into a function marked torch.fx.wrap"
         raise ValueError(f"torch.fx cannot follow {name}.forward ({error}): {advice}") from error
+    if any(map(_is_lazy, (*net.parameters(), *net.buffers()))):
+        raise ValueError(f"{name} has lazy layers, whose shapes nobody knows yet: pass one batch through it first")
     run = _Run(net, torch.empty(1, *shape, device="meta"))
     for node in graph.nodes:
         try:
@@ -59,7 +69,21 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
         except Exception as error:
             size = "x".join(map(str, shape))
             raise ValueError(f"{name} cannot take {size}: {node.target} fails ({error})") from error
+    if run.uncounted:
+        warnings.warn(f"multiply-adds that are not counted in {name}: {', '.join(run.uncounted)}", stacklevel=4)
     return run.steps
+
+
+def _is_lazy(tensor):
+    return isinstance(tensor, UninitializedTensorMixin)
+
+
+def unwrapped(net: torch.nn.Module) -> torch.nn.Module:
+    """The network inside torch.compile, DataParallel or DistributedDataParallel."""
+    parallel = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    while (inner := net.module if isinstance(net, parallel) else getattr(net, "_orig_mod", None)) is not None:
+        net = inner
+    return net
 
 
 def output(net: torch.nn.Module, path: str, images: torch.Tensor) -> torch.Tensor:
@@ -117,6 +141,7 @@ class _Run:
     counted: dict = field(default_factory=dict)  # id of a parameter -> the first node that uses it
     paths: set = field(default_factory=set)
     made: dict = field(default_factory=dict)  # node -> the step that it stands for; None: the image
+    uncounted: list = field(default_factory=list)  # steps whose multiply-adds nobody knows
 
     def visit(self, node):
         args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), self.values.__getitem__)
@@ -162,11 +187,20 @@ class _Run:
         step.parameters = sum(p.numel() for p in new)
         settings = _settings(step, module, args, kwargs)
         step.kernel, step.stride = settings.get("kernel_size"), settings.get("stride")
-        step.macs = _macs(step, settings)
-        step.windows = self.windows[node] = _windows(step, settings, [self.windows[n] for n in sources])
         step.module, step.node, step.sources = module, node, [self.made[source] for source in sources]
+        step.macs = _macs(step, settings)
+        if step.macs is None:
+            step.macs = _measured(lambda: self.again(node, module, args, kwargs))
+            if not step.macs:
+                self.uncounted.append(f"{step.path} ({kind})")
+        step.windows = self.windows[node] = _windows(step, settings, [self.windows[n] for n in sources])
         self.made[node] = step
         self.steps.append(step)
+
+    def again(self, node, module, args, kwargs):
+        if module is not None:
+            return _call(module, args, kwargs)
+        return getattr(args[0], node.target)(*args[1:], **kwargs) if node.op == "call_method" else node.target(*args, **kwargs)
 
     def hands_on(self, node, kind, source) -> bool:
         """Whether a node does no work: identity, an item of a tuple, a check marked with torch.fx.wrap."""
@@ -186,8 +220,11 @@ ARGUMENTS = {
     "pad": ("pad",),
     "slice": ("index",),
 }
+# Products of matrices, beside the layers above; torch's counter knows most of them.
+PRODUCTS = ("addbmm", "addmm", "addmv", "baddbmm", "bilinear", "cdist", "chainmatmul", "dot", "einsum", "inner", "mm", "multidot",
+            "multiheadattentionforward", "mv", "scaleddotproductattention", "tensordot", "vecdot")  # fmt: skip
 # Here an output value depends on more than the inputs at its own place.
-MIXING = ("groupnorm", "instancenorm", "layernorm", "convtranspose", "matmul", "bmm", "flip", "roll")
+MIXING = ("groupnorm", "instancenorm", "layernorm", "convtranspose", "matmul", "bmm", "flip", "roll", *PRODUCTS)
 
 
 def _family(kind: str) -> str:
@@ -230,7 +267,8 @@ def _settings(step, module, args, kwargs) -> dict:
     return result
 
 
-def _macs(step, settings) -> int:
+def _macs(step, settings) -> int | None:
+    """By the arithmetic of the course where that is known; None: torch's counter has to tell."""
     family, before, after = _family(step.kind), step.inputs[0], step.outputs[0]
     if family == "conv":
         return conv_macs(before[0], after[0], settings["kernel_size"], after[1:], settings["groups"])
@@ -239,7 +277,15 @@ def _macs(step, settings) -> int:
     if family in ("linear", "matmul", "bmm"):
         values = step.output_bytes // 4
         return linear_macs(settings.get("inner", before[-1]), after[-1]) * (values // after[-1])
-    return 0
+    weights = step.module.parameters() if step.module is not None and family != "embedding" else ()
+    return None if family in PRODUCTS or any(p.ndim > 1 for p in weights) else 0
+
+
+def _measured(work: Callable) -> int:
+    """The multiply-adds of a computation by torch's own counter, which sees attention only where it is written out (MATH)."""
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        work()
+    return counter.get_total_flops() // 2
 
 
 def _windows(step, settings, before) -> tuple[Window, ...] | None:

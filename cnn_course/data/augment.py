@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnn_course.data.batching import MEAN
+from cnn_course.data.batching import MEAN, transformed
 
 LAST = torch.channels_last
 Generator = torch.Generator | None
@@ -151,7 +151,7 @@ STANDARD = (crop, flip)
 def apply(images: Tensor, pipeline: tuple, generator: Generator = None) -> Tensor:
     """Pass a batch through every transform of a pipeline in turn."""
     for transform in pipeline:
-        images = transform(images, generator=generator)
+        images = transformed(images, transform, generator)
     return images
 
 

@@ -1,5 +1,6 @@
 """Batches of normalized images, made on the device that trains: shuffled, augmented as whole batches, turned into floats."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
@@ -33,6 +34,12 @@ def _row(width, device):
     return tuple(torch.tensor(t, device=device).repeat(width) * 255 for t in (MEAN, STD))
 
 
+def number_of_batches(images: int, batch_size: int) -> int:
+    """How many batches `batches` makes of so many images."""
+    alone = images % batch_size == 1 and images > batch_size > 1
+    return -(-images // batch_size) - alone
+
+
 def batches(
     split: Split,
     batch_size: int,
@@ -43,8 +50,8 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield x, normalized float32 (B, 3, 32, 32) in channels_last, and y, int64 (B,); the last is the rest.
 
-    `augment` is a pipeline of transforms from cnn_course.augment, applied to the uint8 batch on the device,
-    which is the split's unless another is named.
+    A rest of one image joins the batch before: of one, batch norm has no variance. `augment` is a pipeline of transforms as those
+    of data.augment, applied to the uint8 batch on the device, which is the split's unless another is named.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; expected 1 or more")
@@ -53,8 +60,32 @@ def batches(
     home = "cpu" if generator is None else generator.device
     n = len(split)
     order = torch.randperm(n, generator=generator, device=home) if shuffle else torch.arange(n)
-    for index in order.to(device).split(batch_size):
+    parts = list(order.to(device).split(batch_size))
+    if number_of_batches(n, batch_size) < len(parts):
+        parts[-2:] = [torch.cat(parts[-2:])]
+    for index in parts:
         images = pixels.index_select(0, index).permute(0, 3, 1, 2)
         for transform in augment:
-            images = transform(images, generator=generator)
+            images = transformed(images, transform, generator)
         yield to_float(images), labels[index]
+
+
+def transformed(images: Tensor, transform: Callable, generator: torch.Generator | None) -> Tensor:
+    """What a transform makes of a batch; one that takes no generator is called without. ValueError for another shape or dtype."""
+    changed = transform(images, generator=generator) if _takes_a_generator(transform) else transform(images)
+    if not isinstance(changed, Tensor) or (changed.shape, changed.dtype) != (images.shape, images.dtype):
+        name = getattr(transform, "__name__", transform)
+        raise ValueError(f"the transform {name} makes {_told(changed)} of {_told(images)}; expected the same shape and dtype")
+    return changed
+
+
+def _takes_a_generator(transform):
+    try:
+        parameters = inspect.signature(transform).parameters.values()
+    except (TypeError, ValueError):  # a function without a signature
+        return False
+    return any(parameter.name == "generator" or parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _told(value):
+    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

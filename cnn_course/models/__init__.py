@@ -58,11 +58,36 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
 
     device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
     pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`.
-    Raises ValueError for an unknown name (with the nearest one) and where no undamaged weights are kept, TypeError for a setting
-    that the network does not have.
+    Raises ValueError for an unknown name (with the nearest one), for a number that no layer can have, and where no undamaged
+    weights are kept; TypeError for a setting that the network does not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
+    for setting, value in settings.items():
+        _check(setting, value)
     with torch.device(device) if device is not None else nullcontext():
-        net = preset(**settings)
+        try:
+            net = preset(**settings)
+        except (TypeError, ValueError) as error:
+            told = ", ".join(f"{setting}={value!r:.60}" for setting, value in settings.items())
+            raise type(error)(f"{name} cannot be built with {told}: {error}") from error
+    if empty := next((path for path, parameter in net.named_parameters() if parameter.numel() == 0), None):
+        raise ValueError(f"{name} with these settings has a layer without channels, {empty.rpartition('.')[0]}")
     net.name = name
     return load_weights(net, seed) if pretrained else net
+
+
+WHOLE = ("classes", "growth_rate", "stem_channels", "in_channels", "features", "kernel", "first_kernel", "first_stride", "groups")
+
+
+def _check(setting, value):
+    """ValueError for a number of channels, classes or pixels that is not one, and for a share that is none."""
+    if isinstance(value, (tuple, list)):
+        for part in value:
+            _check(setting, part)
+    elif setting == "dropout":
+        if isinstance(value, str) or not 0 <= value < 1:
+            raise ValueError(f"dropout is {value!r}; expected a share of 0 or more, below 1")
+    elif setting in WHOLE or isinstance(value, (int, float)) and not isinstance(value, bool) and setting != "compression":
+        least = 0 if "padding" in setting else 1
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+            raise ValueError(f"{setting} is {value!r}; expected a whole number of at least {least}")

@@ -43,6 +43,8 @@ class VGG(Network):
         hidden=4096, dropout=0.5, stage=stage, image_size=224, classes=1000
     ):  # fmt: skip
         super().__init__()
+        if len(convs) != len(widths):
+            raise ValueError(f"convs has {len(convs)} stages and widths {len(widths)}; expected one number a stage in both")
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)
         ins = (3, *widths)

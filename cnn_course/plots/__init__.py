@@ -5,7 +5,7 @@ what is to be seen. `charts` draws data of any kind, `course` what the course me
 hold what both share.
 """
 
-from cnn_course.plots.canvas import DPI, Figure, end_labels, key, place_labels, short, styled, text_width, wrap
+from cnn_course.plots.canvas import DPI, Figure, end_labels, key, own_style, place_labels, short, styled, text_width, wrap
 from cnn_course.plots.charts import bars, heat, histogram, images, lines, scatter, side_by_side, timeline
 from cnn_course.plots.colours import ACCENT, FAMILY_COLOURS, GREY, INK, NEUTRAL, PALETTE, colour, family, readable, tint
 from cnn_course.plots.course import (
@@ -24,6 +24,6 @@ from cnn_course.plots.course import (
 
 __all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE", "Figure", "bars", "colour",
            "confusion", "curves", "differences", "end_labels", "experiment", "family", "feature_maps", "filters",
-           "heat", "histogram", "images", "key", "lines", "live", "parameters_against_accuracy",
+           "heat", "histogram", "images", "key", "lines", "live", "own_style", "parameters_against_accuracy",
            "parameters_by_layer", "place_labels", "readable", "receptive_field", "samples", "scatter", "short",
            "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]  # fmt: skip

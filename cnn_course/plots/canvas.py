@@ -9,17 +9,20 @@ import base64
 import io
 import math
 import re
+import unicodedata
+from contextlib import contextmanager
 from functools import lru_cache, wraps
 
 import matplotlib
 import numpy as np
+from matplotlib import RcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as BaseFigure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, NullFormatter
+from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter
 
 from cnn_course.plots.colours import FAINT, GREY, INK, readable
 
@@ -38,6 +41,45 @@ STYLE = {
     "axes.formatter.use_mathtext": False, "axes.unicode_minus": True, "image.interpolation": "nearest",
 }
 # fmt: on
+# Matplotlib's own looks and the course's upon them, whatever the reader has set: a dark page gets no black panels.
+LOOKS = (
+    "agg",
+    "axes",
+    "boxplot",
+    "contour",
+    "errorbar",
+    "figure.facecolor",
+    "figure.edgecolor",
+    "font",
+    "grid",
+    "hatch",
+    "hist",
+    "image",
+    "legend",
+    "lines",
+    "markers",
+    "mathtext",
+    "patch",
+    "path",
+    "polaraxes",
+    "scatter",
+    "text",
+    "xtick",
+    "ytick",
+)  # fmt: skip
+OWN = {key: value for key, value in matplotlib.rcParamsDefault.items() if key.startswith(LOOKS)} | dict(RcParams(STYLE))
+
+
+@contextmanager
+def own_style(**more):
+    """The course's style inside, then the reader's settings as they were. (rc_context checks every value: a tenth as fast.)"""
+    own = OWN | more
+    before = {key: dict.__getitem__(matplotlib.rcParams, key) for key in own}
+    dict.update(matplotlib.rcParams, own)
+    try:
+        yield
+    finally:
+        dict.update(matplotlib.rcParams, before)
 
 
 class Figure(BaseFigure):
@@ -48,7 +90,7 @@ class Figure(BaseFigure):
     """
 
     def __init__(self, title="", figsize=(6.4, 3.6), alt="", note="", **settings):
-        with matplotlib.rc_context(STYLE):
+        with own_style():
             super().__init__(figsize=figsize, dpi=settings.pop("dpi", DPI), facecolor="white", **settings)
         FigureCanvasAgg(self)
         self.alt = alt or title or "A figure."
@@ -93,22 +135,39 @@ class Figure(BaseFigure):
         return axes
 
     def add_axes(self, *args, **kwargs):
-        with matplotlib.rc_context(STYLE):
+        with own_style():
             return super().add_axes(*args, **kwargs)
 
     def add_subplot(self, *args, **kwargs):
-        with matplotlib.rc_context(STYLE):
+        with own_style():
             return super().add_subplot(*args, **kwargs)
 
     def png(self, compression=6) -> bytes:
         """The picture as PNG. Compression 1 is quick and large, 9 slow and small."""
         from PIL import Image
 
-        self.canvas.draw()
+        with own_style():
+            self.canvas.draw()
         memory = io.BytesIO()
         pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
         Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "png", compress_level=compression, dpi=(self.dpi, self.dpi))
         return memory.getvalue()
+
+    def draw(self, renderer):
+        """As matplotlib does, with every text in letters that there are."""
+        for axis in (axis for axes in self.axes for axis in (axes.xaxis, axes.yaxis)):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FuncFormatter) and not hasattr(
+                formatter.func, "__wrapped__"
+            ):  # ticks take their texts from it when they are drawn
+                formatter.func = _in_letters_too(formatter.func)
+        for text in self.findobj(Text):
+            legible, families = in_letters(text.get_text())
+            if families:
+                text.set_fontfamily(families)
+            if legible != text.get_text():
+                text.set_text(legible)
+        super().draw(renderer)
 
     def _let_go(self):
         """Drop the pixels, a megabyte or two, that canvas and texts hold: IPython keeps every figure that a cell shows."""
@@ -136,7 +195,7 @@ def styled(function):
 
     @wraps(function)
     def drawing(*args, **kwargs):
-        with matplotlib.rc_context(STYLE):
+        with own_style():
             return function(*args, **kwargs)
 
     return drawing
@@ -145,9 +204,56 @@ def styled(function):
 @lru_cache(maxsize=20_000)
 def text_width(text, size=10, weight="normal") -> float:
     """The width of a text in inches, that of its longest line. Kept, because measuring takes half a millisecond."""
-    font = FontProperties(size=size, weight=weight)
-    lines = str(text).split("\n")
+    text, families = in_letters(str(text))
+    font = FontProperties(family=families or FONT, size=size, weight=weight)
+    lines = text.split("\n")
     return max(_renderer().get_text_width_height_descent(line, font, False)[0] for line in lines) / DPI
+
+
+# ------------------------------------------------------------------------------------- letters that not every font has
+FONT = "DejaVu Sans"  # comes with matplotlib
+
+
+@lru_cache(maxsize=2_000)
+def in_letters(text: str) -> tuple[str, tuple[str, ...]]:
+    """(a text as figures can show it, the fonts that it takes; none: the usual one).
+
+    Letters that DejaVu lacks, as those of Korean names, come from a font of this machine that has them all. Where there is none
+    the text is written in Latin letters, and that is said.
+    """
+    missing = frozenset(letter for letter in text if not letter.isascii()) - _letters(FONT)
+    if not missing:
+        return text, ()
+    if font := _font_with(missing):
+        return text, (FONT, font)
+    return "".join(_latin(letter) if letter in missing else letter for letter in text), ()
+
+
+def _in_letters_too(label):
+    return wraps(label)(lambda value, place=None: in_letters(str(label(value, place)))[0])
+
+
+@lru_cache
+def _letters(font):
+    """The letters that a font of this name has."""
+    entries = [entry for entry in fontManager.ttflist if entry.name == font]
+    return frozenset(map(chr, get_font(entries[0].fname).get_charmap())) if entries else frozenset()
+
+
+@lru_cache
+def _font_with(missing):
+    names = dict.fromkeys(entry.name for entry in fontManager.ttflist if "LastResort" not in entry.fname)
+    font = next((name for name in names if missing <= _letters(name)), None)
+    if not font:
+        letters = "".join(sorted(missing))
+        print(f"No font of this machine has the letters {letters}: figures write {''.join(map(_latin, letters))}.")
+    return font
+
+
+def _latin(letter):
+    """A letter by its name in Unicode: HANGUL SYLLABLE GIM is "Gim"."""
+    name = unicodedata.name(letter, "")
+    return name.rpartition(" ")[2].capitalize() if name.startswith("HANGUL SYLLABLE ") else "?"
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
 """A training run in a file: written after every epoch, in one step, and read without running any code that is in it."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -11,13 +12,31 @@ class CheckpointError(RuntimeError):
     """A file that is not the checkpoint that was asked for; it is left as it is."""
 
 
+def place(path: str | Path) -> Path:
+    """Where a run may be kept: its folder is made. ValueError where that cannot be, or where a folder is in the way."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"save is {path}, and its folder cannot be made ({error.strerror}): choose another place") from error
+    if path.is_dir():
+        raise ValueError(f"save is {path}, a folder; expected a file, such as {path / 'run.pt'}")
+    return path
+
+
 def write(path: Path, state: dict) -> None:
-    """Replace `path` by `state`: tensors, numbers, text, lists and dicts of them."""
-    files.into_place(path, lambda part: torch.save(state, part))
+    """Replace `path` by `state`: tensors, numbers, text, lists and dicts of them. OSError where the disk does not take it."""
+    whole = io.BytesIO()  # torch's own writing to a full disk ends in no OSError
+    torch.save(state, whole)
+    files.into_place(path, lambda part: part.write_bytes(whole.getbuffer()))
 
 
-def read(path: Path, settings: dict) -> dict:
-    """The state in `path`, on the CPU. Raises CheckpointError if it is damaged or was made with other `settings`."""
+def read(path: Path, settings: dict, steps: int = 1) -> dict:
+    """The state in `path`, on the CPU. Raises CheckpointError if it is damaged or was made with other `settings`.
+
+    With a constant learning rate a run may go on for more epochs than it was begun with. steps: those of an epoch, by which an
+    older version counted.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # a pickle with code in it is refused
         kept = dict(state["settings"])
@@ -27,10 +46,18 @@ def read(path: Path, settings: dict) -> dict:
             f"{path} is damaged or no checkpoint of this course ({type(error).__name__}: {reason:.120}); "
             "it is left as it is. Move it away to start anew"
         ) from error
+    if "steps" in kept:
+        kept["epochs"] = kept["steps"] // steps
+    constant = "schedule='constant'" in str(settings.get("recipe"))
     for name, value in settings.items():
-        if kept.get(name) != value:
-            raise CheckpointError(
-                f"{path} holds a run with {name} {kept.get(name)}, but this one has {name} {value}; "
-                "ask for the same, or name another file"
+        if kept.get(name) == value or name == "epochs" and constant and kept[name] < value:
+            continue
+        why = "ask for the same, or name another file"
+        if name == "epochs":
+            why += (
+                '. Its schedule was laid out for so many epochs; a run with schedule="constant" can go on for more'
+                if not constant
+                else ". It has more epochs already"
             )
+        raise CheckpointError(f"{path} holds a run with {name} {kept.get(name)}, but this one has {name} {value}; {why}")
     return state

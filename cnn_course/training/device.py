@@ -27,9 +27,10 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def autocast(device):
+def autocast(device, weights: torch.dtype = torch.float32):
+    """Convolutions in `precision`, for weights in float32; others are their owner's choice and stay as they are."""
     dtype = precision(device)
-    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+    return torch.autocast(device.type, dtype) if weights == torch.float32 != dtype else nullcontext()
 
 
 @lru_cache(maxsize=1)

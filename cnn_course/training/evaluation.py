@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import data
-from cnn_course.training import device as devices
+from cnn_course.anatomy.arithmetic import whole
+from cnn_course.training import gate
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,25 @@ class Evaluation:
     predictions: torch.Tensor
 
 
-@torch.inference_mode()
 def predict(
     net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int | None = None
 ) -> torch.Tensor:
-    """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W). The network's mode is left as it was.
+    """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W). Every module's mode is left as it was.
 
-    batch_size: None picks 100 on a CPU, whose caches hold that (a third faster than 500), and 1,000 elsewhere.
+    device: None is where the network is. batch_size: None picks 100 on a CPU, whose caches hold that (a third faster than 500),
+    and 1,000 elsewhere. Raises ValueError for what is no network, and where the network cannot take the images.
     """
-    device = torch.device(device) if device else next(net.parameters()).device
-    batch_size = batch_size or (100 if device.type == "cpu" else 1_000)
-    was_training = net.training
-    net.eval()
-    try:
-        with devices.autocast(device):
-            logits = [net(data.to_float(chunk.to(device))).float() for chunk in images.split(batch_size)]
-    finally:
-        net.train(was_training)
-    return torch.cat(logits).cpu()  # once at the end: on a GPU every copy waits for the answer
+    plain = gate.network(net)
+    gate.complete(plain, images)
+    device = gate.device(next((p.device for p in plain.parameters()), "cpu") if device is None else device)
+    batch_size = whole("batch_size", (100 if device.type == "cpu" else 1_000) if batch_size is None else batch_size, 1)
+    logits, call = [], gate.Caller(net)
+    with torch.inference_mode(), gate.evaluating(net):
+        for chunk in images.split(batch_size):
+            with gate.explained(plain, images):
+                outputs = call(data.to_float(chunk.to(device)))
+            logits.append(gate.heads(outputs)[0].float())
+        return torch.cat(logits).cpu()  # once at the end: on a GPU every copy waits for the answer
 
 
 def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None) -> Evaluation:

@@ -16,9 +16,10 @@ from torch import nn
 from tqdm import tqdm
 
 from cnn_course import data
-from cnn_course.training import checkpoint, cuda_graph, distributed, runs
+from cnn_course.anatomy.arithmetic import whole
+from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
-from cnn_course.training.evaluation import evaluate, predict
+from cnn_course.training.evaluation import evaluate
 from cnn_course.training.history import History, by_split
 from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
 
@@ -41,22 +42,6 @@ def lesson(cifar: data.Cifar10) -> tuple[data.Cifar10, int]:
     return cifar, 10
 
 
-def _check(net, cifar, epochs, device):
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}; expected 1 or more")
-    if any(p.is_meta for p in net.parameters()):
-        raise ValueError('this network was built with device="meta" and has no weights; build it without device to train it')
-    net.to(device, memory_format=torch.channels_last)
-    classes = predict(net, cifar.train.images[:2]).shape[1]
-    for title, split in (("training", cifar.train), (cifar.held_out, cifar.test)):
-        low, high = int(split.labels.min()), int(split.labels.max())
-        if low < 0 or high >= classes:
-            raise ValueError(
-                f"the {title} labels run from {low} to {high}, but the network has {classes} classes, "
-                f"0 to {classes - 1}; build it with classes={high + 1}"
-            )
-
-
 def fit(
     net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | None = None, seed: int = 0,
     device: torch.device | str | None = None, name: str | None = None, quiet: bool = False,
@@ -74,21 +59,24 @@ def fit(
     gradients are averaged by DistributedDataParallel. Batch norm's statistics are those of each process's own share, and the
     running ones are the first process's, so the result equals one process that accumulates the gradients of the shares.
 
-    Raises ValueError for labels or images that do not fit the network, Diverged when the loss is no longer a number,
-    CheckpointError for a file in `save` that is damaged or holds another run.
+    Raises ValueError, before the first step, for what cannot be trained: labels or images that do not fit the network, weights
+    that are frozen; Diverged when the loss is no longer a number, CheckpointError for a file in `save` that is damaged or holds
+    another run. A disk that takes no file is told, and the training goes on.
     """
-    recipe, device = recipe or Recipe(), torch.device(device) if device else devices.best_device()
-    _check(net, cifar, epochs, device)
-    made = {"device": device.type, "precision": str(devices.precision(device)).removeprefix("torch.")}
-    history = History.of(net, cifar, seed, name, threads=torch.get_num_threads(), **made)
-    quiet = quiet or distributed.rank() > 0
-    run = _Run(net, cifar, epochs, recipe, history, device)
+    recipe, quiet = recipe or Recipe(), quiet or distributed.rank() > 0
+    caller, device = _ready(net, cifar, epochs, seed, device, quiet)
+    precision = devices.precision(device) if caller.dtype == torch.float32 else caller.dtype
+    made = {"device": device.type, "precision": str(precision).removeprefix("torch."), "threads": torch.get_num_threads()}
+    history = History.of(gate.network(net), cifar, seed, name, **made)
+    run = _Run(net, caller, cifar, epochs, recipe, history, device)
+    if save:
+        save = checkpoint.place(save)
     bar = tqdm(total=run.steps, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), bar:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), gate.own_random(seed), bar:
             torch.manual_seed(seed + distributed.rank())  # dropout: each process its own
-            if save and Path(save).exists():
-                run.resume(Path(save), bar)
+            if save and save.exists():
+                run.resume(save, bar)
                 if not quiet:
                     print(f"{save} holds {len(history.rows)} of {epochs} epochs; going on from there.")
             for epoch in range(len(history.rows) + 1, epochs + 1):
@@ -103,7 +91,7 @@ def fit(
                 held_out = {f"{history.split}_loss": result.loss, f"{history.split}_accuracy": result.accuracy}
                 history.rows.append({"epoch": epoch, **row, **held_out})
                 if save and distributed.rank() == 0:
-                    run.save(Path(save))
+                    run.save(save)
                 bar.set_postfix_str(f"{history.split} accuracy {result.accuracy:.1%}")
                 if on_epoch:
                     if not bar.disable:
@@ -123,11 +111,39 @@ def fit(
     return history
 
 
+def _ready(net, cifar, epochs, seed, device, quiet):
+    """(how the network is called, the device that it is on now); ValueError for whatever cannot be trained."""
+    whole("epochs", epochs, 1)
+    whole("seed", seed, 0)
+    plain, device = gate.network(net), gate.device(device)
+    gate.images(cifar)
+    first = cifar.train.images[:2]
+    gate.complete(plain, first)
+    gate.trainable(plain)
+    caller = gate.Caller(net)
+    net.to(device, memory_format=caller.layout)
+    with torch.no_grad(), gate.evaluating(net):
+        with gate.explained(plain, first):
+            outputs = caller(data.to_float(first.to(device)))
+        logits = gate.heads(outputs)[0].float()
+    gate.labels(cifar, logits.shape[1])
+    said = [gate.advice(logits)]
+    if caller.layout != torch.channels_last:
+        said.append(
+            f"{gate.title(plain)} calls .view on maps, which needs torch's ordinary memory layout and gets it; the faster "
+            "channels_last works with .flatten(1) or nn.Flatten()."
+        )
+    if not quiet:
+        print(*filter(None, said), sep="\n", end="\n" if any(said) else "")
+    return caller, device
+
+
 class _Run:
     """The moving parts of one training: network, optimizer, schedule, loss scale, random streams and history."""
 
-    def __init__(self, net, cifar, epochs, recipe, history, device):
-        self.net, self.split, self.recipe, self.history, self.device = net, cifar.train, recipe, history, device
+    def __init__(self, net, caller, cifar, epochs, recipe, history, device):
+        self.net, self.plain, self.frozen = net, gate.network(net), gate.frozen(net)
+        self.split, self.recipe, self.history, self.device, self.epochs = cifar.train, recipe, history, device, epochs
         self.batch_size = recipe.batch_size or default_batch_size(device, len(cifar.train) * epochs)
         smallest = len(cifar.train) % self.batch_size or self.batch_size
         if smallest < distributed.processes():
@@ -135,10 +151,11 @@ class _Run:
                 f"a batch of {smallest} images cannot be shared by {distributed.processes()} processes: {len(cifar.train):,} "
                 f"images in batches of {self.batch_size}; choose another batch_size"
             )
-        self.batches = math.ceil(len(cifar.train) / self.batch_size)
+        self.batches = data.number_of_batches(len(cifar.train), self.batch_size)
         self.steps = self.batches * epochs
-        self.model = distributed.wrap(net)
-        self.optimizer = sgd(net, recipe, self.batch_size)
+        caller.net = distributed.wrap(net)
+        self.model, self.dtype = caller, caller.dtype
+        self.optimizer = sgd(self.plain, recipe, self.batch_size)
         self.lr = self.optimizer.param_groups[0]["lr"]
         self.scheduler = scheduler(self.optimizer, recipe, self.steps)
         # 2**10 rather than torch's 2**16: the first steps overflow less often, and a step that overflows is lost
@@ -150,6 +167,8 @@ class _Run:
     def epoch(self, bar):
         """One pass over the images: mean loss and accuracy on augmented images, seconds. Stops once the loss is no number."""
         self.net.train()
+        for module in self.frozen:
+            module.training = False
         self.replays = cuda_graph.possible(self.net, self.device)
         start, seen = time.perf_counter(), 0
         sums = torch.zeros(2, device=self.device)  # of the losses and of the right answers
@@ -173,14 +192,16 @@ class _Run:
             self.optimizer.zero_grad(set_to_none=True)
             # gradients are averaged over processes, whose shares may differ by an image
             result = self._gradients(images, labels, len(labels) * distributed.processes() / of)
+        scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.scheduler.step()
+        if self.scaler.get_scale() >= scale:  # smaller: the gradients overflowed, and the step was left out
+            self.scheduler.step()
         return result
 
     def _gradients(self, images, labels, weight=1.0):
         """Forward and backward pass: the gradients of the mean loss, times weight; returns summed loss, right answers."""
-        with devices.autocast(self.device):
+        with devices.autocast(self.device, self.dtype):
             logits, loss = loss_of(self.model(images), labels, self.recipe)
         self.scaler.scale(loss * weight).backward()
         return torch.stack([loss.detach() * len(labels), (logits.detach().argmax(dim=1) == labels).sum()])
@@ -191,7 +212,7 @@ class _Run:
         return {
             "network": f"{history.name} of {history.parameters:,} parameters",
             "images": f"{history.train_images:,} of {history.source}, {history.split}",
-            "steps": self.steps,
+            "epochs": self.epochs,
             "batch_size": self.batch_size,
             "seed": history.seed,
             "recipe": str(self.recipe),
@@ -199,7 +220,7 @@ class _Run:
         }
 
     def _parts(self):
-        return {"net": self.net, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
+        return {"net": self.plain, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
 
     def _generators(self):
         """The random streams: of batches and augmentation, and torch's own, which dropout draws from."""
@@ -210,21 +231,27 @@ class _Run:
         return own
 
     def save(self, path):
-        checkpoint.write(
-            path,
-            {
-                "settings": self._settings(),
-                "rows": self.history.rows,
-                **{name: part.state_dict() for name, part in self._parts().items()},
-                "generators": {name: generator.get_state() for name, generator in self._generators().items()},
-            },
-        )
+        """Keep the run. A disk that takes no file costs no epoch: it is told, and tried again after the next one."""
+        state = {
+            "settings": self._settings(),
+            "rows": self.history.rows,
+            **{name: part.state_dict() for name, part in self._parts().items()},
+            "generators": {name: generator.get_state() for name, generator in self._generators().items()},
+            "others": gate.random_state(),
+        }
+        try:
+            checkpoint.write(path, state)
+        except OSError as error:
+            again = "; trying again after the next epoch" if len(self.history.rows) < self.epochs else ""
+            tqdm.write(f"Epoch {len(self.history.rows)} could not be saved in {path} ({error.strerror or error}){again}.")
 
     def resume(self, path, bar):
-        state = checkpoint.read(path, self._settings())
+        state = checkpoint.read(path, self._settings(), steps=self.batches)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         for name, generator in self._generators().items():
             generator.set_state(state["generators"][name])
+        if "others" in state:  # an older version had none
+            gate.set_random_state(state["others"])
         self.history.rows.extend(by_split(state["rows"], self.history.split))
         bar.update(len(self.history.rows) * self.batches)

@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import statistics
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 
 import numpy as np
 
@@ -22,7 +22,8 @@ class History:
 
     None where nobody measured or said it (recorded experiments do): held_out_images, how many. learned: share of training images
     right in the end as they are, without augmentation. right: which of the held-out images were right in the end, in order, a bit
-    each: base64 of numpy's packbits. initialization: the mode of He's that the weights began from.
+    each: base64 of numpy's packbits. initialization: the mode of He's that the weights began from. others: fields of a file that
+    this version does not know; they are written back.
     """
 
     network: str
@@ -40,6 +41,7 @@ class History:
     right: str | None = None
     initialization: str | None = None
     rows: list[dict] = field(default_factory=list)
+    others: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.label = self.label or self.network
@@ -114,7 +116,8 @@ class History:
         return pd.DataFrame(self.rows).set_index("epoch")
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        known = asdict(self)
+        return json.dumps(known.pop("others") | known)
 
     @classmethod
     def from_json(cls, text: str) -> "History":
@@ -122,12 +125,19 @@ class History:
 
     @classmethod
     def from_dict(cls, kept: dict) -> "History":
-        """From the fields as JSON keeps them. An older version had one "name", the network's or the label."""
-        kept = kept | {"rows": by_split(kept["rows"], kept.get("split", "test"))}
+        """From the fields as JSON keeps them. An older version had one "name", the network's or the label.
+
+        Raises ValueError, which names it, where a field is missing that cannot be guessed.
+        """
+        kept = kept | {"rows": by_split(kept.get("rows", []), kept.get("split", "test"))}
         if "name" in kept:
             kept["label"] = kept.pop("name")
             kept.setdefault("network", kept["label"] if kept["label"] in models.names() else "")
-        return cls(**kept)
+        own = {f.name: kept[f.name] for f in fields(cls) if f.name in kept}
+        needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+        if missing := [name for name in needed if name not in own]:
+            raise ValueError(f"a history without {missing[0]!r}; expected the fields {', '.join(needed)}")
+        return cls(**own | {"others": {name: value for name, value in kept.items() if name not in own}})
 
 
 def by_split(rows: list[dict], split: str) -> list[dict]:

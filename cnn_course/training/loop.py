@@ -1,6 +1,5 @@
 """How a network learns, on one page. `fit` is the same loop with machinery: a GPU, 16 bits, a progress bar, files, processes."""
 
-import math
 import time
 
 import torch
@@ -15,7 +14,7 @@ def train(net, cifar, epochs=2, recipe=None, seed=0):
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History."""
     recipe = recipe or Recipe()
     batch_size = recipe.batch_size or 32
-    steps = epochs * math.ceil(len(cifar.train) / batch_size)
+    steps = epochs * data.number_of_batches(len(cifar.train), batch_size)
     net.to(memory_format=torch.channels_last)  # how images lie in memory where convolutions are fastest
     optimizer = sgd(net, recipe, batch_size)  # stochastic gradient descent, with momentum and weight decay
     schedule = scheduler(optimizer, recipe, steps)  # the learning rate of every step

@@ -1,14 +1,19 @@
 """The recipe of a training: optimizer, learning rate and its schedule, loss; and what stands in for what it leaves open."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.data import augment
+from cnn_course.training.gate import heads
+
+SCHEDULES = ("one-cycle", "steps", "constant")
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,29 @@ class Recipe:
     augment: tuple[Callable, ...] = augment.STANDARD
     aux_weight: float = 0.3
 
+    def __post_init__(self):
+        """ValueError for what no training could use, before any image is read."""
+        rules = {  # name -> (what is allowed, in words)
+            "lr": (lambda v: v is None or _number(v) and v > 0, "a number above 0, or None"),
+            "batch_size": (lambda v: v is None or hasattr(v, "__index__") and v is not True and v >= 1, "1 or more, or None"),
+            "momentum": (lambda v: _number(v) and 0 <= v < 1, "0 or more, below 1"),
+            "weight_decay": (lambda v: _number(v) and v >= 0, "0 or more"),
+            "label_smoothing": (lambda v: _number(v) and 0 <= v < 1, "0 or more, below 1"),
+            "aux_weight": (lambda v: _number(v) and v >= 0, "0 or more"),
+            "schedule": (lambda v: v in SCHEDULES, '"one-cycle", "steps" or "constant"'),
+            "augment": (lambda v: isinstance(v, tuple) and all(map(callable, v)), "a tuple of functions: (augment.flip,)"),
+        }
+        for name, (allowed, words) in rules.items():
+            value = getattr(self, name)
+            if not allowed(value):
+                raise ValueError(f"{name} is {value!r}; expected {words}")
+
     def __str__(self):
         return ", ".join(f"{f.name}={in_words(getattr(self, f.name))}" for f in fields(self))
+
+
+def _number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def in_words(value):
@@ -94,14 +120,12 @@ def scheduler(optimizer, recipe, steps):
         )
     if recipe.schedule == "steps":
         return lr_scheduler.MultiStepLR(optimizer, [steps // 2, steps * 3 // 4])
-    if recipe.schedule == "constant":
-        return lr_scheduler.ConstantLR(optimizer, factor=1)
-    raise ValueError(f'schedule is {recipe.schedule!r}; expected "one-cycle", "steps" or "constant"')
+    return lr_scheduler.ConstantLR(optimizer, factor=1)
 
 
 def loss_of(outputs, labels, recipe):
     """Cross-entropy of the logits, plus the weighted auxiliary losses where the network has such heads."""
-    logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+    logits, auxiliary = heads(outputs)
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     for aux in auxiliary:
         loss = loss + recipe.aux_weight * F.cross_entropy(aux.float(), labels, label_smoothing=recipe.label_smoothing)

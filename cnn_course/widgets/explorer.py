@@ -18,7 +18,6 @@ import zlib
 from functools import partial
 
 import ipywidgets
-import matplotlib
 import numpy as np
 
 from cnn_course import plots
@@ -74,7 +73,7 @@ def _dress(control, tip):
 
 def _png(figure):
     """The figure as PNG bytes. Rows are packed as they are: a library tries five filters on each, three times as slow."""
-    with matplotlib.rc_context(QUICK):
+    with plots.own_style(**QUICK):
         figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
     height, width, _ = pixels.shape
@@ -97,8 +96,8 @@ class Explorer(ipywidgets.VBox):
     picks: the name of a control that is also set by a click on the picture. `draw` says where: figure.spots is
     value -> (x, y), shares of the picture's width and height from its upper left corner.
 
-    Settings that `compute` refuses with a ValueError show its words as the sentence; the picture stays as
-    it was. `settings`, `result`, `sentence` and `picture` (PNG bytes) hold what is on show. `set(kernel=5)`
+    Settings that `compute` refuses with a ValueError show its words as the sentence, and so does whatever else fails; the
+    picture stays as it was. `settings`, `result`, `sentence` and `picture` (PNG bytes) hold what is on show. `set(kernel=5)`
     moves controls from code, `reset()` goes back to the defaults. Where no widget can be shown (GitHub,
     nbconvert), the picture and the sentence of the default settings stand in.
     """
@@ -183,16 +182,22 @@ class Explorer(ipywidgets.VBox):
                 result = self._compute(**self.settings)
             sentence = self._describe(result)
         except ValueError as error:
-            self.problem = str(error)
-            self._tune(None)
-            self._say(f"Not possible: {self.problem}", "border-left: 4px solid #de8f05; padding-left: 10px")
+            self._refuse("Not possible", str(error))
+            return
+        except Exception as error:
+            self._fail(error)
             return
         self.result, self.sentence, self.problem = result, sentence, ""
         self._tune(result)
+        try:
+            figure = self._draw(result)
+            picture = _png(figure)
+        except Exception as error:
+            self._fail(error)
+            return
         self._say(sentence, "border-left: 4px solid #0173b2; padding-left: 10px")
         # Swapping the bytes of one image: nothing is cleared, so the page never jumps.
-        figure = self._draw(result)
-        self._image.value = _png(figure)
+        self._image.value = picture
         width, height = figure.canvas.get_width_height()
         self._image.width, self._image.height = str(width), str(height)
         for value, button in self._spots.items():
@@ -200,6 +205,15 @@ class Explorer(ipywidgets.VBox):
             button.layout.display = None if x is not None else "none"
             if x is not None:  # both percentages are of the grid's width
                 button.layout.margin = f"calc({100 * y * height / width:.2f}% - 12px) 0 0 calc({100 * x:.2f}% - 12px)"
+
+    def _fail(self, error):
+        """An error that nobody meant: told like a refusal, for the picture on show is that of other settings."""
+        self._refuse("This does not work here", f"{type(error).__name__}: {error}")
+
+    def _refuse(self, title, problem):
+        self.problem = problem
+        self._tune(None)
+        self._say(f"{title}: {problem}", "border-left: 4px solid #de8f05; padding-left: 10px")
 
     @contextlib.contextmanager
     def _held(self):

@@ -3,10 +3,12 @@
 import copy
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -442,3 +444,80 @@ def test_kept_bytes_leave_the_net_and_the_random_numbers_alone():
 
 def test_concatenation_keeps_more_than_addition():
     assert anatomy.kept_bytes(models.build("densenet_cifar")) > anatomy.kept_bytes(models.build("resnet20"))
+
+
+# ---------------------------------------------------------------------------- what readers bring
+class Attending(nn.Module):
+    """Attention over the pixels of a map, written in one of four ways."""
+
+    def __init__(self, how, channels=16):
+        super().__init__()
+        self.how, self.to_qkv = how, nn.Linear(channels, 3 * channels, bias=False)
+
+    def forward(self, x):
+        q, k, v = self.to_qkv(x.flatten(2).transpose(1, 2)).chunk(3, dim=-1)
+        if self.how == "sdpa":
+            return F.scaled_dot_product_attention(q, k, v)
+        if self.how == "einsum":
+            return torch.einsum("nlm,nmc->nlc", torch.einsum("nlc,nmc->nlm", q, k).softmax(-1), v)
+        if self.how == "bmm":
+            return torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(-1), v)
+        return (q @ k.transpose(1, 2)).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("how", ["@", "bmm", "einsum", "sdpa"])
+def test_attention_counts_the_same_however_it_is_written(how):
+    by_definition = 64 * 16 * 48 + 2 * 64 * 64 * 16  # the projections; then queries by keys, and weights by values
+    assert anatomy.cost(Attending(how), (16, 8, 8)).macs == by_definition
+
+
+class MultiHead(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+
+    def forward(self, x):
+        x = x.flatten(2).transpose(1, 2)
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+def test_multi_head_attention_and_its_transformer_are_counted():
+    attention = 64 * 16 * 16 * 4 + 2 * 64 * 64 * 16
+    assert anatomy.cost(MultiHead(), (16, 8, 8)).macs == attention
+    layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+    assert anatomy.cost(layer, (64, 16)).macs == anatomy.cost(nn.Sequential(layer), (64, 16)).macs == attention + 2 * 64 * 16 * 32
+
+
+def test_vit_has_the_published_multiply_adds():
+    """By torchvision's weight card: 17.564 billion."""
+    with torch.device("meta"):
+        vit = torchvision.models.vit_b_16().eval()
+    assert round(anatomy.cost(vit, (3, 224, 224)).macs / 1e9, 3) == torchvision.models.ViT_B_16_Weights.DEFAULT.meta["_ops"]
+
+
+@pytest.mark.parametrize("kind", [nn.ConvTranspose2d, nn.LSTM, nn.GRU])
+def test_a_lone_layer_counts_as_within_a_network(kind):
+    layer, shape = (kind(3, 4, 2), (3, 8, 8)) if kind is nn.ConvTranspose2d else (kind(8, 4, batch_first=True), (5, 8))
+    assert anatomy.cost(layer, shape).macs == anatomy.cost(nn.Sequential(layer), shape).macs > 0
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pair = nn.Bilinear(4, 4, 3)
+
+    def forward(self, x):
+        return self.pair(x, x)
+
+
+def test_what_nobody_can_count_is_named():
+    with pytest.warns(UserWarning, match=r"multiply-adds that are not counted in Twice: pair \(Bilinear\)"):
+        anatomy.cost(Twice(), (4,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        anatomy.cost(models.build("resnet20"))
+
+
+def test_lazy_layers_are_told_to_run_first():
+    with pytest.raises(ValueError, match="lazy layers.*pass one batch through it first"):
+        anatomy.cost(nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), (3, 8, 8))

@@ -1,12 +1,15 @@
 """Every figure with realistic data: nothing cut off, no words over words, the numbers that were put in."""
 
 import gc
+import io
 import json
 import subprocess
 import sys
+import warnings
 import weakref
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 import pytest
 import torch
@@ -14,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyArrowPatch
+from PIL import Image
 from torch import nn
 
 from cnn_course import data, models, plots
 from cnn_course.experiments import Record
-from cnn_course.plots import diagrams
+from cnn_course.plots import canvas, diagrams
 from cnn_course.plots.canvas import spread
 from cnn_course.training import Evaluation, History
 
@@ -405,3 +409,53 @@ def test_few_even_steps_have_a_tick_each():
     """Odd windows have odd ticks."""
     axes = plots.lines({"a": {3: 1, 5: 2, 7: 3, 9: 4, 11: 5}}).axes[0]
     assert list(axes.get_xticks()) == [3, 5, 7, 9, 11]
+
+
+# ---------------------------------------------------------------------------- whatever the reader has set or is called
+def pixels(figure):
+    return np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB"))
+
+
+def test_a_figure_is_the_courses_own_whatever_the_readers_style():
+    def draw():
+        return plots.bars({"김철수": 3, "b": 2}, "Two", "points")
+
+    usual, before = pixels(draw()), dict(matplotlib.rcParams)
+    with matplotlib.style.context(["dark_background", "fivethirtyeight"]), matplotlib.rc_context({"font.family": "serif"}):
+        inside = dict(matplotlib.rcParams)
+        assert (pixels(draw()) == usual).all() and dict(matplotlib.rcParams) == inside
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.fixture
+def fonts(monkeypatch):
+    """Only the fonts that come with matplotlib; the test may add some."""
+    own = [entry for entry in canvas.fontManager.ttflist if "mpl-data" in entry.fname]
+    listed = list(own)
+    monkeypatch.setattr(canvas.fontManager, "ttflist", listed)
+    caches = (canvas.in_letters, canvas._font_with, canvas._letters, canvas.text_width)
+    for cache in caches:
+        cache.cache_clear()
+    yield listed
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_korean_name_is_written_in_latin_letters_where_no_font_has_its_own_and_that_is_said_once(fonts, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plots.bars({"김철수": 3, "b": 2}, "Two of 김철수", "points")
+        first = pixels(figure)
+        assert (pixels(plots.bars({"GimCeolSu": 3, "b": 2}, "Two of GimCeolSu", "points")) == first).all()
+    assert capsys.readouterr().out == "No font of this machine has the letters 김수철: figures write GimSuCeol.\n"
+
+
+def test_a_font_that_has_the_letters_is_found(fonts, monkeypatch, capsys):
+    """A stand-in for a Korean font: one that claims these letters."""
+    font = next(entry for entry in fonts if entry.name == "STIXGeneral")
+    known = canvas._letters
+    monkeypatch.setattr(
+        canvas, "_letters", lambda name: known(name) | (frozenset("김철수") if name == font.name else frozenset())
+    )
+    assert canvas.in_letters("김철수 a") == ("김철수 a", ("DejaVu Sans", "STIXGeneral"))
+    assert canvas.in_letters("naïve – 10 × 3") == ("naïve – 10 × 3", ()) and capsys.readouterr().out == ""

@@ -77,6 +77,15 @@ def test_an_older_history_loads():
     assert History.from_json(history.to_json()) == history
 
 
+def test_a_newer_history_keeps_what_this_version_does_not_know_and_a_missing_field_is_named():
+    newer = History.from_json(json.dumps({**OLD, "weather": "fine"}))
+    assert newer.others == {"weather": "fine"} and json.loads(newer.to_json())["weather"] == "fine"
+    assert History.from_json(newer.to_json()) == newer
+    with pytest.raises(ValueError, match="a history without 'seed'; expected the fields network, source, seed"):
+        History.from_json(json.dumps({name: value for name, value in OLD.items() if name != "seed"}))
+    assert History.from_dict({name: value for name, value in OLD.items() if name != "rows"}).rows == []
+
+
 def test_a_checkpoint_of_an_older_version_goes_on_with_validation_called_validation(tmp_path):
     path, cifar = tmp_path / "run.pt", striped.cifar(40, 10).validation(20)
     training.fit(models.build("lenet5"), cifar, 2, quiet=True, save=path)

@@ -119,7 +119,7 @@ def test_a_resumed_run_is_the_uncut_one_to_the_bit(cifar, tmp_path, schedule):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"epochs": 3}, "steps 160, but this one has steps 120"),
+        ({"epochs": 3}, "epochs 4, but this one has epochs 3.*laid out for so many epochs.*constant"),
         ({"seed": 1}, "seed 0, but this one has seed 1"),
         ({"recipe": dataclasses.replace(FAST, lr=0.1)}, "lr=0.05.*lr=0.1"),
     ],

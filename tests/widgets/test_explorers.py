@@ -163,3 +163,26 @@ def test_an_explorer_keeps_no_figure_and_is_made_of_standard_widgets(name):
     for widget in inside:
         assert widget._model_module in ("@jupyter-widgets/base", "@jupyter-widgets/controls")
         inside += getattr(widget, "children", ())
+
+
+@pytest.mark.parametrize("part", ["compute", "draw", "describe"])
+def test_an_error_that_nobody_meant_ends_in_a_sentence_beside_the_old_picture(part, errors_are_told):
+    def fails(x):
+        if x == 3:
+            raise KeyError("where is it")
+        return x
+
+    def draw(x):
+        figure = plots.Figure("A title", (3, 2))
+        figure.panel().plot([0, x])
+        return figure
+
+    steps = {"compute": lambda x: x, "draw": draw, "describe": lambda x: f"It is {x}."}
+    usual = steps[part]
+    steps[part] = lambda x: usual(fails(x))
+    explorer = Explorer({"x": slider("x", 1, 0, 5)}, **steps)
+    before = explorer.picture
+    explorer.set(x=3)
+    assert "This does not work here: KeyError" in explorer._words.value and explorer.picture == before
+    explorer.set(x=2)
+    assert not explorer.problem and "It is 2." in explorer._words.value and explorer.picture != before

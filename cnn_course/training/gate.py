@@ -1,0 +1,245 @@
+"""What is handed to `fit`, `evaluate` and `predict`, looked at before anything is computed.
+
+A network as people write them works; what cannot is told in one sentence: the value, what was expected, what to do.
+"""
+
+import math
+import random
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
+
+from cnn_course import data, models
+from cnn_course.anatomy.walk import unwrapped
+from cnn_course.training import device as devices
+
+
+# ------------------------------------------------------------------------------------- the network
+def network(net) -> nn.Module:
+    """The network without what wraps it (torch.compile, DataParallel). ValueError for what is none, or has no weights yet."""
+    if isinstance(net, type) and issubclass(net, nn.Module):
+        raise ValueError(f"net is the class {net.__name__}, expected a network made of it: {net.__name__}(...)")
+    if isinstance(net, str):
+        raise ValueError(f"net is the name {net!r}, expected a network: models.build({net!r})")
+    if not isinstance(net, nn.Module):
+        told = " ".join(repr(net).split())
+        raise ValueError(f"net is {told:.80}, expected a torch.nn.Module such as models.build('resnet20')")
+    plain = unwrapped(net)
+    if any(p.is_meta for p in plain.parameters()):
+        raise ValueError('this network was built with device="meta" and has no weights; build it without device to train it')
+    return plain
+
+
+def trainable(net: nn.Module) -> None:
+    """ValueError where no gradient could reach a weight."""
+    name, weights = title(net), list(net.parameters())
+    if not torch.is_grad_enabled():
+        raise ValueError("gradients are switched off here, by torch.no_grad or inference_mode: call fit outside of it")
+    if not weights:
+        raise ValueError(f"{name} has no parameters: there is nothing to train. Are its layers in a plain list?")
+    if any(p.is_inference() for p in weights):
+        raise ValueError(f"{name} was built under torch.inference_mode, where weights can never be trained: build it outside")
+    if not any(p.requires_grad for p in weights):
+        raise ValueError(f"all weights of {name} are frozen: give some back with net.requires_grad_(True) before training")
+
+
+def title(net: nn.Module) -> str:
+    return getattr(net, "name", "") or type(net).__name__
+
+
+@contextmanager
+def evaluating(net: nn.Module):
+    """Evaluation mode inside; afterwards every module is in the mode that it was in, a batch norm that was frozen too."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def frozen(net: nn.Module) -> list[nn.Module]:
+    """The parts that their owner put into evaluation mode while the network is in training mode."""
+    return [module for module in net.modules() if not module.training] if net.training else []
+
+
+# ------------------------------------------------------------------------------------- how it is called
+@dataclass
+class Caller:
+    """Calls a network with normalized images as it can take them: in its own dtype, and in the memory layout that it bears.
+
+    channels_last is the fast one; a network that writes x.view(x.size(0), -1) needs the ordinary one, and gets it for good.
+    """
+
+    net: nn.Module
+    layout: torch.memory_format = torch.channels_last
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
+
+    def __call__(self, images: torch.Tensor):
+        """Outputs of images (N, C, H, W)."""
+        try:
+            return self._call(images)
+        except RuntimeError as error:
+            if self.layout != torch.channels_last or "view size is not compatible" not in str(error):
+                raise
+        self.layout = torch.contiguous_format
+        with torch.inference_mode(False):  # weights that are moved under it could never be trained again
+            self.net.to(memory_format=torch.contiguous_format)
+        return self._call(images)
+
+    def _call(self, images):
+        dtype = self.dtype
+        with devices.autocast(images.device, dtype):
+            return self.net(images.to(dtype).contiguous(memory_format=self.layout))
+
+
+def heads(outputs) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """(logits (N, classes), those of auxiliary heads) of what a network returns; ValueError where that is neither.
+
+    It may be a tensor, several, or a dict with "logits" or "out". Maps of one pixel, (N, classes, 1, 1), are flattened.
+    """
+    if isinstance(outputs, dict):
+        key = next((key for key in ("logits", "out") if key in outputs), None)
+        if key is None:
+            raise ValueError(
+                f'the network returns a dict of {", ".join(map(repr, outputs))}; expected "logits" or "out" among them'
+            )
+        outputs = [outputs[key], *([outputs["aux"]] if "aux" in outputs else [])]
+    logits = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+    for place, each in enumerate(logits):
+        if not isinstance(each, torch.Tensor):
+            raise ValueError(f"the network returns {_kind(each)}; expected logits, a tensor (N, classes)")
+        if each.ndim == 4 and each.shape[2:] == (1, 1):
+            logits[place] = each = each.flatten(1)
+        if each.ndim != 2:
+            raise ValueError(
+                f"the network returns a tensor {tuple(each.shape)}; expected logits (N, classes). Is a Flatten or a mean missing?"
+            )
+    if not logits:
+        raise ValueError("the network returns nothing in its tuple; expected logits, a tensor (N, classes)")
+    return logits[0], logits[1:]
+
+
+def _kind(value):
+    return "None (is there a return in forward?)" if value is None else f"a {type(value).__name__}"
+
+
+@contextmanager
+def explained(net: nn.Module, images: torch.Tensor):
+    """An error of the network becomes a ValueError that says what does not fit; the course's own networks say so already."""
+    try:
+        yield
+    except Exception as error:
+        if (
+            isinstance(error, torch.OutOfMemoryError)
+            or isinstance(net, models.Network)
+            and isinstance(error, (ValueError, TypeError))
+        ):
+            raise
+        raise ValueError(_reason(net, images, error)) from error
+
+
+def complete(net: nn.Module, images: torch.Tensor) -> None:
+    """Let lazy layers take their shapes from two uint8 images; every other network is left alone."""
+    if any(isinstance(value, UninitializedTensorMixin) for value in (*net.parameters(), *net.buffers())):
+        with torch.inference_mode(False), torch.no_grad(), evaluating(net), explained(net, images):
+            net(data.to_float(images[:2].clone()))
+
+
+def _reason(net, images, error):
+    name, (_, channels, height, width) = title(net), images.shape
+    first = next((module for module in net.modules() if isinstance(module, nn.modules.conv._ConvNd)), None)
+    if first is not None and first.in_channels != channels:
+        reads = f"the first convolution of {name} reads {first.in_channels} channels"
+        return f"{reads}, the images have {channels}: build it for {channels}"
+    message = " ".join(str(error).split())
+    return f"{name} cannot take images of {channels}x{height}x{width}: {type(error).__name__}: {message:.300}"
+
+
+def advice(logits: torch.Tensor) -> str:
+    """What is to be said about outputs that are no logits but probabilities, or their logarithms; "" for logits."""
+    classes = logits.shape[1]
+    if classes > 1 and (logits >= 0).all() and _sums_to_one(logits):
+        floor = math.log(1 + (classes - 1) / math.e)
+        return (
+            "The outputs are probabilities, as after a softmax. Cross-entropy expects logits and takes the softmax itself: of "
+            f"probabilities of {classes} classes it cannot fall below {floor:.2f}, and its gradients are small. "
+            "Leave the softmax out of the network. Training goes on."
+        )
+    if classes > 1 and (logits <= 0).all() and _sums_to_one(logits.exp()):
+        return (
+            "The outputs are logarithms of probabilities, as after a log-softmax. Cross-entropy expects logits and takes the "
+            "log-softmax itself; a second one changes nothing and costs time. Leave it out. Training goes on."
+        )
+    return ""
+
+
+def _sums_to_one(values):
+    return bool(((values.sum(dim=1) - 1).abs() < 0.02).all())  # the rounding of 16 bits
+
+
+# ------------------------------------------------------------------------------------- the rest
+def device(wanted: torch.device | str | None) -> torch.device:
+    """The device of that name; None: the best there is. ValueError for an unknown one and for one that is not there."""
+    if wanted is None:
+        return devices.best_device()
+    try:
+        found = torch.device(wanted)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f'device is {wanted!r}; expected "cpu", "cuda", "cuda:1" or "mps", or none for the best here') from error
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(found.type, 0)
+    if (found.index or 0) >= there:
+        raise ValueError(
+            f'device is "{found}", but torch finds {there or "none"} of that kind here: leave device out for the best'
+        )
+    return found
+
+
+def images(cifar) -> None:
+    if not isinstance(cifar, data.Cifar10):
+        raise ValueError(f"cifar is {_kind(cifar)}, expected the Cifar10 that data.load() returns: images as uint8, with labels")
+
+
+def labels(cifar: data.Cifar10, classes: int) -> None:
+    """ValueError for labels that the network has no class for."""
+    for name, split in (("training", cifar.train), (cifar.held_out, cifar.test)):
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= classes:
+            raise ValueError(
+                f"the {name} labels run from {low} to {high}, but the network has {classes} classes, "
+                f"0 to {classes - 1}; build it with classes={high + 1}"
+            )
+
+
+@contextmanager
+def own_random(seed: int):
+    """Python's and numpy's random streams begin at `seed` inside, for augmentations that draw from them; then as they were."""
+    before = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
+def random_state() -> dict:
+    """Where these two streams are, as numbers and texts."""
+    kind, keys, *rest = np.random.get_state()
+    return {"random": random.getstate(), "numpy": (kind, keys.tolist(), *rest)}
+
+
+def set_random_state(state: dict) -> None:
+    version, keys, following = state["random"]
+    random.setstate((version, tuple(keys), following))
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))

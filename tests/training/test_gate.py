@@ -1,0 +1,453 @@
+"""What people bring: networks in their own style train like a plain loop, and what cannot work is told in one sentence."""
+
+import random
+import warnings
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import striped
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnn_course import anatomy, data, models, training
+from cnn_course.data import augment
+from cnn_course.training import checkpoint, gate
+from cnn_course.training import device as devices
+
+QUICK = training.Recipe(lr=0.05, augment=())
+
+
+@pytest.fixture(scope="module")
+def cifar():
+    return striped.cifar(200, 50)
+
+
+class Textbook(nn.Module):
+    """As most tutorials write it; `reads` channels."""
+
+    def __init__(self, reads=3, classes=10):
+        super().__init__()
+        self.conv = nn.Conv2d(reads, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8 * 16 * 16, classes)
+
+    def maps(self, x):
+        return F.max_pool2d(F.relu(self.norm(self.conv(x))), 2)
+
+    def forward(self, x):
+        x = self.maps(x)
+        return self.fc(x.flatten(1))
+
+
+class Viewing(Textbook):
+    def forward(self, x):
+        x = self.maps(x)
+        return self.fc(x.view(x.size(0), -1))
+
+
+class ReturnsDict(Textbook):
+    key = "logits"
+
+    def forward(self, x):
+        return {self.key: super().forward(x), "features": x}
+
+
+class ReturnsOut(ReturnsDict):
+    key = "out"
+
+
+class ReturnsMore(Textbook):
+    def forward(self, x):
+        logits = super().forward(x)
+        return logits, logits * 0.5
+
+
+class OfOnePixel(nn.Sequential):
+    """An NIN without Flatten: (N, 10, 1, 1)."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 10, 1), nn.AdaptiveAvgPool2d(1))
+
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(8, 3, stride=4), nn.LazyBatchNorm2d(), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
+
+
+def double():
+    return Textbook().double()
+
+
+def compiled():
+    return torch.compile(Textbook(), backend="eager")
+
+
+def parallel():
+    return nn.DataParallel(Textbook())
+
+
+WORKS = (Textbook, Viewing, ReturnsDict, ReturnsOut, ReturnsMore, OfOnePixel, lazy, double, compiled, parallel)
+
+
+def plainly(net, cifar, epochs, recipe, seed=0):
+    """The loss of every epoch by a loop that knows nothing of layouts, dtypes or wrappers."""
+    net.train()
+    weights = list(net.parameters())
+    optimizer = torch.optim.SGD(
+        [{"params": [p for p in weights if p.ndim > 1], "weight_decay": 5e-4}, {"params": [p for p in weights if p.ndim <= 1]}],
+        lr=recipe.lr, momentum=0.9, nesterov=True,
+    )  # fmt: skip
+    generator, losses = torch.Generator().manual_seed(seed), []
+    for _ in range(epochs):
+        summed = 0
+        for x, y in data.batches(cifar.train, 32, recipe.augment, generator):
+            out = net(x.to(weights[0].dtype).contiguous())
+            out = next((out[key] for key in ("logits", "out") if key in out), None) if isinstance(out, dict) else out
+            out, *aux = out if isinstance(out, tuple) else (out,)
+            pairs = zip((1, 0.3), (out, *aux), strict=False)
+            loss = sum(weight * F.cross_entropy(each.flatten(1), y, label_smoothing=0.1) for weight, each in pairs)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            summed += loss.item() * len(y)
+        losses.append(summed / len(cifar.train))
+    return losses
+
+
+@pytest.mark.parametrize("make", WORKS, ids=lambda make: make.__name__)
+def test_networks_as_people_write_them_train_like_a_plain_loop(make, cifar, monkeypatch):
+    monkeypatch.setattr(devices, "precision", lambda device: torch.float32)
+    recipe = replace(QUICK, schedule="constant", batch_size=32)
+    losses = []
+    for train in (lambda net: plainly(net, cifar, 2, recipe), lambda net: training.fit(net, cifar, 2, recipe, quiet=True)):
+        torch.manual_seed(0)
+        net = make()
+        if make is lazy:
+            net(torch.zeros(2, 3, 32, 32))
+            net = lazy() if losses else net
+            torch.manual_seed(1)
+            gate.complete(net, cifar.train.images)
+            [nn.init.normal_(p, std=0.05, generator=torch.Generator().manual_seed(3)) for p in net.parameters()]
+        result = train(net)
+        losses.append(result if isinstance(result, list) else [row["train_loss"] for row in result.rows])
+        if not isinstance(result, list):
+            assert training.evaluate(net, cifar.test).accuracy == result.accuracy
+    assert losses[1] == pytest.approx(losses[0], rel=2e-4)
+
+
+@pytest.mark.parametrize("make", WORKS, ids=lambda make: make.__name__)
+def test_they_train_in_the_machines_own_precision(make, cifar):
+    history = training.fit(make(), cifar, 2, QUICK, quiet=True)
+    assert history.rows[-1]["train_loss"] < history.rows[0]["train_loss"]
+    assert history.precision == ("float64" if make is double else str(training.precision(torch.device("cpu")))[6:])
+
+
+def test_a_default_dtype_of_double_is_no_obstacle(cifar):
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert training.fit(Textbook(), cifar, 1, QUICK, quiet=True).precision == "float64"
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_the_slower_layout_is_told_once(cifar, capsys):
+    training.fit(Viewing(), cifar, 2, QUICK)
+    assert capsys.readouterr().out.count("Viewing calls .view on maps") == 1
+    training.fit(Textbook(), cifar, 1, QUICK)
+    assert ".view" not in capsys.readouterr().out
+
+
+def test_predict_takes_a_network_that_views_and_leaves_it_trainable(cifar):
+    net = Viewing().to(memory_format=torch.channels_last)
+    before = training.predict(net, cifar.test.images[:4])
+    assert torch.allclose(before, training.predict(net, cifar.test.images[:4]))
+    assert not any(p.is_inference() for p in net.parameters())
+    training.fit(net, cifar, 1, QUICK, quiet=True)
+
+
+# ------------------------------------------------------------------------------------- modes
+def test_every_module_keeps_its_own_mode(cifar):
+    net = Textbook().train()
+    net.norm.eval()
+    mean = net.norm.running_mean.clone()
+    training.predict(net, cifar.test.images[:4])
+    assert net.training and net.conv.training and not net.norm.training
+    training.fit(net, cifar, 2, QUICK, quiet=True)
+    assert net.training and not net.norm.training and torch.equal(net.norm.running_mean, mean)
+
+
+def test_a_network_in_evaluation_mode_is_trained_whole(cifar):
+    net = Textbook().eval()
+    training.fit(net, cifar, 1, QUICK, quiet=True)
+    assert net.norm.training and net.norm.num_batches_tracked > 0
+
+
+# ------------------------------------------------------------------------------------- wrapped
+@pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel], ids=["compiled", "parallel"])
+def test_a_wrapped_network_shares_its_checkpoint_and_its_counts_with_the_plain_one(wrap, cifar, tmp_path):
+    path, net = tmp_path / "run.pt", Textbook()
+    history = training.fit(wrap(net), cifar, 2, QUICK, quiet=True, save=path)
+    assert history.label == "Textbook" and not any("module" in name for name in checkpoint.read(path, {})["net"])
+    assert training.fit(Textbook(), cifar, 2, QUICK, quiet=True, save=path).rows == history.rows
+    assert anatomy.cost(wrap(net), (3, 32, 32)) == anatomy.cost(net, (3, 32, 32))
+    assert anatomy.kept_bytes(wrap(net), (3, 32, 32)) == anatomy.kept_bytes(net, (3, 32, 32))
+
+
+# ------------------------------------------------------------------------------------- float16, one image left
+def test_a_step_that_the_scaler_skips_is_no_step_of_the_schedule(cifar, monkeypatch):
+    monkeypatch.setattr(devices, "precision", lambda device: torch.float16)
+
+    class Overflowing(Textbook):
+        calls = 0
+
+        def forward(self, x):
+            out = super().forward(x)
+            if self.training:
+                self.calls += 1
+                out.register_hook(lambda slope: slope * (1e30 if self.calls == 1 else 1))  # the first gradients are infinite
+            return out
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        training.fit(Overflowing(), cifar, 1, QUICK, quiet=True)
+
+
+def test_one_image_left_over_joins_the_batch_before(cifar):
+    deep = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8, 10))
+    training.fit(deep, cifar.subset(train=65), 1, replace(QUICK, batch_size=32), quiet=True)
+    sizes = [len(labels) for _, labels in data.batches(cifar.train.subset(65), 32)]
+    assert sizes == [32, 33] and data.number_of_batches(65, 32) == 2
+    for images, batch_size in ((64, 32), (66, 32), (1, 32), (5, 1), (33, 32)):
+        made = [len(labels) for _, labels in data.batches(cifar.train.subset(images), batch_size)]
+        assert len(made) == data.number_of_batches(images, batch_size) and sum(made) == images
+
+
+# ------------------------------------------------------------------------------------- told in one sentence
+class OfTheFirstOnly(Textbook):
+    def forward(self, x):
+        return {"scores": super().forward(x)}
+
+
+class Forgetful(Textbook):
+    def forward(self, x):
+        super().forward(x)
+
+
+class MapsOnly(Textbook):
+    def forward(self, x):
+        return self.maps(x)
+
+
+class Unregistered(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Conv2d(3, 10, 32)]
+
+    def forward(self, x):
+        return self.layers[0](x).flatten(1)
+
+
+class Numb(Textbook):
+    def forward(self, x):
+        return super().forward(x).argmax(dim=1)
+
+
+def built_without_gradients():
+    with torch.inference_mode():
+        return Textbook()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Textbook, "net is the class Textbook, expected a network made of it"),
+        (lambda: "resnet20", r"net is the name 'resnet20', expected a network: models.build\('resnet20'\)"),
+        (lambda: Textbook().forward, "expected a torch.nn.Module"),
+        (lambda: None, "net is None, expected a torch.nn.Module"),
+        (lambda: Textbook().requires_grad_(False), "all weights of Textbook are frozen"),
+        (built_without_gradients, "Textbook was built under torch.inference_mode"),
+        (Unregistered, "Unregistered has no parameters.*plain list"),
+        (partial(Textbook, reads=1), "first convolution of Textbook reads 1 channels, the images have 3"),
+        (partial(Textbook, classes=5), "labels run from 0 to 9, but the network has 5 classes"),
+        (OfTheFirstOnly, "returns a dict of 'scores'; expected \"logits\" or \"out\""),
+        (Forgetful, "returns None.*is there a return in forward"),
+        (MapsOnly, r"returns a tensor \(2, 8, 16, 16\); expected logits \(N, classes\)"),
+        (Numb, r"returns a tensor \(2,\); expected logits"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), "Sequential cannot take images of 3x32x32.*RuntimeError"),
+    ],
+)  # fmt: skip
+def test_a_network_that_cannot_be_trained_is_told_in_a_sentence(make, words, cifar):
+    with pytest.raises(ValueError, match=words) as caught:
+        training.fit(make(), cifar, 1, QUICK)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 450
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_are_switched_off_are_noticed(off, cifar):
+    with off(), pytest.raises(ValueError, match="gradients are switched off here"):
+        training.fit(Textbook(), cifar, 1, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 1.5}, "epochs is 1.5, expected a whole number of at least 1"),
+        ({"epochs": "2"}, "epochs is '2', expected a whole number"),
+        ({"epochs": True}, "epochs is True"),
+        ({"seed": -1}, "seed is -1, expected a whole number of at least 0"),
+        ({"device": "cuda:7"}, "device is \"cuda:7\", but torch finds .* of that kind here: leave device out"),
+        ({"device": "gpu"}, "device is 'gpu'; expected \"cpu\", \"cuda\""),
+        ({"device": "meta"}, "device is \"meta\", but torch finds none"),
+        ({"cifar": [1, 2]}, "cifar is a list, expected the Cifar10 that data.load"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_setting_that_cannot_be_is_told_before_anything_is_read(settings, words, cifar):
+    with pytest.raises(ValueError, match=words):
+        training.fit(**{"net": Textbook(), "cifar": cifar, "epochs": 1, "recipe": QUICK, **settings})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", 0), ("lr", float("nan")), ("lr", "0.1"), ("batch_size", 0), ("batch_size", 2.5), ("momentum", 1),
+     ("weight_decay", -1), ("label_smoothing", 2), ("schedule", "cosine"), ("augment", augment.flip), ("augment", ("flip",)),
+     ("aux_weight", None)],
+)  # fmt: skip
+def test_a_recipe_that_no_training_could_use_is_refused_when_it_is_written(name, value):
+    with pytest.raises(ValueError, match=f"{name} is .*; expected "):
+        training.Recipe(**{name: value})
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert training.Recipe(lr=np.float32(0.1), batch_size=np.int64(8)).batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [(nn.Softmax(1), "after a softmax.*cannot fall below 1.46"), (nn.LogSoftmax(1), "after a log-softmax.*changes nothing"),
+     (nn.Identity(), "")],
+)  # fmt: skip
+def test_probabilities_where_logits_belong_are_noticed_and_trained_all_the_same(last, words, cifar, capsys):
+    history = training.fit(nn.Sequential(Textbook(), last), cifar, 1, QUICK)
+    told = capsys.readouterr().out
+    assert len(history.rows) == 1
+    if words:
+        assert all(part in told for part in words.split(".*"))
+    else:
+        assert "softmax" not in told
+
+
+def test_what_the_note_on_softmax_says_is_true():
+    sure = F.one_hot(torch.tensor([3]), 10).float()  # the best that probabilities can be
+    assert f"{F.cross_entropy(sure, torch.tensor([3])).item():.2f}" == "1.46"
+    logits = torch.randn(5, 10)
+    assert torch.allclose(F.cross_entropy(logits.log_softmax(1), torch.arange(5)), F.cross_entropy(logits, torch.arange(5)))
+
+
+# ------------------------------------------------------------------------------------- augmentation of one's own
+def mirror(images):
+    return images.flip(3)
+
+
+def numpy_noise(images):
+    return (images + torch.from_numpy(np.random.randint(0, 9, images.shape, dtype=np.uint8))).clamp(max=255)
+
+
+def python_flip(images):
+    return images.flip(3) if random.random() < 0.5 else images
+
+
+def test_a_transform_may_take_only_images(cifar):
+    training.fit(Textbook(), cifar, 1, replace(QUICK, augment=(mirror, augment.flip)), quiet=True)
+    assert torch.equal(augment.apply(cifar.test.images, (mirror,)), cifar.test.images.flip(3))
+
+
+@pytest.mark.parametrize(
+    ("transform", "words"), [(lambda x: x.float(), "float32"), (lambda x: x[:, :, 1:], r"31, 32"), (lambda x: None, "NoneType")]
+)
+def test_a_transform_that_makes_something_else_is_named(transform, words, cifar):
+    with pytest.raises(ValueError, match=f"the transform <lambda> makes .*{words}.*; expected the same shape and dtype"):
+        training.fit(Textbook(), cifar, 1, replace(QUICK, augment=(transform,)), quiet=True)
+
+
+@pytest.mark.parametrize("transform", [numpy_noise, python_flip])
+def test_whatever_an_augmentation_draws_from_the_same_seed_gives_the_same_run(transform, cifar, tmp_path):
+    recipe = replace(QUICK, augment=(transform,))
+
+    def run(epochs, **settings):
+        torch.manual_seed(0)
+        history = training.fit(Textbook(), cifar, epochs, recipe, quiet=True, **settings)
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
+
+    before = random.getstate(), np.random.get_state()[1].copy()
+    whole = run(3)
+    assert random.getstate() == before[0] and (np.random.get_state()[1] == before[1]).all()
+    random.random(), np.random.rand()
+    assert run(3) == whole
+
+    def stop(history):
+        if len(history.rows) == 2:
+            raise KeyboardInterrupt
+
+    run(3, save=tmp_path / "run.pt", on_epoch=stop)
+    random.random(), np.random.rand()
+    assert run(3, save=tmp_path / "run.pt") == whole
+
+
+# ------------------------------------------------------------------------------------- files
+def test_the_folder_of_a_checkpoint_is_made_and_a_folder_in_its_place_is_refused(cifar, tmp_path):
+    training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path / "new" / "run.pt")
+    assert (tmp_path / "new" / "run.pt").exists()
+    with pytest.raises(ValueError, match="a folder; expected a file"):
+        training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path)
+    with pytest.raises(ValueError, match="its folder cannot be made"):
+        training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path / "new" / "run.pt" / "more" / "run.pt")
+
+
+def test_a_full_disk_costs_no_epoch(cifar, tmp_path, monkeypatch, capsys):
+    written, write = [], checkpoint.write
+
+    def full_at_first(path, state):
+        written.append(len(state["rows"]))
+        if len(written) < 3:
+            raise OSError(28, "No space left on device")
+        write(path, state)
+
+    monkeypatch.setattr(checkpoint, "write", full_at_first)
+    history = training.fit(Textbook(), cifar, 3, QUICK, save=tmp_path / "run.pt")
+    told = capsys.readouterr().out
+    assert len(history.rows) == 3 and written == [1, 2, 3] and len(checkpoint.read(tmp_path / "run.pt", {})["rows"]) == 3
+    assert told.count("could not be saved") == 2 and "No space left on device" in told and "after the next epoch" in told
+
+
+def test_a_disk_that_is_full_leaves_the_old_checkpoint(cifar, tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    training.fit(Textbook(), cifar, 1, replace(QUICK, schedule="constant"), quiet=True, save=path)
+    before = path.read_bytes()
+
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_bytes", full)
+    assert len(training.fit(Textbook(), cifar, 2, replace(QUICK, schedule="constant"), quiet=True, save=path).rows) == 2
+    assert path.read_bytes() == before and [each.name for each in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_with_a_constant_rate_a_run_goes_on_for_more_epochs(cifar, tmp_path):
+    constant = replace(QUICK, schedule="constant")
+    torch.manual_seed(0)
+    whole = training.fit(Textbook(), cifar, 3, constant, quiet=True)
+    torch.manual_seed(0)
+    training.fit(Textbook(), cifar, 1, constant, quiet=True, save=tmp_path / "run.pt")
+    more = training.fit(Textbook(), cifar, 3, constant, quiet=True, save=tmp_path / "run.pt")
+    assert [row["train_loss"] for row in more.rows] == [row["train_loss"] for row in whole.rows]
+    training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path / "other.pt")
+    with pytest.raises(checkpoint.CheckpointError, match="epochs 1, but this one has epochs 2.*laid out for so many epochs"):
+        training.fit(Textbook(), cifar, 2, QUICK, quiet=True, save=tmp_path / "other.pt")
+
+
+def test_models_of_the_course_still_speak_for_themselves(cifar):
+    with pytest.raises(ValueError, match="lenet5 takes images"):
+        training.predict(models.build("lenet5"), torch.zeros(2, 3, 40, 40, dtype=torch.uint8))
