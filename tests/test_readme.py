@@ -4,6 +4,11 @@ import re
 import runpy
 from pathlib import Path
 
+import pytest
+import striped
+
+from cnn_course import data
+
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
 
@@ -37,3 +42,11 @@ def test_files_that_the_text_names_exist():
     named = re.findall(r"\]\((?!https?:)([^)]+)\)|`((?:cnn_course|tests|docs|notebooks)/[\w./]*)`", README + CONTRIBUTING)
     assert len(named) > 15
     assert [name for name in map("".join, named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("code", re.findall(r"(?s)```python\n(.*?)```", README), ids=["five lines", "your own"])
+def test_the_examples_run(code, monkeypatch):
+    monkeypatch.setattr(data, "load", lambda: striped.cifar(1_000, 500))
+    names = {}
+    exec(code, names)
+    assert names["history"].rows

@@ -14,7 +14,7 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
     statistics). The pass runs on a copy of the net on the device "meta": every step and shape, but no numbers, so that a large
     network takes no memory.
 
-    Raises ValueError where no input_shape is given and the net declares none.
+    Raises ValueError where no input_shape is given and the net declares none, and where the net looks at numbers or cannot take it.
     """
     import torch
 
@@ -34,6 +34,10 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
             kept[id(storage)] = storage
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        net(torch.zeros(2, *shape, device="meta"))
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            net(torch.zeros(2, *shape, device="meta"))
+    except (RuntimeError, NotImplementedError) as error:
+        size = "x".join(map(str, shape))
+        raise ValueError(f"{type(net).__name__} cannot run on shapes alone, without numbers, for {size}: {error}") from error
     return sum(storage.nbytes() for storage in kept.values()) // 2

@@ -173,6 +173,8 @@ class _Run:
             self.weights[node] = held  # a number, or a computation on weights alone
             return
         kind = {"getitem": "slice", "iadd": "add", "imul": "mul"}.get(kind.strip("_"), kind.strip("_"))
+        if kind == "squeeze" and outputs[0].shape[:1] != (1,):
+            raise ValueError("of a single image it drops the dimension of the batch too: write .flatten(1) in its place")
         if self.hands_on(node, kind, self.values[sources[0]]):
             self.windows[node], self.made[node] = self.windows[sources[0]], self.made[sources[0]]
             return

@@ -502,7 +502,8 @@ def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2))
     board.text(0.12, y + 0.09, "image", 9, GREY, ha="left")
     board.text(0.12, y - 0.09, side, 9, ha="left")
     starts = [0.18 + text_width(side, 9), *(x + wide / 2 for x in xs)]
-    numbers = [image[0], *(column["shape"][0] for column in columns)]
+    # Of a sequence (length, channels) the channels come last.
+    numbers = [image[0], *(column["shape"][-1 if len(column["shape"]) == 2 else 0] for column in columns)]
     for start, end, number in zip(starts, [*(x - wide / 2 for x in xs), width - 0.1], numbers, strict=True):
         board.arrow((start, y), (end, y))
         board.text((start + end) / 2 - 0.02, y + 0.04, str(number), size, va="bottom")
@@ -541,7 +542,7 @@ def _tally(board, columns, key, xs, floor, room, wide, size, shade):
 
 def _flat(column):
     """Whether a stage has no map to show."""
-    return len(column["shape"]) == 1 or column["dense"]
+    return len(column["shape"]) != 3 or column["dense"]
 
 
 def _face(column, shade):
@@ -555,6 +556,8 @@ def _columns(net, input_shape):
 
     table = anatomy.trace(net, input_shape)
     image = tuple(input_shape or net.input_shape)
+    if len(image) != 3:
+        raise ValueError(f"input_shape is {image}; a diagram begins with an image (channels, height, width)")
     stages = list(anatomy.stages(net, input_shape).index)
     named = dict(net.named_modules())
     layers = dict(zip(table.index[table.macs > 0], layer_names(table[table.macs > 0]), strict=True))

@@ -521,3 +521,26 @@ def test_what_nobody_can_count_is_named():
 def test_lazy_layers_are_told_to_run_first():
     with pytest.raises(ValueError, match="lazy layers.*pass one batch through it first"):
         anatomy.cost(nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), (3, 8, 8))
+
+
+class Squeezing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(F.adaptive_avg_pool2d(self.conv(x), 1).squeeze())
+
+
+class LooksAtNumbers(Squeezing):
+    def forward(self, x):
+        return super().forward(x / 255 if x.mean() > 100 else x)
+
+
+def test_what_cannot_be_read_is_told_in_the_courses_words():
+    with pytest.raises(ValueError, match=r"drops the dimension of the batch too: write .flatten\(1\)"):
+        anatomy.cost(Squeezing(), (3, 8, 8))
+    with pytest.raises(ValueError, match="torch.fx cannot follow LooksAtNumbers.forward.*keep tensors out of `if`"):
+        anatomy.cost(LooksAtNumbers(), (3, 8, 8))
+    with pytest.raises(ValueError, match="LooksAtNumbers cannot run on shapes alone, without numbers, for 3x8x8"):
+        anatomy.kept_bytes(LooksAtNumbers(), (3, 8, 8))

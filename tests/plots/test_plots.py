@@ -459,3 +459,18 @@ def test_a_font_that_has_the_letters_is_found(fonts, monkeypatch, capsys):
     )
     assert canvas.in_letters("김철수 a") == ("김철수 a", ("DejaVu Sans", "STIXGeneral"))
     assert canvas.in_letters("naïve – 10 × 3") == ("naïve – 10 × 3", ()) and capsys.readouterr().out == ""
+
+
+def test_a_network_of_sequences_has_a_diagram_and_what_is_no_image_has_none():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patches, self.head = nn.Conv2d(3, 16, 8, 8), nn.Linear(16, 10)
+            self.encoder = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+
+        def forward(self, images):
+            return self.head(self.encoder(self.patches(images).flatten(2).transpose(1, 2)).mean(1))
+
+    assert "encoder" in diagrams.network(Tokens(), (3, 32, 32)).alt
+    with pytest.raises(ValueError, match=r"input_shape is \(3,\); a diagram begins with an image"):
+        diagrams.network(nn.Linear(3, 3), (3,))
