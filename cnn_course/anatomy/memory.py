@@ -14,7 +14,7 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
     statistics). The pass runs on a copy of the net on the device "meta": every step and shape, but no numbers, so that a large
     network takes no memory.
 
-    Raises ValueError where no input_shape is given and the net declares none, and where the net looks at numbers or cannot take it.
+    Raises ValueError where no input_shape is given and the net declares none, and where the net needs numbers or cannot take it.
     """
     import torch
 

@@ -366,18 +366,18 @@ def feature_maps(activations, n=8, title="", size=None, note="", alt=""):
     )
 
 
-def parameters_by_layer(net, by=None, shares=True, title="", note="", alt=""):
+def parameters_by_layer(net, by=None, shares=True, title="", note="", alt="", input_shape=None):
     """Parameters beside multiply-adds of each layer (or stage), with each one's share of the whole.
 
-    net: a network of the course, or any traceable nn.Module with an input_shape; weights are not needed
+    net: a network of the course, or any traceable nn.Module with its input_shape (C, H, W); weights are not needed
     (device="meta"). by: "layer" or "stage"; None takes layers while there are at most 24.
     """
     if by not in (None, "layer", "stage"):
         raise ValueError(f'by is {by!r}; expected "layer", "stage" or None')
-    table = anatomy.trace(net)
+    table = anatomy.trace(net, input_shape)
     table = table[(table.parameters > 0) & (table.macs > 0)]
     if by == "stage" or (by is None and len(table) > 24):
-        table = anatomy.stages(net)
+        table = anatomy.stages(net, input_shape)
         table = table[table.parameters > 0]
     name = getattr(net, "name", "") or type(net).__name__
     title = title or f"{name}: where the parameters are and where the work is"
