@@ -8,7 +8,13 @@ from cnn_course.anatomy.arithmetic import Window, numbered
 
 
 def parameters(net) -> int:
-    """All parameters of a network, a shared one counted once. Running means and other buffers are none."""
+    """All parameters of a network, a shared one counted once. Running means and other buffers are none.
+
+    Raises ValueError for what is no network, and for one with lazy layers that have seen no batch yet.
+    """
+    from cnn_course.anatomy import walk
+
+    walk.complete(walk.network(net))
     return sum(parameter.numel() for parameter in net.parameters())
 
 

@@ -18,9 +18,9 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
     """
     import torch
 
-    from cnn_course.anatomy.walk import unwrapped
+    from cnn_course.anatomy import walk
 
-    net = unwrapped(net)
+    net = walk.network(net)
     shape = input_shape or getattr(net, "input_shape", None)
     if shape is None:
         raise ValueError("input_shape is missing, and the net declares none; give it as (C, H, W), as in (3, 32, 32)")

@@ -46,9 +46,7 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     collapse: classes of modules that count as one step each. Raises ValueError where torch.fx cannot follow the network or the
     input does not fit.
     """
-    if not isinstance(net, torch.nn.Module):
-        raise ValueError(f"net is {net!r}, expected a torch.nn.Module such as models.build('resnet20')")
-    net = unwrapped(net)
+    net = network(net)
     name, shape = type(net).__name__, input_shape or getattr(net, "input_shape", None)
     if not isinstance(shape, (tuple, list)):
         raise ValueError(f"input_shape of {name} is {shape!r}, expected (channels, height, width)")
@@ -60,8 +58,7 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
             return steps(torch.nn.Sequential(net), tuple(shape), collapse)  # a layer of torch's own is one step
         advice = "keep tensors out of `if` and `for`, or move that part into a function marked torch.fx.wrap"
         raise ValueError(f"torch.fx cannot follow {name}.forward ({error}): {advice}") from error
-    if any(map(_is_lazy, (*net.parameters(), *net.buffers()))):
-        raise ValueError(f"{name} has lazy layers, whose shapes nobody knows yet: pass one batch through it first")
+    complete(net)
     run = _Run(net, torch.empty(1, *shape, device="meta"))
     for node in graph.nodes:
         try:
@@ -74,8 +71,26 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     return run.steps
 
 
+def complete(net: torch.nn.Module) -> None:
+    """ValueError for a network with layers whose shapes are open."""
+    if any(map(_is_lazy, (*net.parameters(), *net.buffers()))):
+        raise ValueError(f"{type(net).__name__} has lazy layers, whose shapes nobody knows yet: pass one batch through it first")
+
+
 def _is_lazy(tensor):
     return isinstance(tensor, UninitializedTensorMixin)
+
+
+def network(net) -> torch.nn.Module:
+    """The network without what wraps it; ValueError for what is none."""
+    if isinstance(net, type) and issubclass(net, torch.nn.Module):
+        raise ValueError(f"net is the class {net.__name__}, expected a network made of it: {net.__name__}(...)")
+    if isinstance(net, str):
+        raise ValueError(f"net is the name {net!r}, expected a network: models.build({net!r})")
+    if not isinstance(net, torch.nn.Module):
+        told = " ".join(repr(net).split())
+        raise ValueError(f"net is {told:.80}, expected a torch.nn.Module such as models.build('resnet20')")
+    return unwrapped(net)
 
 
 def unwrapped(net: torch.nn.Module) -> torch.nn.Module:

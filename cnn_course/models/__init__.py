@@ -47,6 +47,7 @@ def family(name: str) -> str:
     for title, module in FAMILIES.items():
         if name in module.PRESETS:
             return title
+    name = str(name)
     near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
     advice = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"no model is called {name!r}; {advice}The models are: {', '.join(names())}")

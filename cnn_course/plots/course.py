@@ -19,6 +19,7 @@ from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
 from cnn_course.plots.charts import make_room, short_numbers, tidy, to_array, to_picture
 from cnn_course.plots.colours import ACCENT, GREY, INK, colour, family, tint, told_apart
+from cnn_course.training import History
 
 
 def samples(images, n=5, classes=None, title="", note=None, alt=""):
@@ -44,7 +45,9 @@ def _runs(histories) -> dict:
     else:
         runs = {}
         for history in histories if isinstance(histories, (list, tuple)) else [histories]:
-            runs.setdefault(history.label, []).append(history)
+            runs.setdefault(getattr(history, "label", None), []).append(history)
+    if strange := [each for group in runs.values() for each in group if not isinstance(each, History)]:
+        raise ValueError(f"{strange[0]!r:.60} is no history; expected a History, as training.fit returns it, or several")
     if not runs or not all(history.rows for group in runs.values() for history in group):
         raise ValueError("no history, or one without an epoch; train first: history = training.fit(...)")
     return runs

@@ -10,6 +10,7 @@ from torch import nn
 from cnn_course import data
 from cnn_course.anatomy.arithmetic import whole
 from cnn_course.training import gate
+from cnn_course.training.recipe import heads
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,26 @@ def predict(
     and 1,000 elsewhere. Raises ValueError for what is no network, and where the network cannot take the images.
     """
     plain = gate.network(net)
+    if not isinstance(images, torch.Tensor) or len(images) == 0:
+        what = "an empty tensor" if isinstance(images, torch.Tensor) else f"a {type(images).__name__}"
+        raise ValueError(f"images is {what}; expected a uint8 tensor (N, 3, H, W), such as cifar.test.images")
     gate.complete(plain, images)
     device = gate.device(next((p.device for p in plain.parameters()), "cpu") if device is None else device)
     batch_size = whole("batch_size", (100 if device.type == "cpu" else 1_000) if batch_size is None else batch_size, 1)
     logits, call = [], gate.Caller(net)
     with torch.inference_mode(), gate.evaluating(net):
         for chunk in images.split(batch_size):
+            x = data.to_float(chunk.to(device))
             with gate.explained(plain, images):
-                outputs = call(data.to_float(chunk.to(device)))
-            logits.append(gate.heads(outputs)[0].float())
+                outputs = call(x)
+            logits.append(heads(outputs)[0].float())
         return torch.cat(logits).cpu()  # once at the end: on a GPU every copy waits for the answer
 
 
 def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None) -> Evaluation:
-    """Loss and accuracy of `net` on a split, without augmentation, one view of each image."""
+    """Loss and accuracy of `net` on a split, without augmentation, one view of each image. ValueError for what is no split."""
+    if not isinstance(split, data.Split):
+        raise ValueError(f"split is a {type(split).__name__}, expected a Split, such as data.load().test")
     logits, labels = predict(net, split.images, device), split.labels.cpu()
     predictions = logits.argmax(dim=1)
     accuracy = (predictions == labels).float().mean().item()

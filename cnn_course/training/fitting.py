@@ -21,7 +21,7 @@ from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate
 from cnn_course.training.history import History, by_split
-from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
+from cnn_course.training.recipe import Recipe, default_batch_size, heads, loss_of, scheduler, sgd
 
 
 class Diverged(RuntimeError):
@@ -63,7 +63,8 @@ def fit(
     that are frozen; Diverged when the loss is no longer a number, CheckpointError for a file in `save` that is damaged or holds
     another run. A disk that takes no file is told, and the training goes on.
     """
-    recipe, quiet = recipe or Recipe(), quiet or distributed.rank() > 0
+    recipe, quiet = Recipe() if recipe is None else recipe, quiet or distributed.rank() > 0
+    gate.settings(recipe, on_epoch, save)
     caller, device = _ready(net, cifar, epochs, seed, device, quiet)
     precision = devices.precision(device) if caller.dtype == torch.float32 else caller.dtype
     made = {"device": device.type, "precision": str(precision).removeprefix("torch."), "threads": torch.get_num_threads()}
@@ -125,7 +126,7 @@ def _ready(net, cifar, epochs, seed, device, quiet):
     with torch.no_grad(), gate.evaluating(net):
         with gate.explained(plain, first):
             outputs = caller(data.to_float(first.to(device)))
-        logits = gate.heads(outputs)[0].float()
+        logits = heads(outputs)[0].float()
     gate.labels(cifar, logits.shape[1])
     said = [gate.advice(logits)]
     if caller.layout != torch.channels_last:

@@ -4,6 +4,7 @@ A network as people write them works; what cannot is told in one sentence: the v
 """
 
 import math
+import os
 import random
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,21 +15,15 @@ from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
 
 from cnn_course import data, models
-from cnn_course.anatomy.walk import unwrapped
+from cnn_course.anatomy import walk
 from cnn_course.training import device as devices
+from cnn_course.training.recipe import Recipe, kind
 
 
 # ------------------------------------------------------------------------------------- the network
 def network(net) -> nn.Module:
     """The network without what wraps it (torch.compile, DataParallel). ValueError for what is none, or has no weights yet."""
-    if isinstance(net, type) and issubclass(net, nn.Module):
-        raise ValueError(f"net is the class {net.__name__}, expected a network made of it: {net.__name__}(...)")
-    if isinstance(net, str):
-        raise ValueError(f"net is the name {net!r}, expected a network: models.build({net!r})")
-    if not isinstance(net, nn.Module):
-        told = " ".join(repr(net).split())
-        raise ValueError(f"net is {told:.80}, expected a torch.nn.Module such as models.build('resnet20')")
-    plain = unwrapped(net)
+    plain = walk.network(net)
     if any(p.is_meta for p in plain.parameters()):
         raise ValueError('this network was built with device="meta" and has no weights; build it without device to train it')
     return plain
@@ -45,6 +40,8 @@ def trainable(net: nn.Module) -> None:
         raise ValueError(f"{name} was built under torch.inference_mode, where weights can never be trained: build it outside")
     if not any(p.requires_grad for p in weights):
         raise ValueError(f"all weights of {name} are frozen: give some back with net.requires_grad_(True) before training")
+    if not all(p.isfinite().all() for p in weights):
+        raise ValueError(f"{name} holds weights that are no numbers, as after a training that diverged: build it anew")
 
 
 def title(net: nn.Module) -> str:
@@ -99,37 +96,6 @@ class Caller:
         dtype = self.dtype
         with devices.autocast(images.device, dtype):
             return self.net(images.to(dtype).contiguous(memory_format=self.layout))
-
-
-def heads(outputs) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """(logits (N, classes), those of auxiliary heads) of what a network returns; ValueError where that is neither.
-
-    It may be a tensor, several, or a dict with "logits" or "out". Maps of one pixel, (N, classes, 1, 1), are flattened.
-    """
-    if isinstance(outputs, dict):
-        key = next((key for key in ("logits", "out") if key in outputs), None)
-        if key is None:
-            raise ValueError(
-                f'the network returns a dict of {", ".join(map(repr, outputs))}; expected "logits" or "out" among them'
-            )
-        outputs = [outputs[key], *([outputs["aux"]] if "aux" in outputs else [])]
-    logits = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-    for place, each in enumerate(logits):
-        if not isinstance(each, torch.Tensor):
-            raise ValueError(f"the network returns {_kind(each)}; expected logits, a tensor (N, classes)")
-        if each.ndim == 4 and each.shape[2:] == (1, 1):
-            logits[place] = each = each.flatten(1)
-        if each.ndim != 2:
-            raise ValueError(
-                f"the network returns a tensor {tuple(each.shape)}; expected logits (N, classes). Is a Flatten or a mean missing?"
-            )
-    if not logits:
-        raise ValueError("the network returns nothing in its tuple; expected logits, a tensor (N, classes)")
-    return logits[0], logits[1:]
-
-
-def _kind(value):
-    return "None (is there a return in forward?)" if value is None else f"a {type(value).__name__}"
 
 
 @contextmanager
@@ -203,9 +169,19 @@ def device(wanted: torch.device | str | None) -> torch.device:
     return found
 
 
+def settings(recipe, on_epoch, save) -> None:
+    """ValueError for what cannot be a recipe, a function or a place."""
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe is {recipe!r:.60}, expected a Recipe, such as training.Recipe(lr=0.1)")
+    if on_epoch is not None and not callable(on_epoch):
+        raise ValueError(f"on_epoch is {on_epoch!r:.60}, expected a function of the history")
+    if save is not None and not isinstance(save, (str, os.PathLike)):
+        raise ValueError(f"save is {save!r:.60}, expected the path of a file, such as 'run.pt'")
+
+
 def images(cifar) -> None:
     if not isinstance(cifar, data.Cifar10):
-        raise ValueError(f"cifar is {_kind(cifar)}, expected the Cifar10 that data.load() returns: images as uint8, with labels")
+        raise ValueError(f"cifar is {kind(cifar)}, expected the Cifar10 that data.load() returns: images as uint8, with labels")
 
 
 def labels(cifar: data.Cifar10, classes: int) -> None:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.data import augment
-from cnn_course.training.gate import heads
 
 SCHEDULES = ("one-cycle", "steps", "constant")
 
@@ -121,6 +120,38 @@ def scheduler(optimizer, recipe, steps):
     if recipe.schedule == "steps":
         return lr_scheduler.MultiStepLR(optimizer, [steps // 2, steps * 3 // 4])
     return lr_scheduler.ConstantLR(optimizer, factor=1)
+
+
+def heads(outputs) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """(logits (N, classes), those of auxiliary heads) of what a network returns; ValueError where that is neither.
+
+    It may be a tensor, several, or a dict with "logits" or "out". Maps of one pixel, (N, classes, 1, 1), are flattened.
+    """
+    if isinstance(outputs, dict):
+        key = next((key for key in ("logits", "out") if key in outputs), None)
+        if key is None:
+            raise ValueError(
+                f'the network returns a dict of {", ".join(map(repr, outputs))}; expected "logits" or "out" among them'
+            )
+        outputs = [outputs[key], *([outputs["aux"]] if "aux" in outputs else [])]
+    logits = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+    for place, each in enumerate(logits):
+        if not isinstance(each, torch.Tensor):
+            raise ValueError(f"the network returns {kind(each)}; expected logits, a tensor (N, classes)")
+        if each.ndim == 4 and each.shape[2:] == (1, 1):
+            logits[place] = each = each.flatten(1)
+        if each.ndim != 2:
+            raise ValueError(
+                f"the network returns a tensor {tuple(each.shape)}; expected logits (N, classes). Is a Flatten or a mean missing?"
+            )
+    if not logits:
+        raise ValueError("the network returns nothing in its tuple; expected logits, a tensor (N, classes)")
+    return logits[0], logits[1:]
+
+
+def kind(value) -> str:
+    """What a value is, in words."""
+    return "None (is there a return in forward?)" if value is None else f"a {type(value).__name__}"
 
 
 def loss_of(outputs, labels, recipe):

@@ -378,7 +378,7 @@ class Deciding(nn.Module):
         (lambda: anatomy.trace(nn.Conv2d(3, 4, 3)), "input_shape of Conv2d is None"),
         (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), (3, 0, 5)), "input_shape is 0"),
         (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), 32), "input_shape of Conv2d is 32"),
-        (lambda: anatomy.trace("resnet20"), "net is 'resnet20'"),
+        (lambda: anatomy.trace("resnet20"), "net is the name 'resnet20'"),
         (lambda: anatomy.cost(Deciding(), (3, 5, 5)), "torch.fx cannot follow Deciding"),
         (lambda: anatomy.stages(Wrapped(), (4, 5, 5)), "Wrapped cannot take 4x5x5.*three channels, please"),
         (lambda: anatomy.stages(nn.Sequential(nn.Conv2d(3, 4, 9)), (3, 5, 5)), "Sequential cannot take 3x5x5: 0 fails"),

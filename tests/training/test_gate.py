@@ -176,6 +176,28 @@ def test_the_rest_of_the_course_reads_them_too(make):
     assert diagrams.network(net, (3, 32, 32)).png() and plots.parameters_by_layer(net, input_shape=(3, 32, 32)).png()
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda cifar: training.evaluate(Textbook(), cifar), "split is a Cifar10, expected a Split"),
+        (lambda cifar: training.predict(Textbook, cifar.test.images), "net is the class Textbook"),
+        (lambda cifar: training.predict(Textbook(), cifar.test.images[0]), r"expected torch.uint8 \(N, 3, H, W\)"),
+        (lambda cifar: training.predict(Textbook(), cifar.test.images.numpy()), "images is a ndarray; expected a uint8 tensor"),
+        (lambda cifar: training.predict(Textbook(), cifar.test.images[:0]), "images is an empty tensor"),
+        (lambda cifar: training.predict(Textbook(), cifar.test.images, batch_size=0), "batch_size is 0"),
+        (lambda cifar: anatomy.cost(Textbook), "net is the class Textbook"),
+        (lambda cifar: anatomy.kept_bytes(Textbook), "net is the class Textbook"),
+        (lambda cifar: anatomy.parameters(Textbook), "net is the class Textbook"),
+        (lambda cifar: anatomy.parameters(nn.LazyLinear(3)), "LazyLinear has lazy layers"),
+        (lambda cifar: models.build(20), "no model is called '20'"),
+        (lambda cifar: plots.curves(3), "expected a History"),
+    ],
+)  # fmt: skip
+def test_what_is_handed_to_the_others_is_looked_at_too(call, words, cifar):
+    with pytest.raises(ValueError, match=words):
+        call(cifar)
+
+
 # ------------------------------------------------------------------------------------- modes
 def test_every_module_keeps_its_own_mode(cifar):
     net = Textbook().train()
@@ -263,6 +285,11 @@ class Numb(Textbook):
         return super().forward(x).argmax(dim=1)
 
 
+def spoiled(module):
+    if isinstance(module, nn.Linear):
+        module.weight.data[0, 0] = float("nan")
+
+
 def built_without_gradients():
     with torch.inference_mode():
         return Textbook()
@@ -283,6 +310,7 @@ def built_without_gradients():
         (OfTheFirstOnly, "returns a dict of 'scores'; expected \"logits\" or \"out\""),
         (Forgetful, "returns None.*is there a return in forward"),
         (MapsOnly, r"returns a tensor \(2, 8, 16, 16\); expected logits \(N, classes\)"),
+        (lambda: Textbook().apply(spoiled), "Textbook holds weights that are no numbers"),
         (Numb, r"returns a tensor \(2,\); expected logits"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), "Sequential cannot take images of 3x32x32.*RuntimeError"),
     ],
@@ -310,6 +338,9 @@ def test_gradients_that_are_switched_off_are_noticed(off, cifar):
         ({"device": "gpu"}, "device is 'gpu'; expected \"cpu\", \"cuda\""),
         ({"device": "meta"}, "device is \"meta\", but torch finds none"),
         ({"cifar": [1, 2]}, "cifar is a list, expected the Cifar10 that data.load"),
+        ({"recipe": {"lr": 0.1}}, "recipe is .*expected a Recipe, such as"),
+        ({"on_epoch": 3}, "on_epoch is 3, expected a function"),
+        ({"save": 3}, "save is 3, expected the path of a file"),
     ],
     ids=str,
 )  # fmt: skip
