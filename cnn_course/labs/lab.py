@@ -155,7 +155,7 @@ class Layer:
 class Call:
     """A case of a lab whose answer is a function. written: the call as one writes it; arguments: makes them anew each time.
 
-    run: calls it, run(function, *arguments), and returns what is compared; without it that is what the function returns.
+    run: calls it, ``run(function, *arguments)``, and returns what is compared; without it that is what the function returns.
     Arguments have to be left as the reference leaves them.
     """
 

@@ -1,0 +1,109 @@
+"""The site: `sphinx-build docs SITE` makes it from what the notebooks have stored; no notebook is run.
+
+Some pages are written here, out of notebooks, records and claims, into docs/made, which git ignores.
+"""
+
+import html
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import tomllib
+
+HERE = Path(__file__).parent
+ROOT, MADE = HERE.parent, HERE / "made"
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "claims")]
+
+project, author = "cnn_course", "the authors of cnn_course"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx-mathjax-offline"]
+exclude_patterns = ["made/.ipynb_checkpoints"]
+html_theme, html_title = "furo", "cnn_course"
+html_static_path, templates_path = ["_static"], ["_templates"]
+html_js_files, html_css_files = ["course.js"], ["course.css"]
+html_copy_source = html_show_sourcelink = False
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 2
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_inherit_docstrings = False
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+html_context = {"repository": REPOSITORY, "place": re.sub(r"^https?://github\.com/", "", REPOSITORY)}
+
+
+def notebooks():
+    """Copies of the notebooks in which each picture has the alt text that its cell stored."""
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            told = [
+                output["metadata"].get("image/png", {}).get("alt") for output in cell.get("outputs", []) if output.get("metadata")
+            ]
+            if any(told):
+                alt = " ".join(next(filter(None, told)).split())
+                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+        (MADE / path.name).write_text(json.dumps(notebook), encoding="utf-8")
+        yield path.stem
+
+
+def table(head, rows, kind="sortable"):
+    """An HTML table whose columns can be sorted."""
+    lines = [f'<div class="table-wrapper"><table class="docutils {kind}"><thead><tr>']
+    lines += [f"<th>{html.escape(str(name))}</th>" for name in head]
+    lines.append("</tr></thead><tbody>")
+    for row in rows:
+        lines.append("<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>")
+    return "\n".join([*lines, "</tbody></table></div>"])
+
+
+def page(name, title, *parts):
+    (MADE / f"{name}.md").write_text("\n\n".join([f"# {title}", *parts]) + "\n", encoding="utf-8")
+
+
+def results():
+    """Every recorded experiment as a table."""
+    from cnn_course import experiments
+
+    parts = [
+        "Accuracy on test images of CIFAR-10: the mean of the seeds, and the deviation from seed to seed. A click sorts a table."
+    ]
+    for name in experiments.names():
+        record = experiments.recorded(name)
+        if record.runs:
+            frame = record.table().rename_axis("variant").reset_index()
+            for column in frame.columns[1:]:
+                write = "{:.1%}" if "accuracy" in column or column == "deviation" else "{:,.0f}"
+                frame[column] = frame[column].map(write.format)
+            parts += [
+                f"## {name}",
+                record.question,
+                record.remarks,
+                table(frame.columns, frame.to_numpy()),
+                f"`{record.command}`",
+            ]
+    return [part for part in parts if part]
+
+
+def claims():
+    """The ledger: what a notebook says, and on what it rests."""
+    import ledger
+
+    parts = [
+        "A sentence that changes alone fails a test, and so does a record. `python -m cnn_course claims` computes all of them."
+    ]
+    entered = ledger.entered()
+    for stem in sorted({claim.notebook for claim in entered}):
+        rows = [(re.sub(r"[*`$]", "", claim.sentence), claim.rests_on) for claim in entered if claim.notebook == stem]
+        parts += [f"## {stem}", table(["it says", "it rests on"], rows)]
+    return parts
+
+
+shutil.rmtree(MADE, ignore_errors=True)
+MADE.mkdir()
+STEMS = list(notebooks())
+page("results", "The recorded experiments", *results())
+page("claims", "The ledger of claims", *claims())
