@@ -85,8 +85,11 @@ def test_a_guess_is_kept_and_told_beside_the_answer(capsys):
     exercises.sum_up()
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "52.3% (you guessed 26%, 2.0 times off)"
-    assert told[1] == "Your 1 guesses: 0 within a tenth of the answer, half of them within a factor of 2."
+    assert told[1] == "Your 1 guesses: 0 within a tenth of the answer, half of them within a factor of 2.0."
     assert exercises.guess("04.share", "Again?", "%").text.value == "26"
+    box.text.value = "0.01"
+    exercises.reveal("04.share", 2370, " times")
+    assert capsys.readouterr().out == "2,370 times (you guessed 0.01 times, 237,000 times off)\n"
     box.text.value = ""
     assert guessing.kept() == {}
 

@@ -95,12 +95,16 @@ def reveal(name: str, answer: float, unit: str = "", digits: int = 0) -> None:
 def _with_guess(told, guess, answer, unit):
     if guess is None:
         return told
-    distance = f"{_off(guess, answer):.1f} times" if guess > 0 < answer and guess != answer else ""
+    distance = f"{_rounded(_off(guess, answer))} times" if guess > 0 < answer and guess != answer else ""
     return f"{told} (you guessed {guess:,g}{unit}{f', {distance} off' if distance else ''})"
 
 
 def _off(guess, answer):
     return max(guess / answer, answer / guess)
+
+
+def _rounded(factor):
+    return f"{factor:,.1f}" if factor < 100 else f"{factor:,.0f}"
 
 
 def sum_up() -> None:
@@ -109,6 +113,6 @@ def sum_up() -> None:
     pairs = [(guesses[name], answer) for name, answer in _answers.items() if name in guesses]
     factors = [_off(*pair) for pair in pairs if min(pair) > 0]
     if factors:
-        middle = statistics.median(factors)
+        middle = _rounded(statistics.median(factors))
         close = sum(math.isclose(guess, answer, rel_tol=0.1) for guess, answer in pairs)
-        print(f"Your {len(pairs)} guesses: {close} within a tenth of the answer, half of them within a factor of {middle:.2g}.")
+        print(f"Your {len(pairs)} guesses: {close} within a tenth of the answer, half of them within a factor of {middle}.")

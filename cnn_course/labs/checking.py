@@ -7,6 +7,8 @@ import textwrap
 import types
 from collections.abc import Callable
 
+from torch import nn
+
 from cnn_course import show
 from cnn_course.labs import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, resnet, sandbox, vgg
 from cnn_course.labs.lab import Lab
@@ -42,6 +44,9 @@ def check(name: str, answer: Callable) -> None:
     _passed.pop(name, None)
     if untouched(answer):
         print(f"Not started: write {lab.asked}. Then run this cell again.")
+        return
+    if isinstance(answer, nn.Module):
+        print(f"Not yet. The check was given a {type(answer).__name__} that is made already, expected the class, by its name.")
         return
     if not callable(answer):
         print(f"Not yet. The check was given {answer!r:.80}, expected the class or function itself, by its name.")

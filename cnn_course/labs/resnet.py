@@ -1,12 +1,14 @@
 """The labs of notebook 6: the residual block, its bottleneck, and the order of 2016."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import models
 from cnn_course.labs.lab import Call, Lab, Layer, Mistake
-from cnn_course.models.resnet import conv1x1, conv3x3
+from cnn_course.models.resnet import PadShortcut, conv1x1, conv3x3
 
 CASES = (
     Layer({"in_channels": 6, "width": 6, "stride": 1}, (3, 6, 9, 7)),
@@ -36,6 +38,11 @@ class ReluBeforeTheSum(Block):
         return self.relu(branch) + self.shortcut(x)
 
 
+class ReluBeforeAndAfter(Block):
+    def join(self, branch, x):
+        return self.relu(self.relu(branch) + self.shortcut(x))
+
+
 class NoReluAtTheEnd(Block):
     def join(self, branch, x):
         return branch + self.shortcut(x)
@@ -49,6 +56,11 @@ class NoShortcut(Block):
 class NoReluInside(Block):
     def branch(self, x):
         return self.bn2(self.conv2(self.bn1(self.conv1(x))))
+
+
+class ReluBeforeTheNorm(Block):
+    def branch(self, x):
+        return self.bn2(self.conv2(self.bn1(self.relu(self.conv1(x)))))
 
 
 class OneNormTwice(Block):
@@ -76,6 +88,12 @@ class StrideTwice(Block):
         self.conv2 = conv3x3(width, width, stride)
 
 
+class StrideInTheSecond(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.conv1, self.conv2 = conv3x3(in_channels, width), conv3x3(width, width, stride)
+
+
 class NoStride(Block):
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride)
@@ -97,6 +115,12 @@ class PaddedInFront(Block):
         )
 
 
+class PaddedOnBothSides(Block):
+    def join(self, branch, x):
+        missing = branch.shape[1] - self.conv1.in_channels
+        return self.relu(branch + self.shortcut(x).roll(missing // 2, 1))
+
+
 class Pooled(Block):
     def join(self, branch, x):
         s = self.shortcut
@@ -110,6 +134,13 @@ class Projected(Block):
         super().__init__(in_channels, width, stride)
         if stride != 1 or in_channels != width:
             self.shortcut = nn.Sequential(conv1x1(in_channels, width, stride), nn.BatchNorm2d(width))
+
+
+class ProjectedBarely(Block):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        if stride != 1 or in_channels != width:
+            self.shortcut = conv1x1(in_channels, width, stride)
 
 
 class ReluInPlaceOnTheInput(Block):
@@ -132,7 +163,7 @@ def _block(expansion):
 
 BASIC_BLOCK = Lab(
     "basic_block",
-    "the block of figure 2: two 3x3 convolutions, each with batch norm, whose result is added to what came in",
+    "the block: two 3x3 convolutions, each with batch norm, and the sum",
     Block,
     models.BasicBlock,
     hints=(
@@ -146,25 +177,32 @@ BASIC_BLOCK = Lab(
     mistakes=(
         Mistake("The output is never below the shortcut: your ReLU comes before the sum. What can a branch still take away?",
                 ReluBeforeTheSum),
-        Mistake("Outputs are negative in places. What does figure 2 put after the sum?", NoReluAtTheEnd),
+        Mistake("You have a ReLU before the sum and one after it. With only the second, what could the branch do to x that yours "
+                "cannot?", ReluBeforeAndAfter),
+        Mistake("Outputs are negative in places. What does the diagram put after the sum?", NoReluAtTheEnd),
         Mistake("With the branch at zero your block gives zero. What has become of x?", NoShortcut),
         Mistake("Without the sum your branch is one linear map, however many layers it has. What stands between the two "
                 "convolutions?", NoReluInside),
+        Mistake("Your first ReLU comes before its batch norm. What does the diagram name first?", ReluBeforeTheNorm),
         Mistake("Two batch norms are missing parameters: one is used twice. Can one pair of statistics describe two layers?",
                 OneNormTwice),
-        Mistake("The convolutions are right, but nothing normalizes. How many batch norms has figure 2's description, section "
-                "3.4?", NoNorm),
+        Mistake("The convolutions are right, but nothing normalizes. How many batch norms has the diagram?", NoNorm),
         Mistake("Your convolutions have biases. What does a batch norm do to a constant that is added to a whole channel?",
                 WithBiases),
         Mistake("With stride 2 the branch shrinks twice and no longer fits the shortcut. Which of the two convolutions strides?",
                 StrideTwice),
-        Mistake("With stride 2 the branch does not shrink. Which of the two convolutions strides?", NoStride),
+        Mistake("With stride 2 your second convolution strides. Which one can save work for the other?", StrideInTheSecond),
+        Mistake("With stride 2 only one of branch and shortcut shrinks, and they do not fit. Print both shapes before you add: "
+                "which one stays as it is?", NoStride),
         Mistake("The branch loses a border at each convolution and no longer fits the shortcut. What keeps a 3x3 from doing so?",
                 NoPadding),
         Mistake("Shapes are right, but x lands in the last channels: the zeros come first. On which side does option A put "
                 "them?", PaddedInFront),
+        Mistake("Your zeros stand on both sides of x, as in some code for CIFAR-10. Into which channels does this lab put x?",
+                PaddedOnBothSides),
         Mistake("Your shortcut averages pixels. Option A takes every second one as it is: what is the mean of an edge?", Pooled),
         Mistake("Your shortcut has weights: that is option B. What does option A have?", Projected),
+        Mistake("Your shortcut is a 1x1 convolution. How many parameters has option A?", ProjectedBarely),
         Mistake("Your block changes its own input: an in-place ReLU works on x, which the shortcut still needs. Which tensor may "
                 "be overwritten?", ReluInPlaceOnTheInput),
     ),
@@ -264,10 +302,36 @@ class OneReluShort(Narrow):
         return self.bn3(self.conv3(x))
 
 
+class NarrowWithBiases(Narrow):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        for conv in (self.conv1, self.conv2, self.conv3):
+            conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
+
+
+class OpenEnd(Narrow):
+    def forward(self, x):
+        return self.branch(x) + self.shortcut(x)
+
+
+class OneReluTooMany(Narrow):
+    def branch(self, x):
+        return F.relu(super().branch(x))
+
+
+class Unsummed(Narrow):
+    def forward(self, x):
+        return F.relu(self.branch(x))
+
+
+class Padded(Narrow):
+    def projection(self, in_channels, out_channels, stride):
+        return PadShortcut(in_channels, out_channels, stride)
+
+
 BOTTLENECK = Lab(
     "bottleneck",
-    "the block of figure 5, right: 1x1 to `width`, 3x3, 1x1 to 4 x width, each with batch norm; where shapes differ the shortcut "
-    "is a 1x1 convolution with batch norm (option B); the stride belongs to the 3x3, as in torchvision",
+    "the bottleneck: 1x1, 3x3, 1x1, each with batch norm, and the sum",
     Narrow,
     models.Bottleneck,
     hints=(
@@ -280,7 +344,7 @@ BOTTLENECK = Lab(
         Layer({"in_channels": 6, "width": 4, "stride": 2}, (3, 6, 8, 9)),
     ),
     mistakes=(
-        Mistake("Your projection has no batch norm. What does section 3.4 put after each convolution?", BareProjection),
+        Mistake("Your projection has no batch norm. What does the basic block put after each convolution?", BareProjection),
         Mistake("Your projection ends in a ReLU. Which values can a shortcut then no longer carry?", BentProjection),
         Mistake("You project where shapes are the same already. What did x need there?", AlwaysProjected),
         Mistake("With stride 1 your shortcut and your branch may have different numbers of channels. What makes them fit?",
@@ -292,6 +356,13 @@ BOTTLENECK = Lab(
         Mistake("Your 3x3 works on 4 x width channels. Where is the bottle narrow?", WideInTheMiddle),
         Mistake("The ReLU at the end comes before your sum. What can a branch still take away?", EarlyEnd),
         Mistake("Between your 3x3 and the last 1x1 nothing bends. What is missing?", OneReluShort),
+        Mistake("There is a ReLU before your sum and one after it. Which of them keeps the branch from taking anything away?",
+                OneReluTooMany),
+        Mistake("Outputs of your block are negative in places. What comes after the sum?", OpenEnd),
+        Mistake("Your block gives the branch alone. What was added to it in the basic block?", Unsummed),
+        Mistake("All your convolutions have biases. Which layer behind each of them takes a constant away again?",
+                NarrowWithBiases),
+        Mistake("Your shortcut fills up with zeros: that is option A. What has option B instead?", Padded),
     ),
     fits=_block(expansion=4),
 )  # fmt: skip
@@ -367,9 +438,25 @@ class SameNormAgain(Preact):
         self.bn2 = self.bn1
 
 
+class FirstUnbent(Preact):
+    def branch(self, x):
+        return self.conv2(F.relu(self.bn2(self.conv1(self.bn1(x)))))
+
+
+class PreactWithBiases(Preact):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.conv1, self.conv2 = nn.Conv2d(channels, channels, 3, padding=1), nn.Conv2d(channels, channels, 3, padding=1)
+
+
+class EndsInReluOnTheBranch(Preact):
+    def branch(self, x):
+        return F.relu(super().branch(x))
+
+
 PREACT_BLOCK = Lab(
     "preact_block",
-    "the block of 2016 (figure 4e) where shapes match: batch norm and ReLU before each of the two 3x3 convolutions, then the sum",
+    "the block of 2016: twice batch norm, ReLU, convolution, and the sum",
     Preact,
     models.PreActBasicBlock,
     hints=(
@@ -386,9 +473,15 @@ PREACT_BLOCK = Lab(
                 BentShortcut),
         Mistake("Your block overwrites x with its ReLU, in place, and the shortcut reads it afterwards. Which tensor may be "
                 "overwritten?", KilledShortcut),
-        Mistake("Your ReLUs come before the batch norms. In which order does figure 4e have them?", ReluThenNorm),
+        Mistake("Your ReLUs come before the batch norms. Which of the two comes first in 2016?", ReluThenNorm),
         Mistake("With the branch at zero your block gives zero. Where is x?", NoSum),
         Mistake("Between your two convolutions there is a batch norm but no ReLU. What is the branch then?", SecondUnbent),
+        Mistake("Before your first convolution there is a batch norm but no ReLU. What stands before each of the two in 2016?",
+                FirstUnbent),
+        Mistake("Your branch ends in a ReLU. With nothing after the sum, can the values of x then ever fall?",
+                EndsInReluOnTheBranch),
+        Mistake("Your convolutions have biases, 2 x channels parameters more. Which of the two is undone by a batch norm?",
+                PreactWithBiases),
         Mistake("One batch norm serves two places. Are the statistics of x those of what the first convolution makes?",
                 SameNormAgain),
     ),
@@ -453,6 +546,22 @@ def _squared(net, images, labels):
     return [((w.grad**2).sum() / (w**2).sum()).item() for w in _after_backward(net, images, labels)]
 
 
+def _inverted(net, images, labels):
+    return [(w.norm() / w.grad.norm()).item() for w in _after_backward(net, images, labels)]
+
+
+def _of_probabilities(net, images, labels):
+    def loss(logits, labels):
+        return F.cross_entropy(logits.softmax(1), labels)
+
+    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, loss)]
+
+
+def _outermost(net, images, labels):
+    _after_backward(net, images, labels)
+    return [child for child in net.children() if isinstance(child, nn.Conv2d)]
+
+
 def _summed_loss(net, images, labels):
     def loss(logits, labels):
         return F.cross_entropy(logits, labels, reduction="sum")
@@ -461,18 +570,19 @@ def _summed_loss(net, images, labels):
 
 
 def _small_resnet():
-    return models.build("resnet20", depth=8, widths=(4, 6, 8)), torch.randn(6, 3, 32, 32), torch.arange(6)
+    net = models.build("resnet20", depth=8, widths=(4, 6, 8)).eval()  # so that who forgets the mode is found
+    return net, torch.randn(6, 3, 32, 32), torch.arange(6)
 
 
 def _asked_twice(measure, net, images, labels):
     measure(net, images, labels)
-    return list(measure(net, images, labels))
+    found = measure(net, images, labels)
+    return list(found) if isinstance(found, Iterable) else found
 
 
 GRADIENT_NORMS = Lab(
     "gradient_norms",
-    "the size of every convolution's gradient against the size of its weights, as a list from the image on, for one batch in "
-    "training mode",
+    "a function that lists |gradient| / |weight| of each convolution",
     gradient_norms,
     gradient_norms,
     hints=(
@@ -492,6 +602,9 @@ GRADIENT_NORMS = Lab(
         Mistake("You compare mean sizes, not norms. What does `.norm()` do with one large value among many small ones?",
                 _mean_size),
         Mistake("Your ratios are squared. What does a norm end with?", _squared),
+        Mistake("Your ratios are upside down. What would a layer without any gradient get?", _inverted),
+        Mistake("Your loss gets probabilities. Which step does `F.cross_entropy` take by itself?", _of_probabilities),
+        Mistake("Your list is empty. How deep into the network does your loop look?", _outermost),
         Mistake("Your gradients are as many times too large as the batch has images. Which loss does the course train with?",
                 _summed_loss),
     ),

@@ -117,7 +117,11 @@ def test_a_table_sorts_and_a_report_names_its_section(site, browser):
     column = len(table.locator("th").all_inner_texts()) - 1
     for order, reverse in (("ascending", False), ("descending", True)):
         table.locator("th button").nth(column).click()
-        shown = [float(text.rstrip("%")) for text in table.locator(f"tbody td:nth-child({column + 1})").all_inner_texts() if text != "nan"]
+        shown = [
+            float(text.rstrip("%"))
+            for text in table.locator(f"tbody td:nth-child({column + 1})").all_inner_texts()
+            if text != "nan"
+        ]
         assert shown == sorted(shown, reverse=reverse) and table.locator("th").nth(column).get_attribute("aria-sort") == order
     link = window.locator("[data-report]")
     link.evaluate("link => { link.addEventListener('click', event => event.preventDefault()); link.click(); }")

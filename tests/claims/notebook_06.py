@@ -92,7 +92,7 @@ def _():
     torch.manual_seed(0)
     nets = models.build("plain56"), models.build("resnet56"), without_norm(models.build("plain56"))
     found = [growth(net) for net in nets]
-    assert min(found) > 0.01
+    assert min(found) > 0.01 and max(found[1:]) < 100  # the two that the notebook calls within 100 times
     return ", ".join(f"{times:.3g}" for times in found)
 
 

@@ -144,6 +144,58 @@ class Averaged(Plain):
         return torch.relu(y + F.pad(x, (0, 0, 0, 0, 0, self.missing)))
 
 
+class BothSides(Plain):
+    """As in a popular ResNet for CIFAR-10, where a stage doubles the channels."""
+
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        half = self.missing // 2
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.missing - half)))
+
+
+class EarlyAndLate(Plain):
+    def forward(self, x):
+        y = torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))))
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing)))
+
+
+class NormLast(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(self.n1(torch.relu(self.c1(x)))))
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing)))
+
+
+class LateStride(Plain):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.c1 = nn.Conv2d(in_channels, width, 3, 1, 1, bias=False)
+        self.c2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+
+
+class AsItCame(Plain):
+    """x is added as it is, whatever its shape."""
+
+    def forward(self, x):
+        return torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))) + x)
+
+
+class AllPixels(Plain):
+    """The channels are filled up, and no pixel is left out."""
+
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        return torch.relu(y + F.pad(x, (0, 0, 0, 0, 0, self.missing)))
+
+
+class AddedInPlace(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        if self.missing or self.stride > 1:
+            x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
+        x += y
+        return torch.relu(x)
+
+
 class Option(Plain):
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride)
@@ -153,6 +205,12 @@ class Option(Plain):
 
     def forward(self, x):
         return torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))) + self.down(x))
+
+
+class BareOption(Option):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.down = nn.Conv2d(in_channels, width, 1, stride, bias=False) if stride > 1 else nn.Identity()
 
 
 class Overwritten(Plain):
@@ -269,6 +327,34 @@ class OneBend(Usual):
         self.layers[5] = nn.Identity()
 
 
+class BiasesThere(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.layers[0] = nn.Conv2d(in_channels, width, 1)
+        self.layers[3] = nn.Conv2d(width, width, 3, stride, 1)
+        self.layers[6] = nn.Conv2d(width, 4 * width, 1)
+
+
+class NothingAfterTheSum(Usual):
+    def forward(self, x):
+        return self.layers(x) + (x if self.downsample is None else self.downsample(x))
+
+
+class ThirdRelu(Usual):
+    def forward(self, x):
+        return torch.relu(self.layers(x).relu() + (x if self.downsample is None else self.downsample(x)))
+
+
+class BranchOnly(Usual):
+    def forward(self, x):
+        return self.layers(x).relu()
+
+
+class OptionA(Usual):
+    def make(self, a, b, stride):
+        return lambda x: F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, 0, b - a))
+
+
 # ------------------------------------------------------------------------------------- preact_block
 class Pre(nn.Module):
     def __init__(self, channels):
@@ -357,6 +443,28 @@ class SharedNorm(Pre):
         self.norms = nn.ModuleList([self.norms[0]] * 2)
 
 
+class FirstStraight(Pre):
+    def f(self, x):
+        return self.convs[1](torch.relu(self.norms[1](self.convs[0](self.norms[0](x)))))
+
+
+class BranchBent(Pre):
+    def forward(self, x):
+        return x + torch.relu(self.f(x))
+
+
+class PreBiased(Pre):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2)])
+
+
+class PreAddedInPlace(Pre):
+    def forward(self, x):
+        x += self.f(x)
+        return x
+
+
 # ------------------------------------------------------------------------------------- gradient_norms
 def by_modules(net, images, labels):
     net.train()
@@ -408,6 +516,31 @@ def all_matrices(net, images, labels):
     return _by(net, images, labels, relative, lambda p: p.ndim > 1)
 
 
+def as_it_came(net, images, labels):
+    """The mode is the one in which the network happens to be."""
+    return _by(net, images, labels, relative, train=net.training)
+
+
+def divided_wrongly(net, images, labels):
+    return _by(net, images, labels, lambda g, w: w.norm() / g.norm())
+
+
+def softmax_first(net, images, labels):
+    net.train().zero_grad()
+    F.cross_entropy(torch.softmax(net(images), dim=1), labels).backward()
+    return [float(m.weight.grad.norm() / m.weight.norm()) for m in net.modules() if isinstance(m, nn.Conv2d)]
+
+
+def children(net, images, labels):
+    net.train().zero_grad()
+    F.cross_entropy(net(images), labels).backward()
+    return [float(m.weight.grad.norm() / m.weight.norm()) for m in net.children() if isinstance(m, nn.Conv2d)]
+
+
+def printing(net, images, labels):
+    print(by_modules(net, images, labels))
+
+
 def absolute(net, images, labels):
     return _by(net, images, labels, lambda g, w: g.norm())
 
@@ -441,6 +574,8 @@ RIGHT = {
 WRONG = {
     "basic_block": {
         Early: "The output is never below the shortcut",
+        EarlyAndLate: "You have a ReLU before the sum and one after it",
+        NormLast: "Your first ReLU comes before its batch norm",
         NoEnd: "Outputs are negative in places",
         Alone: "With the branch at zero",
         Linear: "Without the sum your branch is one linear map",
@@ -448,12 +583,18 @@ WRONG = {
         Bare: "The convolutions are right, but nothing normalizes",
         Biased: "Your convolutions have biases",
         Shrinking: "With stride 2 the branch shrinks twice",
-        Unshrunk: "With stride 2 the branch does not shrink",
+        LateStride: "With stride 2 your second convolution strides",
+        Unshrunk: "With stride 2 only one of branch and shortcut shrinks",
+        AsItCame: "With stride 2 only one of branch and shortcut shrinks",
+        AllPixels: "With stride 2 only one of branch and shortcut shrinks",
         Borderless: "The branch loses a border",
         Front: "Shapes are right, but x lands in the last channels",
+        BothSides: "Your zeros stand on both sides",
         Averaged: "Your shortcut averages pixels",
         Option: "Your shortcut has weights",
+        BareOption: "Your shortcut is a 1x1 convolution",
         Overwritten: "Your block changes its own input",
+        AddedInPlace: "With in_channels 6, width 6, stride 1 and an input of 3x6x9x7: in training mode the layer changes its own",
     },
     "bottleneck": {
         NoNormThere: "Your projection has no batch norm",
@@ -466,6 +607,11 @@ WRONG = {
         Inverted: "Your 3x3 works on 4 x width channels",
         ReluOnBranch: "The ReLU at the end comes before your sum",
         OneBend: "Between your 3x3 and the last 1x1 nothing bends",
+        BiasesThere: "All your convolutions have biases",
+        NothingAfterTheSum: "Outputs of your block are negative",
+        ThirdRelu: "There is a ReLU before your sum and one after it",
+        BranchOnly: "Your block gives the branch alone",
+        OptionA: "Your shortcut fills up with zeros",
     },
     "preact_block": {
         PreEnd: "Your output is never negative",
@@ -477,10 +623,19 @@ WRONG = {
         Unsummed: "With the branch at zero your block gives zero. Where is x?",
         HalfBent: "Between your two convolutions there is a batch norm",
         SharedNorm: "One batch norm serves two places",
+        FirstStraight: "Before your first convolution there is a batch norm but no ReLU",
+        BranchBent: "Your branch ends in a ReLU",
+        PreBiased: "Your convolutions have biases",
+        PreAddedInPlace: "With channels 5 and an input of 3x5x7x6: in training mode the layer changes its own input",
     },
     "gradient_norms": {
         piling_up: "Asked a second time",
         evaluating: "You measure in evaluation mode",
+        as_it_came: "You measure in evaluation mode",
+        divided_wrongly: "Your ratios are upside down",
+        softmax_first: "Your loss gets probabilities",
+        children: "Your list is empty",
+        printing: "`gradient_norms(net, images, labels), asked twice`: nothing comes back",
         all_matrices: "Your list has one value too many",
         absolute: "Your values are the gradients alone",
         only_weights: "Your values are the sizes of the weights",
