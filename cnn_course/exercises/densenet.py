@@ -30,7 +30,7 @@ QUESTIONS = {
     ),
     "07.2": Question(  # where a bottleneck begins to save, growth rate 12
         _saves,
-        "48 c + 5,184 against 108 c: every incoming channel saves 60 weights, and the 3x3 behind the bottleneck costs 5,184 first.",
+        "48 c + 5,184 against 108 c: each incoming channel saves 60 weights, and the second 3x3 costs 5,184 first.",
         "Write down the weights of the 1x1 and of the 3x3 behind it, and those of the 3x3 alone, for c channels.",
         (
             (84, "At 84 the bottleneck still needs 144 weights more. Round the other way."),
@@ -43,7 +43,7 @@ QUESTIONS = {
     ),
     "07.3": Question(  # connections of a block of 12 layers, those out of the block included
         lambda: sum(range(1, 13)) + 13,
-        "Layer l reads l sources, and 13 leave the block: 1 + 2 + … + 12, and 13. The paper counts L (L + 1) / 2, without those that leave.",
+        "Layer l reads l sources, 1 + 2 + … + 12 in all, and 13 leave the block. The paper counts L (L + 1) / 2, without these.",
         "Layer 1 reads one source, layer 2 two. How many leave the block?",
         (
             (78, "L (L + 1) / 2 counts what leads to a layer. What leads out of the block?"),

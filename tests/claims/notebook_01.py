@@ -381,7 +381,3 @@ def _():
 
 
 # ------------------------------------------------------------------------------- exercises
-@claim("The 5x5 layer has 2,416: nearly three times as many.", "computed")
-def _():
-    large, small = (anatomy.parameters(nn.Conv2d(6, 16, side)) for side in (5, 3))
-    assert large == 2_416 and 2.5 < large / small < 3

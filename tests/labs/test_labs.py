@@ -188,7 +188,7 @@ ANYTHING = {
     Nothing: "the layer returns nothing",
     Quit: "SystemExit",
     Deep: "RecursionError",
-    Cut: "in training mode there is no way back: RuntimeError: element 0 of tensors does not require grad",
+    Cut: "in training mode no gradient flows back from the output. What cuts it off: detach, no_grad, numpy?",
 }
 
 
