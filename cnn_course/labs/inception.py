@@ -14,12 +14,12 @@ NAMES = ("in_channels", "n1", "reduce3", "n3", "reduce5", "n5", "pool")
 class Block(nn.Module):
     """The block of figure 2b, in steps that a mistake can replace."""
 
-    padding5, dimension = 2, 1
+    padding3, padding5, dimension = 1, 2, 1
 
     def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
         super().__init__()
         self.one = self.conv(in_channels, n1, 1)
-        self.reduce3, self.three = self.conv(in_channels, reduce3, 1), self.conv(reduce3, n3, 3, 1)
+        self.reduce3, self.three = self.conv(in_channels, reduce3, 1), self.conv(reduce3, n3, 3, self.padding3)
         self.reduce5, self.five = self.conv(in_channels, reduce5, 1), self.conv(reduce5, n5, 5, self.padding5)
         self.project = self.conv(in_channels, pool, 1)
 
@@ -44,6 +44,10 @@ class Block(nn.Module):
 
 class NarrowPadding(Block):
     padding5 = 1
+
+
+class NoPadding(Block):
+    padding3 = 0
 
 
 class AlongTheBatch(Block):
@@ -90,6 +94,17 @@ class NotProjected(Block):
         return F.max_pool2d(x, 3, stride=1, padding=1)
 
 
+class FirstDiagram(Naive):
+    """Figure 2a as a whole: neither reduced nor projected."""
+
+    def __init__(self, *widths, **named):
+        super().__init__(*widths, **named)
+        del self.project
+
+    def pooled(self, x):
+        return F.max_pool2d(x, 3, stride=1, padding=1)
+
+
 class ProjectedFirst(Block):
     def pooled(self, x):
         return F.max_pool2d(F.relu(self.project(x)), 3, stride=1, padding=1)
@@ -103,6 +118,16 @@ class ReductionUnbent(Block):
 class Shrinking(Block):
     def pooled(self, x):
         return F.relu(self.project(F.max_pool2d(x, 3, stride=2, padding=1)))
+
+
+class StrideOfTheKernel(Block):
+    def pooled(self, x):
+        return F.relu(self.project(F.max_pool2d(x, 3, padding=1)))
+
+
+class UnpaddedPooling(Block):
+    def pooled(self, x):
+        return F.relu(self.project(F.max_pool2d(x, 3, stride=1)))
 
 
 class Averaged(Block):
@@ -122,6 +147,16 @@ class NoLastRelu(Block):
         return [self.one(x), three, five, self.project(F.max_pool2d(x, 3, stride=1, padding=1))]
 
 
+class NoRelu(NoLastRelu):
+    def middle(self, x):
+        return x
+
+
+class ProjectionUnbent(Block):
+    def pooled(self, x):
+        return self.project(F.max_pool2d(x, 3, stride=1, padding=1))
+
+
 class InPlace(Block):
     def forward(self, x):
         return super().forward(x.relu_())
@@ -132,7 +167,7 @@ def _block(shape, *widths):
 
 
 JOINED = {  # what four branches of four maps, of two images of 8x8, become when they are joined in another way
-    (2, 4, 8, 8): "Your branches are added up. How many channels does figure 2b hand on?",
+    (2, 4, 8, 8): "Your branches are added up. How many channels does the diagram hand on?",
     (8, 4, 8, 8): "Your branches are joined along the batch. Which dimension counts channels?",
     (2, 4, 8, 32): "Your branches are joined along the width. Which dimension counts channels?",
     (2, 4, 32, 8): "Your branches are joined along the height. Which dimension counts channels?",
@@ -142,18 +177,55 @@ JOINED = {  # what four branches of four maps, of two images of 8x8, become when
 def _joined(answer):
     """Branches of unlike widths cannot be joined otherwise: with like ones it shows what was meant."""
     try:
-        out = answer(**dict.fromkeys(NAMES, 4))(torch.randn(2, 4, 8, 8))
+        net = answer(**dict.fromkeys(NAMES, 4) | {"in_channels": 5})
+        out = net(torch.randn(2, 5, 8, 8))
+        out.sum().backward()
     except Exception:
         return None  # the cases tell it better
-    return JOINED.get(tuple(out.shape)) if isinstance(out, torch.Tensor) else None
+    if any(parameter.grad is None for parameter in net.parameters()):
+        return "Some of your layers never reach the output. How many branches does the block hand on?"
+    return JOINED.get(tuple(out.shape))
+
+
+def _normalizes(answer):
+    """Many a block on the web is that of 2015."""
+    try:
+        net = answer(**dict.fromkeys(NAMES, 4))
+    except Exception:
+        return None
+    if isinstance(net, nn.Module) and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in net.modules()):
+        return "Your block normalizes, as blocks do from 2015 on. What did a convolution have in 2014, beside its ReLU?"
+    return None
+
+
+class _Rows(nn.Module):
+    """Batch norm for a dense layer that works at every pixel: channels come last."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels, eps=1e-3)
+
+    def forward(self, x):
+        return self.norm(x.flatten(0, -2)).reshape(x.shape)
+
+
+def _normalized(net):
+    """The same network with batch norm behind each of its convolutions, as `models.inception.conv` has it."""
+    for parent in list(net.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                layer.bias = None  # the mean takes it away again
+                norm = nn.BatchNorm2d(layer.out_channels, eps=1e-3) if isinstance(layer, nn.Conv2d) else _Rows(layer.out_features)
+                setattr(parent, name, nn.Sequential(layer, norm))
+    return net
 
 
 def _inception(answer):
-    """Makes of an answer what `models.GoogLeNet` takes as its block; build the network with batch_norm=False."""
+    """Makes of an answer what `models.GoogLeNet` takes as its block, and gives it the batch norm that the network asks for."""
 
-    def inception(*widths, **_):
+    def inception(*widths, batch_norm=False, **_):
         named = dict(zip(NAMES, widths, strict=True))
-        made = answer(**named)
+        made = _normalized(answer(**named)) if batch_norm else answer(**named)
         made.out_channels = named["n1"] + named["n3"] + named["n5"] + named["pool"]
         return made
 
@@ -162,8 +234,7 @@ def _inception(answer):
 
 INCEPTION_BLOCK = Lab(
     "inception_block",
-    "the block of figure 2b: four branches on one input (1x1; 1x1 then 3x3; 1x1 then 5x5; 3x3 max pooling then 1x1), each "
-    "convolution with its ReLU, laid side by side",
+    "the block of the diagram: four branches on one input, laid side by side",
     Block,
     models.Inception,
     hints=(
@@ -171,7 +242,7 @@ INCEPTION_BLOCK = Lab(
         "A reduction is a 1x1 convolution of its own, with its ReLU, in front of the larger filter.",
         "`torch.cat` joins along one dimension; the batch is number 0.",
     ),
-    tests=(_joined,),
+    tests=(_joined, _normalizes),
     cases=(
         _block((2, 9, 7, 8), 5, 3, 6, 2, 4, 7),
         _block((1, 8, 6, 9), 3, 2, 5, 4, 7, 6),
@@ -179,22 +250,32 @@ INCEPTION_BLOCK = Lab(
     mistakes=(
         Mistake("Your 5x5 branch comes out two pixels smaller. How far does a window of 5 reach beyond the border?",
                 NarrowPadding),
+        Mistake("Your 3x3 branch comes out two pixels smaller. How far does a window of 3 reach beyond the border?", NoPadding),
+        Mistake("Your pooling comes out two pixels smaller. What keeps a window at the border from falling off?",
+                UnpaddedPooling),
+        Mistake("Your pooling leaves a third of each side: its stride is its window's size unless you say otherwise. How far "
+                "shall it move?", StrideOfTheKernel),
         Mistake(JOINED[8, 4, 8, 8], AlongTheBatch),
         Mistake(JOINED[2, 4, 8, 32], AlongTheWidth),
         Mistake(JOINED[2, 4, 8, 8], Summed),
         Mistake("Your 1x1 comes after the larger filter, which still works on all channels. What shall be made cheap?",
                 ReducedAfter),
-        Mistake("You built the naive block of figure 2a. What stands before 3x3 and 5x5 in figure 2b, and what does it save?",
+        Mistake("You built the naive block, but for its projection. What stands before 3x3 and 5x5 in the diagram, and why?",
                 Naive),
+        Mistake("You built the naive block as a whole, neither reduced nor projected. Which 1x1 convolutions are missing?",
+                FirstDiagram),
         Mistake("All pooled channels are handed on. What keeps the block from growing with every repetition?", NotProjected),
         Mistake("Same shape, same count, other values: your pooling branch projects before it pools. What comes first?",
                 ProjectedFirst),
         Mistake("Between reduction and filter nothing bends, so the two are one filter of low rank. What is missing?",
                 ReductionUnbent),
         Mistake("Your pooling halves the map, and the branches no longer fit. Which stride keeps the size?", Shrinking),
-        Mistake("Your pooling branch averages. Which pooling is in figure 2b?", Averaged),
+        Mistake("Your pooling branch averages. Which pooling is in the diagram?", Averaged),
         Mistake("Your convolutions have no biases. There is no batch norm in 2014: who shifts a channel?", Biasless),
         Mistake("Your branches end without a ReLU. What does section 5 say that all convolutions have?", NoLastRelu),
+        Mistake("Your block has no ReLU at all. What are two linear layers in a row?", NoRelu),
+        Mistake("Your projection ends without a ReLU, the other branches have one. What has every convolution of the paper?",
+                ProjectionUnbent),
         Mistake("The block changes its own input: an in-place ReLU works on it. How many branches read it?", InPlace),
     ),
     fits=_inception,
@@ -296,6 +377,33 @@ class OverPixels(OverChannels):
         return x.mean((2, 3), keepdim=True), x.var((2, 3), unbiased=False, keepdim=True)
 
 
+class OverAll(OneNorm):
+    """One mean for the whole batch."""
+
+    dims = (0, 1, 2, 3)
+
+    def remembered(self, x):
+        return x.mean().expand(x.shape[1]), x.var(unbiased=False).expand(x.shape[1])
+
+    def scaled(self, x, mean, var):
+        return super().scaled(x, *(value.expand(x.shape[1]) for value in (mean, var)))
+
+
+class Detached(OneNorm):
+    def statistics(self, x):
+        return super().statistics(x.detach())
+
+
+class LastBatchOnly(OneNorm):
+    momentum = 1
+
+
+class FromZero(OneNorm):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.running_var.zero_()
+
+
 class UnbiasedInTraining(OneNorm):
     def statistics(self, x):
         return x.mean(self.dims), x.var(self.dims, unbiased=True)
@@ -310,6 +418,10 @@ class EpsOutside(OneNorm):
     def scaled(self, x, mean, var):
         x = (x - mean[:, None, None]) / (var[:, None, None].sqrt() + self.eps)
         return self.gamma[:, None, None] * x + self.beta[:, None, None]
+
+
+class NoEps(OneNorm):
+    eps = 0
 
 
 class NoRoot(OneNorm):
@@ -327,18 +439,38 @@ class NoGamma(OneNorm):
         return (x - mean[:, None, None]) / (var[:, None, None] + self.eps).sqrt()
 
 
-def _trained(make, *batches):
-    """Outputs of three batches in training mode, of a single image and of a batch in evaluation, with scales that are not 1."""
-    *training, last = batches
-    net = make(training[0].shape[1])
+def _made(make, channels):
+    """The layer, with scales and shifts that are not 1 and 0."""
+    net = make(channels)
     if not isinstance(net, nn.Module):
         raise TypeError(f"your answer makes {type(net).__name__}; expected an nn.Module")
     with torch.no_grad():
         for place, parameter in enumerate(net.parameters()):
             parameter += 0.5 * (place + 1) * torch.linspace(-0.5, 1, parameter.numel()).reshape(parameter.shape)
-    outputs = [net.train()(batch.clone()) for batch in training]
-    outputs += [net.eval()(last[:1].clone()), net(last.clone())]
-    return [len(list(net.parameters())), *(out.detach() for out in outputs)]
+    return net
+
+
+def _in_training(make, *batches):
+    return _made(make, batches[0].shape[1]).train()(batches[0].clone()).detach()
+
+
+def _slope_in_training(make, *batches):
+    leaf = batches[0].clone().requires_grad_()
+    out = _made(make, leaf.shape[1]).train()(leaf * 1)
+    out.backward(torch.linspace(-1, 1, out.numel()).reshape(out.shape))
+    return leaf.grad
+
+
+def _then_in_evaluation(images):
+    def run(make, *batches):
+        """What becomes of the first `images` of a last batch in evaluation, after training with those before it."""
+        *training, last = batches
+        net = _made(make, last.shape[1]).train()
+        for batch in training:
+            net(batch.clone())
+        return net.eval()(last[:images].clone()).detach()
+
+    return run
 
 
 def _batches():
@@ -346,31 +478,45 @@ def _batches():
     return [torch.randn(4, 3, 3, 2) * channels + torch.tensor([0.0, 3.0, -1.0])[:, None, None] for _ in range(4)]
 
 
-def _without_statistics(answer):
-    """Statistics that are no buffers are lost when the network is saved."""
+def _kept(answer):
+    """How the running values are kept: as buffers, free of any graph, by the layer itself."""
     try:
         net = answer(3)
-        net(torch.randn(4, 3, 2, 2))
+        count = sum(parameter.numel() for parameter in net.parameters())
+        if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in net.modules()):
+            return "Your layer leaves the work to torch's BatchNorm. What does that compute in training, and what in evaluation?"
+        if count > 6:
+            return "Your running mean and variance are parameters, which are learned from a loss. Where do these two come from?"
+        net(torch.randn(4, 3, 2, 2, requires_grad=True))
     except Exception:
-        return None  # the case tells it better
-    if isinstance(net, nn.Module) and any(True for _ in net.parameters()) and sum(b.numel() for b in net.buffers()) < 6:
+        return None  # the cases tell it better
+    if count and sum(buffer.numel() for buffer in net.buffers()) < 6:
         return "A network that is saved and loaded forgets your running mean and variance. What makes a tensor part of a module?"
+    if any(buffer.requires_grad for buffer in net.buffers()):
+        return (
+            "Your running values hold on to the graph of every batch so far, and memory grows. Which lines are not for learning?"
+        )
     return None
 
 
 BATCH_NORM = Lab(
     "batch_norm",
-    "batch norm for maps (N, C, H, W) without nn.BatchNorm2d: the batch's own mean and variance in training, running ones in "
-    "evaluation (momentum 0.1, eps 1e-5), then a scale and a shift for each channel",
+    "batch norm for maps (N, C, H, W), for training and for evaluation",
     OneNorm,
     OneNorm,
     hints=(
         "One mean and one variance for each channel: over which three dimensions?",
         "`self.training` says which mode it is. In training the running values move a tenth of the way to the batch's.",
+        '`self.register_buffer("mean", ...)` keeps a tensor that is saved with the layer and that no optimizer touches.',
         "torch divides the variance by n where it normalizes, and by n - 1 where it remembers.",
     ),
-    tests=(_without_statistics,),
-    cases=(Call("three batches in training, then evaluation", _batches, _trained),),
+    tests=(_kept,),
+    cases=(
+        Call("a batch in training", _batches, _in_training),
+        Call("the gradient of a batch in training", _batches, _slope_in_training),
+        Call("three batches in training, then one image in evaluation", _batches, _then_in_evaluation(1)),
+        Call("three batches in training, then a batch in evaluation", _batches, _then_in_evaluation(4)),
+    ),
     mistakes=(
         Mistake("In evaluation an image's result depends on its neighbours. Which mean does a single image have?",
                 BatchInEvaluation),
@@ -384,10 +530,17 @@ BATCH_NORM = Lab(
         Mistake("Each image is normalized by itself, over all its channels: that is layer norm. Over what does batch norm "
                 "average?", OverChannels),
         Mistake("Each map of each image is normalized by itself: that is instance norm. Where is the batch?", OverPixels),
+        Mistake("All channels share one mean in yours. What does the formula call x: the whole batch, or a channel of it?",
+                OverAll),
+        Mistake("The outputs are right, but no gradient passes through your mean and variance. Do they change when x does?",
+                Detached),
+        Mistake("Your running values are those of the last batch. What do the batches before it have to say?", LastBatchOnly),
+        Mistake("Right in training, but your running variance begins at 0. Which variance changes nothing?", FromZero),
         Mistake("You normalize by the variance with n - 1. With which one does torch normalize?", UnbiasedInTraining),
         Mistake("Right in training, a little off in evaluation: you remember the variance with n. Which one estimates that of "
                 "all images?", BiasedRemembered),
         Mistake("Your eps stands outside the root. What happens in a channel that hardly varies?", EpsOutside),
+        Mistake("Your eps is missing. What becomes of a channel that hardly varies?", NoEps),
         Mistake("You divide by the variance. What has the unit of x?", NoRoot),
         Mistake("No scale and shift can be learned. What if a layer needs its mean elsewhere?", NoGamma),
     ),

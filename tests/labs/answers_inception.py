@@ -59,6 +59,31 @@ class ThinPadding(Branches):
         self.b3 = nn.Sequential(conv_relu(in_channels, reduce5, 1), conv_relu(reduce5, n5, 5, padding=1))
 
 
+class BareThree(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b2 = nn.Sequential(conv_relu(in_channels, reduce3, 1), conv_relu(reduce3, n3, 3))
+
+
+class BareEverywhere(BareThree):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b3 = nn.Sequential(conv_relu(in_channels, reduce5, 1), conv_relu(reduce5, n5, 5))
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1), conv_relu(in_channels, pool, 1))
+
+
+class BarePooling(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1), conv_relu(in_channels, pool, 1))
+
+
+class DefaultPooling(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, padding=1), conv_relu(in_channels, pool, 1))
+
+
 class Stacked(Branches):
     def forward(self, x):
         return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)])
@@ -74,6 +99,12 @@ class Sum(Branches):
         return sum([self.b1(x), self.b2(x), self.b3(x), self.b4(x)])
 
 
+class OnlyOne(Branches):
+    def forward(self, x):
+        branches = [self.b1(x), self.b2(x), self.b3(x), self.b4(x)]
+        return branches[0]
+
+
 class Behind(Branches):
     def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
         super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
@@ -85,6 +116,12 @@ class Figure2a(Branches):
     def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
         super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
         self.b2, self.b3 = conv_relu(in_channels, n3, 3, padding=1), conv_relu(in_channels, n5, 5, padding=2)
+
+
+class Figure2aWhole(Figure2a):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.MaxPool2d(3, stride=1, padding=1)
 
 
 class AllPooled(Branches):
@@ -138,6 +175,41 @@ class OpenEnd(PoolingFirst):
         d = self.p(F.max_pool2d(x, 3, 1, 1))
         c, b = self.five[1](self.five[0](x).relu()), self.three[1](self.three[0](x).relu())
         return torch.cat([self.one(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), b, c, d], 1)
+
+
+class Straight(PoolingFirst):
+    def forward(self, x):
+        d = self.p(F.max_pool2d(x, 3, 1, 1))
+        c, b = self.five[1](self.five[0](x)), self.three[1](self.three[0](x))
+        return torch.cat([self.one(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), b, c, d], 1)
+
+
+class OpenProjection(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(in_channels, pool, 1))
+
+
+class OfTorchvision(nn.Module):
+    bias = False
+
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__()
+
+        def c(i, o, size=1):
+            conv = nn.Conv2d(i, o, size, padding=size // 2, bias=self.bias)
+            return nn.Sequential(conv, nn.BatchNorm2d(o, eps=0.001), nn.ReLU(inplace=True))
+
+        self.b1, self.b2 = c(in_channels, n1), nn.Sequential(c(in_channels, reduce3), c(reduce3, n3, 3))
+        self.b3 = nn.Sequential(c(in_channels, reduce5), c(reduce5, n5, 5))
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), c(in_channels, pool))
+
+    def forward(self, x):
+        return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)], dim=1)
+
+
+class ShiftedTwice(OfTorchvision):
+    bias = True
 
 
 class Overwriting(Branches):
@@ -281,6 +353,57 @@ class RemembersBiased(Base):
         super().remember(x, unbiased=False)
 
 
+class OneForAll(Base):
+    def own(self, x):
+        return x.mean(), x.var(unbiased=False)
+
+    @torch.no_grad()
+    def remember(self, x):
+        mean, var = self.own(x)
+        self.rm, self.rv = 0.9 * self.rm + 0.1 * mean, 0.9 * self.rv + 0.1 * var
+
+
+class StatisticsWithoutGradient(Base):
+    @torch.no_grad()
+    def own(self, x):
+        return super().own(x)
+
+
+class OnlyTheLast(Base):
+    def remember(self, x):
+        super().remember(x, share=1)
+
+
+class BeginsAtZero(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.register_buffer("rv", torch.zeros(channels, 1, 1))
+
+
+class WithItsGraph(Base):
+    def remember(self, x):
+        n = x.numel() / x.shape[1]
+        mean, var = self.own(x)
+        self.rm, self.rv = 0.9 * self.rm + 0.1 * mean[0], 0.9 * self.rv + 0.1 * var[0] * n / (n - 1)
+
+
+class AsParameters(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        del self.rm, self.rv
+        self.rm = nn.Parameter(torch.zeros(channels, 1, 1), requires_grad=False)
+        self.rv = nn.Parameter(torch.ones(channels, 1, 1), requires_grad=False)
+
+
+class Torchs(nn.BatchNorm2d):
+    pass
+
+
+class WithoutEpsilon(Base):
+    def apply_to(self, x, mean, var):
+        return self.w * (x - mean) / torch.sqrt(var) + self.b
+
+
 class EpsilonLate(Base):
     def apply_to(self, x, mean, var):
         return self.w * (x - mean) / (torch.sqrt(var) + 1e-5) + self.b
@@ -311,11 +434,17 @@ RIGHT = {"inception_block": (PoolingFirst, Branches, written_in_place), "batch_n
 WRONG = {
     "inception_block": {
         ThinPadding: "Your 5x5 branch comes out two pixels smaller",
+        BareThree: "Your 3x3 branch comes out two pixels smaller",
+        BareEverywhere: "Your 3x3 branch comes out two pixels smaller",
+        BarePooling: "Your pooling comes out two pixels smaller",
+        DefaultPooling: "Your pooling leaves a third of each side",
         Stacked: "Your branches are joined along the batch",
         SideBySide: "Your branches are joined along the width",
         Sum: "Your branches are added up",
+        OnlyOne: "Some of your layers never reach the output",
         Behind: "Your 1x1 comes after the larger filter",
         Figure2a: "You built the naive block",
+        Figure2aWhole: "You built the naive block as a whole",
         AllPooled: "All pooled channels are handed on",
         PoolLast: "Same shape, same count, other values",
         Additive: "Between reduction and filter nothing bends",
@@ -323,6 +452,10 @@ WRONG = {
         MeanPooling: "Your pooling branch averages",
         NoBiases: "Your convolutions have no biases",
         OpenEnd: "Your branches end without a ReLU",
+        Straight: "Your block has no ReLU at all",
+        OpenProjection: "Your projection ends without a ReLU",
+        OfTorchvision: "Your block normalizes, as blocks do from 2015 on",
+        ShiftedTwice: "Your block normalizes, as blocks do from 2015 on",
         Overwriting: "The block changes its own input",
     },
     "batch_norm": {
@@ -336,6 +469,14 @@ WRONG = {
         InstanceNorm: "Each map of each image is normalized by itself",
         Unbiased: "You normalize by the variance with n - 1",
         RemembersBiased: "Right in training, a little off in evaluation",
+        OneForAll: "All channels share one mean",
+        StatisticsWithoutGradient: "The outputs are right, but no gradient passes",
+        OnlyTheLast: "Your running values are those of the last batch",
+        BeginsAtZero: "Right in training, but your running variance begins at 0",
+        WithItsGraph: "Your running values hold on to the graph",
+        AsParameters: "Your running mean and variance are parameters",
+        Torchs: "Your layer leaves the work to torch's",
+        WithoutEpsilon: "Your eps is missing",
         EpsilonLate: "Your eps stands outside the root",
         Variance: "You divide by the variance",
         Unscaled: "No scale and shift can be learned",

@@ -227,6 +227,15 @@ def test_a_right_answer_fits_into_the_network(name, answer):
     assert net.eval()(images).shape == own.eval()(images).shape
 
 
+@pytest.mark.parametrize("answer", [answer for name, answer in RIGHT if name == "inception_block"], ids=named)
+def test_the_course_gives_an_inception_block_its_batch_norm_and_trains_it(answer):
+    net = models.build("googlenet_cifar", inception=labs.find("inception_block").fits(answer))
+    history = training.fit(net, data.load(quiet=True).subset(64, 20), 1, quiet=True)
+    assert history.parameters == sum(p.numel() for p in models.build("googlenet_cifar", device="meta").parameters())
+    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    assert len(norms) == 37 and all(norm.running_mean.any() for norm in norms)  # each of them is used
+
+
 def test_what_passed_is_what_trains(capsys):
     assert labs.yours("basic_block") is models.BasicBlock
     assert "has not been passed in this kernel" in capsys.readouterr().out
