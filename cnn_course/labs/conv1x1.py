@@ -1,10 +1,14 @@
-"""The labs of notebook 4: a 1x1 convolution from a dense layer, NIN's block, the separable pair, the class activation map."""
+"""The labs of notebook 4: a 1x1 convolution from a dense layer, NIN's block, the class activation map, the separable pair."""
+
+from contextlib import suppress
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.models import nin
 
 
 # ------------------------------------------------------------------------------------- pointwise
@@ -16,6 +20,11 @@ def pointwise(maps, weight, bias):
 def _viewed(maps, weight, bias):
     n, c, h, w = maps.shape
     return F.linear(maps.reshape(n, h, w, c), weight, bias).permute(0, 3, 1, 2)
+
+
+def _never_moved(maps, weight, bias):
+    n, c, h, w = maps.shape
+    return F.linear(maps.reshape(n, h, w, c), weight, bias).reshape(n, -1, h, w)
 
 
 def _viewed_back(maps, weight, bias):
@@ -43,6 +52,22 @@ def _pixel_means(maps, weight, bias):
     return F.linear(maps.mean(dim=(2, 3)), weight, bias)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
 
 
+class _Watched(TorchFunctionMode):
+    """Notes whether torch is asked for a convolution."""
+
+    convolved = False
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.convolved |= getattr(function, "__name__", "").startswith("conv")
+        return function(*args, **(kwargs or {}))
+
+
+def _convolves(answer):
+    with _Watched() as watched, suppress(Exception):  # errors are the cases' to tell
+        answer(torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6))
+    return "You let torch convolve. Can `F.linear` do it alone?" if watched.convolved else None
+
+
 def _pixels(size, filters):
     shape = "x".join(map(str, size))
     return Call(f"pointwise(maps {shape}, weight {filters}x{size[1]}, bias {filters})",
@@ -58,10 +83,13 @@ POINTWISE = Lab(
         "F.linear works on the last dimension, whatever stands before it. Where are the channels of an image?",
         "`permute` moves a dimension; `view` and `reshape` only cut the same row of numbers elsewhere.",
     ),
+    tests=(_convolves,),
     cases=(_pixels((2, 3, 4, 5), 6), _pixels((2, 4, 4, 4), 4), _pixels((1, 5, 3, 7), 2)),
     mistakes=(
         Mistake("The shape is right, the values are not: your reshape cuts the row of numbers anew. What moves a dimension?",
                 _viewed),
+        Mistake("Neither of your reshapes moves a dimension: both cut the row of numbers anew. What brings channels to the end?",
+                _never_moved),
         Mistake("On the way back your reshape mixes pixels and channels. What undoes a permute?", _viewed_back),
         Mistake("The channels come last. In which place does a convolution leave them?", _channels_last),
         Mistake("Height and width have changed places on the way. In which order does the permute name them?", _turned),
@@ -74,59 +102,116 @@ POINTWISE = Lab(
 
 # ------------------------------------------------------------------------------------- mlpconv
 class OneMlpconv(nn.Module):
-    """NIN's block: a convolution, then two 1x1, a ReLU after each."""
+    """NIN's block: a convolution, then 1x1 ones, a ReLU after each."""
 
-    sizes, bias = (1, 1), True
+    behind, bias = 1, True  # the size of those behind the first; whether all have biases
 
     def __init__(self, in_channels, widths, kernel):
         super().__init__()
-        a, b, c = widths
-        self.first = self.conv(in_channels, a, kernel)
-        self.second, self.third = (self.conv(n, m, k) for n, m, k in zip((a, b), (b, c), self.sizes, strict=True))
+        ins, widths = [in_channels, *widths], self.used(widths)
+        made = zip(ins, widths, self.sizes(kernel, len(widths)), strict=False)
+        self.convs = nn.ModuleList(self.conv(i, o, size, self.padding(size, kernel)) for i, o, size in made)
 
-    def conv(self, in_channels, out_channels, kernel):
-        return nn.Conv2d(in_channels, out_channels, kernel, padding=self.padding(kernel), bias=self.bias)
+    def used(self, widths):
+        return widths
 
-    def padding(self, kernel):
-        return kernel // 2
+    def sizes(self, kernel, count):
+        return [kernel, *[self.behind] * (count - 1)]
+
+    def padding(self, size, kernel):
+        return size // 2
+
+    def conv(self, in_channels, out_channels, size, padding):
+        return nn.Conv2d(in_channels, out_channels, size, padding=padding, bias=self.bias)
 
     def forward(self, x):
-        for layer in (self.first, self.second, self.third):
-            x = F.relu(layer(x))
+        for conv in self.convs:
+            x = F.relu(conv(x))
         return x
 
 
 class LargeAgain(OneMlpconv):
-    sizes = (3, 3)
+    behind = 3
+
+
+class OneSize(OneMlpconv):
+    def sizes(self, kernel, count):
+        return [kernel] * count
 
 
 class OneTooFew(OneMlpconv):
-    def __init__(self, in_channels, widths, kernel):
-        super().__init__(in_channels, widths, kernel)
-        del self.third
+    def used(self, widths):
+        return widths[:-1]
 
+
+class TwoAlways(OneMlpconv):
+    def used(self, widths):
+        return widths[:2]
+
+
+class ThreeAlways(OneMlpconv):
+    def used(self, widths):
+        a, b, c = widths
+        return a, b, c
+
+
+class ThirdByIndex(OneMlpconv):
+    def used(self, widths):
+        return widths[0], widths[1], widths[2]
+
+
+class NeverBent(OneMlpconv):
     def forward(self, x):
-        return F.relu(self.second(F.relu(self.first(x))))
+        for conv in self.convs:
+            x = conv(x)
+        return x
+
+
+class BentFirst(OneMlpconv):
+    def forward(self, x):
+        x = F.relu(self.convs[0](x))
+        for conv in self.convs[1:]:
+            x = conv(x)
+        return x
+
+
+class ReturnsEarly(OneMlpconv):
+    def forward(self, x):
+        return F.relu(self.convs[0](x))
+
+
+class Normed(OneMlpconv):
+    def conv(self, in_channels, out_channels, size, padding):
+        return nn.Sequential(super().conv(in_channels, out_channels, size, padding), nn.BatchNorm2d(out_channels))
 
 
 class BentOnce(OneMlpconv):
     def forward(self, x):
-        return F.relu(self.third(self.second(self.first(x))))
+        for conv in self.convs:
+            x = conv(x)
+        return F.relu(x)
 
 
 class OpenEnd(OneMlpconv):
     def forward(self, x):
-        return self.third(F.relu(self.second(F.relu(self.first(x)))))
+        for conv in self.convs[:-1]:
+            x = F.relu(conv(x))
+        return self.convs[-1](x)
 
 
 class NoPadding(OneMlpconv):
-    def padding(self, kernel):
+    def padding(self, size, kernel):
         return 0
 
 
 class PaddedPointwise(OneMlpconv):
-    def padding(self, kernel):
-        return 2
+    def padding(self, size, kernel):
+        return kernel // 2
+
+
+class PaddedForFive(OneMlpconv):
+    def padding(self, size, kernel):
+        return 2 if size > 1 else 0
 
 
 class NoBias(OneMlpconv):
@@ -134,36 +219,53 @@ class NoBias(OneMlpconv):
 
 
 class PointwiseFirst(OneMlpconv):
-    def __init__(self, in_channels, widths, kernel):
-        super().__init__(in_channels, widths, kernel)
-        a, b, c = widths
-        self.first, self.second, self.third = self.conv(in_channels, a, 1), self.conv(a, b, 1), self.conv(b, c, kernel)
+    def sizes(self, kernel, count):
+        return [*[1] * (count - 1), kernel]
+
+
+def _mlpconv(answer):
+    """Makes of an answer what `models.NIN` takes as its block; it has no batch norm."""
+    return lambda in_channels, widths, kernel, *_: answer(in_channels=in_channels, widths=widths, kernel=kernel)
 
 
 MLPCONV = Lab(
     "mlpconv",
-    "NIN's block: a convolution of `kernel`x`kernel` that keeps the size, then two 1x1 convolutions, each of the three with its "
-    "ReLU; `widths` are their output channels",
+    "NIN's block: a convolution of `kernel`x`kernel` that keeps the size, then 1x1 convolutions, a ReLU after each; `widths` are "
+    "the output channels, one number for each convolution",
     OneMlpconv,
-    OneMlpconv,
+    nin.mlpconv,
     hints=(
-        "Three convolutions in a row. Only the first looks at neighbours, so only it needs padding: how much for a kernel of 5?",
-        "`widths` is a tuple of three: what the first puts out is what the second takes in.",
+        "Only the first convolution looks at neighbours, so only it needs padding: how much for a kernel of 5, and of 3?",
+        "A loop over `widths` makes one convolution a turn. What does the next one take in?",
     ),
     cases=(
         Layer({"in_channels": 3, "widths": (6, 5, 4), "kernel": 5}, (2, 3, 9, 8)),
         Layer({"in_channels": 4, "widths": (7, 3, 5), "kernel": 3}, (2, 4, 6, 7)),
+        Layer({"in_channels": 3, "widths": (5, 4), "kernel": 3}, (2, 3, 7, 6)),
     ),
     mistakes=(
-        Mistake("Your second and third convolution look at neighbours. What size makes a network of one pixel?", LargeAgain),
-        Mistake("Your block has two convolutions. How many has NIN's, counting the first?", OneTooFew),
-        Mistake("Your three convolutions bend once, at the end. What are three linear steps in a row?", BentOnce),
-        Mistake("Your block ends without a ReLU. What follows each of the three layers?", OpenEnd),
+        Mistake("All your convolutions look at neighbours. What size makes a dense layer at every pixel?", OneSize),
+        Mistake("Behind your first convolution stand others of 3x3. What size makes a dense layer at every pixel?", LargeAgain),
+        Mistake("Your block never has more than two convolutions. What repeats, once for each width?", TwoAlways),
+        Mistake("Your block is right for three widths and stops at two, which NIN's last block has. What repeats, once for each?",
+                ThreeAlways),
+        Mistake("Your block asks for a third width where there are two, as in NIN's last block. What repeats, once for each?",
+                ThirdByIndex),
+        Mistake("Your block has one convolution too few. Which of the widths is never used?", OneTooFew),
+        Mistake("Nothing in your block bends. What are several linear steps in a row?", NeverBent),
+        Mistake("Your block bends behind its first convolution only. What do the 1x1 layers add then?", BentFirst),
+        Mistake("Your block comes back after its first convolution. Where does `return` stand?", ReturnsEarly),
+        Mistake("Your block has batch norm, which came two years after NIN. What follows a convolution in the diagram?", Normed),
+        Mistake("Your convolutions bend once, at the end. How many steps are linear layers in a row worth?", BentOnce),
+        Mistake("Your block ends without a ReLU. What follows each of the layers?", OpenEnd),
         Mistake("Your maps shrink. What keeps a window of 5 from losing the border?", NoPadding),
         Mistake("Your maps grow: every convolution has the first one's padding. How far does a 1x1 reach?", PaddedPointwise),
+        Mistake("Your padding is right for a kernel of 5 only. How far does a kernel of 3 reach beyond the border?",
+                PaddedForFive),
         Mistake("Your convolutions have no biases. What shifts a map, where no batch norm follows?", NoBias),
-        Mistake("Your large filter comes last. Which of the three looks at the image?", PointwiseFirst),
+        Mistake("Your large filter comes last. Which of the layers looks at the image?", PointwiseFirst),
     ),
+    fits=_mlpconv,
 )  # fmt: skip
 
 
@@ -231,6 +333,33 @@ class LinearBetween(OneSeparable):
         return F.relu(self.norm2(self.point(self.norm1(self.depth(x)))))
 
 
+class OpenPair(OneSeparable):
+    def forward(self, x):
+        return self.norm2(self.point(F.relu(self.norm1(self.depth(x)))))
+
+
+class StrideTwice(OneSeparable):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.point = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+
+class StrideUnused(OneSeparable):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels)
+
+
+class NoPaddingAround(OneSeparable):
+    def depthwise(self, channels, stride):
+        return nn.Conv2d(channels, channels, 3, stride, groups=channels, bias=False)
+
+
+class NoNorm(OneSeparable):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.norm1 = self.norm2 = nn.Identity()
+
+
 class OneNorm(OneSeparable):
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__(in_channels, out_channels, stride)
@@ -260,9 +389,14 @@ SEPARABLE = Lab(
         Mistake("Your mixing convolution looks at neighbours again. What size only mixes?", MixedByThree),
         Mistake("Your stride is in the 1x1, which then throws three pixels of four away. Which of the two sees them all?",
                 StrideInTheSecond),
+        Mistake("Both convolutions have the stride, so the map shrinks twice. Which of the two looks around?", StrideTwice),
+        Mistake("Your map never shrinks. What is `stride` for?", StrideUnused),
+        Mistake("Your map loses a border. How far does a window of 3 reach beyond it?", NoPaddingAround),
         Mistake("Your 1x1 comes first. What does figure 3 of the paper do first, look around or mix?", PointFirst),
         Mistake("Your convolutions have biases. What does batch norm do with a constant?", BiasedPair),
         Mistake("Between the two nothing bends. What does figure 3 put after the first batch norm?", LinearBetween),
+        Mistake("Your pair ends without a ReLU. What does figure 3 put after the second batch norm?", OpenPair),
+        Mistake("Nothing is normalized. What does figure 3 put between a convolution and its ReLU?", NoNorm),
         Mistake("Only your second convolution is normalized. What follows the first?", OneNorm),
     ),
 )  # fmt: skip
@@ -280,6 +414,18 @@ def _averaged_first(maps, weight):
 
 def _not_summed(maps, weight):
     return (maps[:, None] * weight[None, :, :, None, None])[:, :, 0]
+
+
+def _for_each_channel(maps, weight):
+    return maps[:, None] * weight[None, :, :, None, None]
+
+
+def _channels_at_the_end(maps, weight):
+    return torch.einsum("nchw,kc->nhwk", maps, weight)
+
+
+def _summed_to_logits(maps, weight):
+    return torch.einsum("nchw,kc->nkhw", maps, weight) / maps[0, 0].numel()
 
 
 def _mean_over_channels(maps, weight):
@@ -326,7 +472,10 @@ CLASS_MAPS = Lab(
     mistakes=(
         Mistake("You have the logits, not the maps: the mean was taken first. What is left of *where* after it?",
                 _averaged_first),
-        Mistake("Only the first channel is weighted. Over what does a dense layer sum?", _not_summed),
+        Mistake("Only the first channel is weighted. How many channels does a dense layer read?", _not_summed),
+        Mistake("There is a map for each pair of class and channel. Over what does a dense layer sum?", _for_each_channel),
+        Mistake("The classes come last. Where does a convolution put them?", _channels_at_the_end),
+        Mistake("The logits are the sums of your maps. What of a map does global average pooling take?", _summed_to_logits),
         Mistake("Your maps are too small by the number of channels. Sum or mean?", _mean_over_channels),
         Mistake("Your maps are never negative. What does it say where a place speaks *against* a class?", _positive_only),
         Mistake("Each of your maps runs from 0 to 1, so the mean is no logit any more. When may a picture be scaled?", _scaled),
@@ -336,4 +485,4 @@ CLASS_MAPS = Lab(
     ),
 )  # fmt: skip
 
-LABS = (POINTWISE, MLPCONV, SEPARABLE, CLASS_MAPS)
+LABS = (POINTWISE, MLPCONV, CLASS_MAPS, SEPARABLE)

@@ -39,11 +39,12 @@ class NIN(Network):
 
     The paper gives no widths; the defaults are those of the definition that its authors released
     (966,986 parameters). The last 1x1 convolution makes one map a class; its mean over all pixels is the logit.
+    mlpconv: the function that makes a block.
     """
 
     def __init__(
         self, widths=((192, 160, 96), (192, 192, 192), (192, 192)), kernels=(5, 5, 3), pooling="average",
-        batch_norm=False, dropout=0.5, classes=10
+        batch_norm=False, dropout=0.5, mlpconv=mlpconv, classes=10
     ):  # fmt: skip
         super().__init__()
         self.fixed_size = pooling == "dense"

@@ -72,6 +72,13 @@ def _():
     assert any(isinstance(layer, nn.AdaptiveAvgPool2d) for layer in nin.head.modules()), nin.head
 
 
+@claim("one number for each convolution: three in NIN's first two blocks, two in its last.", "computed")
+def _():
+    features = models.build("nin", device="meta").features
+    blocks = (features.block1, features.block2, features.block3)
+    assert [sum(isinstance(layer, nn.Conv2d) for layer in block) for block in blocks] == [3, 3, 2]
+
+
 # ------------------------------------------------------------------------------- bottleneck
 @claim("The 3x3 now reads a quarter of the channels, and the 1x1 in front of it has a ninth of its weights.", "computed")
 def _():
@@ -235,6 +242,15 @@ def _():
     assert nin.parameters < min(alexnet.parameters, vgg.parameters) and nin.macs > max(alexnet.macs, vgg.macs)
 
 
+@claim("Batch norm, which the recorded networks have (notebook 5 explains it), is left out.", "computed")
+def _():
+    def normed(net):
+        return any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
+
+    recorded = [experiments.find("comparison").variants[name].build() for name in ("vgg_cifar", "nin_cifar")]
+    assert all(map(normed, recorded)) and not normed(models.build("nin_cifar", batch_norm=False))
+
+
 @claim("VGG and NIN end within a point of each other", "record comparison")
 def _():
     found = experiments.recorded("comparison").difference("vgg_cifar", "nin_cifar")
@@ -390,9 +406,3 @@ def _():
         share[name] = cost.linear_parameters / cost.parameters
     assert min(share["alexnet_two_gpus"], share["vgg16"]) > 0.85 and max(list(share.values())[2:]) < 0.16
     return {name: f"{part:.0%}" for name, part in share.items()}
-
-
-@claim("Each channel of width costs 128 + 1,152 weights, so the saving ends at 147,456 / 1,280.", "computed")
-def _():
-    saving = [w for w in range(1, 129) if weights(128, w, 1) + weights(w, 128, 3) < weights(128, 128, 3)]
-    assert weights(128, 1, 1) + weights(1, 128, 3) == 1_280 and max(saving) == 147_456 // 1_280 == 115

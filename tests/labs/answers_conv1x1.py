@@ -33,6 +33,21 @@ def by_view(maps, weight, bias):
     return F.linear(maps.view(n, h, w, c), weight, bias).permute(0, 3, 1, 2)
 
 
+def twice_reshaped(maps, weight, bias):
+    n, c, h, w = maps.shape
+    return F.linear(maps.reshape(n * h * w, c), weight, bias).reshape(n, -1, h, w)
+
+
+def convolved(maps, weight, bias):
+    return F.conv2d(maps, weight[:, :, None, None], bias)
+
+
+def by_a_layer(maps, weight, bias):
+    layer = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+    layer.weight.data, layer.bias.data = weight[:, :, None, None], bias
+    return layer(maps)
+
+
 def viewed_back(maps, weight, bias):
     n, c, h, w = maps.shape
     out = F.linear(maps.permute(0, 2, 3, 1).reshape(-1, c), weight, bias)
@@ -62,21 +77,24 @@ def pooled(maps, weight, bias):
 
 # ------------------------------------------------------------------------------------- mlpconv
 def in_a_row(in_channels, widths, kernel):
-    a, b, c = widths
-    return nn.Sequential(nn.Conv2d(in_channels, a, kernel, padding="same"), nn.ReLU(), nn.Conv2d(a, b, 1), nn.ReLU(),
-                         nn.Conv2d(b, c, 1), nn.ReLU())  # fmt: skip
+    layers = []
+    for size, width in zip((kernel, 1, 1), widths, strict=False):
+        layers += [nn.Conv2d(in_channels, width, size, padding="same"), nn.ReLU()]
+        in_channels = width
+    return nn.Sequential(*layers)
 
 
 class WithLinear(nn.Module):
     def __init__(self, in_channels, widths, kernel):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, widths[0], kernel, padding=(kernel - 1) // 2)
-        self.mlp = nn.Sequential(
-            nn.ReLU(), nn.Linear(widths[0], widths[1]), nn.ReLU(), nn.Linear(widths[1], widths[2]), nn.ReLU()
-        )
+        self.mlp = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
 
     def forward(self, x):
-        return self.mlp(self.conv(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = torch.relu(self.conv(x)).permute(0, 2, 3, 1)
+        for dense in self.mlp:
+            x = torch.relu(dense(x))
+        return x.permute(0, 3, 1, 2)
 
 
 class Looped(nn.Module):
@@ -94,44 +112,107 @@ class Looped(nn.Module):
         return x
 
 
-def block(in_channels, widths, sizes, paddings, relus=(1, 1, 1), bias=True):
+def block(in_channels, widths, kernel, behind=1, padding=None, behind_padding=0, relus="all", bias=True):
+    """A loop over the widths; all but the first are `behind` x `behind`."""
     layers = []
-    for width, size, padding, relu in zip(widths, sizes, paddings, relus, strict=False):
-        layers += [nn.Conv2d(in_channels, width, size, padding=padding, bias=bias), *([nn.ReLU()] if relu else [])]
+    for i, width in enumerate(widths):
+        size, pad = (behind, behind_padding) if i else (kernel, kernel // 2 if padding is None else padding)
+        layers.append(nn.Conv2d(in_channels, width, size, padding=pad, bias=bias))
+        last = i == len(widths) - 1
+        if relus == "all" or relus == ("last" if last else "but the last"):
+            layers.append(nn.ReLU())
         in_channels = width
     return nn.Sequential(*layers)
 
 
+def all_of_one_size(in_channels, widths, kernel):
+    return block(in_channels, widths, kernel, kernel, behind_padding=kernel // 2)
+
+
 def three_threes(in_channels, widths, kernel):
-    return block(in_channels, widths, (kernel, 3, 3), (kernel // 2, 1, 1))
+    return block(in_channels, widths, kernel, 3, behind_padding=1)
 
 
 def two_layers(in_channels, widths, kernel):
-    return block(in_channels, widths[:2], (kernel, 1), (kernel // 2, 0))
+    return nn.Sequential(nn.Conv2d(in_channels, widths[0], kernel, padding=kernel // 2), nn.ReLU(),
+                         nn.Conv2d(widths[0], widths[1], 1), nn.ReLU())  # fmt: skip
+
+
+def three_layers(in_channels, widths, kernel):
+    a, b, c = widths
+    return nn.Sequential(nn.Conv2d(in_channels, a, kernel, padding=kernel // 2), nn.ReLU(), nn.Conv2d(a, b, 1), nn.ReLU(),
+                         nn.Conv2d(b, c, 1), nn.ReLU())  # fmt: skip
+
+
+def third_by_index(in_channels, widths, kernel):
+    return nn.Sequential(nn.Conv2d(in_channels, widths[0], kernel, padding=kernel // 2), nn.ReLU(),
+                         nn.Conv2d(widths[0], widths[1], 1), nn.ReLU(),
+                         nn.Conv2d(widths[1], widths[2], 1), nn.ReLU())  # fmt: skip
+
+
+def from_one(in_channels, widths, kernel):
+    layers = [nn.Conv2d(in_channels, widths[0], kernel, padding=kernel // 2), nn.ReLU()]
+    for i in range(1, len(widths) - 1):
+        layers += [nn.Conv2d(widths[i - 1], widths[i], 1), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def no_relu(in_channels, widths, kernel):
+    return block(in_channels, widths, kernel, relus="none")
+
+
+def first_relu(in_channels, widths, kernel):
+    net = block(in_channels, widths, kernel, relus="none")
+    return nn.Sequential(net[0], nn.ReLU(), *net[1:])
+
+
+class ReturnInTheLoop(Looped):
+    def forward(self, x):
+        for conv in self.convs:
+            x = torch.relu(conv(x))
+            return x
+
+
+def with_batch_norm(in_channels, widths, kernel):
+    layers = []
+    for i, width in enumerate(widths):
+        size = 1 if i else kernel
+        layers += [nn.Conv2d(in_channels, width, size, padding=size // 2), nn.BatchNorm2d(width), nn.ReLU()]
+        in_channels = width
+    return nn.Sequential(*layers)
 
 
 def last_relu(in_channels, widths, kernel):
-    return block(in_channels, widths, (kernel, 1, 1), (kernel // 2, 0, 0), (0, 0, 1))
+    return block(in_channels, widths, kernel, relus="last")
 
 
 def no_last_relu(in_channels, widths, kernel):
-    return block(in_channels, widths, (kernel, 1, 1), (kernel // 2, 0, 0), (1, 1, 0))
+    return block(in_channels, widths, kernel, relus="but the last")
 
 
 def unpadded(in_channels, widths, kernel):
-    return block(in_channels, widths, (kernel, 1, 1), (0, 0, 0))
+    return block(in_channels, widths, kernel, padding=0)
 
 
 def padded_all(in_channels, widths, kernel):
-    return block(in_channels, widths, (kernel, 1, 1), (2, 2, 2))
+    return block(in_channels, widths, kernel, behind_padding=kernel // 2)
+
+
+def padded_by_two(in_channels, widths, kernel):
+    return block(in_channels, widths, kernel, padding=2)
 
 
 def biasless(in_channels, widths, kernel):
-    return block(in_channels, widths, (kernel, 1, 1), (kernel // 2, 0, 0), bias=False)
+    return block(in_channels, widths, kernel, bias=False)
 
 
 def reversed_sizes(in_channels, widths, kernel):
-    return block(in_channels, widths, (1, 1, kernel), (0, 0, kernel // 2))
+    *ones, last = widths
+    layers = []
+    for width in ones:
+        layers += [nn.Conv2d(in_channels, width, 1), nn.ReLU()]
+        in_channels = width
+    return nn.Sequential(*layers, nn.Conv2d(in_channels, last, kernel, padding=kernel // 2), nn.ReLU())
 
 
 # ------------------------------------------------------------------------------------- separable
@@ -169,6 +250,31 @@ class ChannelByChannel(nn.Module):
         maps = [F.conv2d(x[:, i : i + 1], kernel[i : i + 1], stride=self.stride, padding=1) for i in range(x.shape[1])]
         x = F.relu(self.n1(torch.cat(maps, 1)))
         return F.relu(self.n2(self.pw(x)))
+
+
+def linear_end(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels, stride)[:-1]
+
+
+def two_strides(in_channels, out_channels, stride=1):
+    net = mobile(in_channels, out_channels, stride)
+    net[3] = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+    return net
+
+
+def no_stride(in_channels, out_channels, stride=1):
+    return mobile(in_channels, out_channels)
+
+
+def no_padding(in_channels, out_channels, stride=1):
+    net = mobile(in_channels, out_channels, stride)
+    net[0].padding = (0, 0)
+    return net
+
+
+def no_norm(in_channels, out_channels, stride=1):
+    net = mobile(in_channels, out_channels, stride)
+    return nn.Sequential(net[0], nn.ReLU(), net[3], nn.ReLU())
 
 
 def ordinary(in_channels, out_channels, stride=1):
@@ -231,6 +337,18 @@ def first_channel(maps, weight):
     return maps[:, :1] * weight[:, 0].view(1, -1, 1, 1)
 
 
+def products(maps, weight):
+    return maps.unsqueeze(1) * weight.view(1, *weight.shape, 1, 1)
+
+
+def classes_last(maps, weight):
+    return F.linear(maps.permute(0, 2, 3, 1), weight)
+
+
+def over_pixels(maps, weight):
+    return as_convolution(maps, weight) / (maps.shape[2] * maps.shape[3])
+
+
 def means(maps, weight):
     return torch.stack([(maps * w.view(1, -1, 1, 1)).mean(1) for w in weight], dim=1)
 
@@ -264,6 +382,9 @@ RIGHT = {
 WRONG = {
     "pointwise": {
         by_view: "The shape is right, the values are not",
+        twice_reshaped: "Neither of your reshapes moves a dimension",
+        convolved: "You let torch convolve",
+        by_a_layer: "You let torch convolve",
         viewed_back: "On the way back your reshape",
         forgotten_back: "The channels come last",
         transposed: "Height and width have changed places",
@@ -272,12 +393,21 @@ WRONG = {
         pooled: "All pixels of a map are the same",
     },
     "mlpconv": {
-        three_threes: "Your second and third convolution look at neighbours",
-        two_layers: "Your block has two convolutions",
-        last_relu: "Your three convolutions bend once",
+        all_of_one_size: "All your convolutions look at neighbours",
+        three_threes: "Behind your first convolution stand others of 3x3",
+        two_layers: "Your block never has more than two convolutions",
+        three_layers: "Your block is right for three widths",
+        third_by_index: "Your block asks for a third width",
+        no_relu: "Nothing in your block bends",
+        first_relu: "Your block bends behind its first convolution only",
+        ReturnInTheLoop: "Your block comes back after its first",
+        with_batch_norm: "Your block has batch norm",
+        from_one: "Your block has one convolution too few",
+        last_relu: "Your convolutions bend once",
         no_last_relu: "Your block ends without a ReLU",
         unpadded: "Your maps shrink",
         padded_all: "Your maps grow",
+        padded_by_two: "Your padding is right for a kernel of 5 only",
         biasless: "Your convolutions have no biases",
         reversed_sizes: "Your large filter comes last",
     },
@@ -286,6 +416,11 @@ WRONG = {
         two_groups: "Your 3x3 has two groups",
         three_by_three: "Your mixing convolution looks at neighbours",
         late_stride: "Your stride is in the 1x1",
+        two_strides: "Both convolutions have the stride",
+        no_stride: "Your map never shrinks",
+        no_padding: "Your map loses a border",
+        linear_end: "Your pair ends without a ReLU",
+        no_norm: "Nothing is normalized",
         mixing_first: "Your 1x1 comes first",
         with_bias: "Your convolutions have biases",
         unbent: "Between the two nothing bends",
@@ -294,6 +429,9 @@ WRONG = {
     "class_maps": {
         logits: "You have the logits, not the maps",
         first_channel: "Only the first channel is weighted",
+        products: "There is a map for each pair",
+        classes_last: "The classes come last",
+        over_pixels: "The logits are the sums of your maps",
         means: "Your maps are too small",
         with_relu: "Your maps are never negative",
         zero_to_one: "Each of your maps runs from 0 to 1",

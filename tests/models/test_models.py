@@ -6,7 +6,7 @@ import torchvision
 from torch import nn
 
 from cnn_course import models
-from cnn_course.models import inception, lenet, resnet, vgg
+from cnn_course.models import inception, lenet, nin, resnet, vgg
 
 COUNTS = {
     "lenet5_1998": 60_000,
@@ -225,6 +225,20 @@ def test_padding_shortcut_takes_every_second_pixel_and_adds_zero_channels():
     x = torch.randn(1, 4, 6, 6)
     out = resnet.PadShortcut(4, 8, 2)(x)
     assert torch.equal(out[:, :4], x[:, :, ::2, ::2]) and not out[:, 4:].any()
+
+
+def test_the_block_of_nin_can_be_ones_own():
+    """Called with in_channels, widths, kernel and batch_norm; the course's own in its place changes nothing."""
+    asked = []
+
+    def own(*settings):
+        asked.append(settings)
+        return nin.mlpconv(*settings)
+
+    with torch.device("meta"):
+        net = models.build("nin", mlpconv=own)
+    assert asked == [(3, (192, 160, 96), 5, False), (96, (192, 192, 192), 5, False), (192, (192, 192), 3, False)]
+    assert count(net) == COUNTS["nin"]
 
 
 def test_dense_layers_as_convolutions_give_the_same_logits():
