@@ -8,6 +8,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.labs.normalizing import with_batch_norm
 from cnn_course.models import nin
 
 
@@ -224,8 +225,13 @@ class PointwiseFirst(OneMlpconv):
 
 
 def _mlpconv(answer):
-    """Makes of an answer what `models.NIN` takes as its block; it has no batch norm."""
-    return lambda in_channels, widths, kernel, *_: answer(in_channels=in_channels, widths=widths, kernel=kernel)
+    """Makes of an answer what `models.NIN` takes as its block, and gives it the batch norm that the network asks for."""
+
+    def make(in_channels, widths, kernel, batch_norm=False):
+        block = answer(in_channels=in_channels, widths=widths, kernel=kernel)
+        return with_batch_norm(block) if batch_norm else block
+
+    return make
 
 
 MLPCONV = Lab(

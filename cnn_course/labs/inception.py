@@ -6,6 +6,7 @@ from torch import nn
 
 from cnn_course import models
 from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.labs.normalizing import with_batch_norm
 
 NAMES = ("in_channels", "n1", "reduce3", "n3", "reduce5", "n5", "pool")
 
@@ -198,34 +199,12 @@ def _normalizes(answer):
     return None
 
 
-class _Rows(nn.Module):
-    """Batch norm for a dense layer that works at every pixel: channels come last."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(channels, eps=1e-3)
-
-    def forward(self, x):
-        return self.norm(x.flatten(0, -2)).reshape(x.shape)
-
-
-def _normalized(net):
-    """The same network with batch norm behind each of its convolutions, as `models.inception.conv` has it."""
-    for parent in list(net.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                layer.bias = None  # the mean takes it away again
-                norm = nn.BatchNorm2d(layer.out_channels, eps=1e-3) if isinstance(layer, nn.Conv2d) else _Rows(layer.out_features)
-                setattr(parent, name, nn.Sequential(layer, norm))
-    return net
-
-
 def _inception(answer):
     """Makes of an answer what `models.GoogLeNet` takes as its block, and gives it the batch norm that the network asks for."""
 
     def inception(*widths, batch_norm=False, **_):
         named = dict(zip(NAMES, widths, strict=True))
-        made = _normalized(answer(**named)) if batch_norm else answer(**named)
+        made = with_batch_norm(answer(**named), eps=1e-3, bias=False) if batch_norm else answer(**named)
         made.out_channels = named["n1"] + named["n3"] + named["n5"] + named["pool"]
         return made
 

@@ -213,8 +213,8 @@ FITTING = {  # lab: what builds the course's network with such a part
     "basic_block": lambda part: models.build("resnet20", block=part),
     "bottleneck": lambda part: models.build("resnet50", block=part, blocks=(1, 1, 1, 1), widths=(8, 8, 16, 16)),
     "dense_layer": lambda part: models.build("densenet_cifar", layer=part),
-    "mlpconv": lambda part: models.build("nin_cifar", mlpconv=part, batch_norm=False),
-    "inception_block": lambda part: models.build("googlenet_cifar", inception=part, batch_norm=False),
+    "mlpconv": lambda part: models.build("nin_cifar", mlpconv=part),
+    "inception_block": lambda part: models.build("googlenet_cifar", inception=part),
     "vgg_stage": lambda part: models.build("vgg_cifar", stage=part, batch_norm=False),
 }
 
