@@ -25,8 +25,9 @@ class Evaluation:
 def predict(
     net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int | None = None
 ) -> torch.Tensor:
-    """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W). Every module's mode is left as it was.
+    """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W); of a part of a network its maps.
 
+    Every module's mode is left as it was.
     device: None is where the network is. batch_size: None picks 100 on a CPU, whose caches hold that (a third faster than 500),
     and 1,000 elsewhere. Raises ValueError for what is no network, and where the network cannot take the images.
     """
@@ -43,7 +44,7 @@ def predict(
             x = data.to_float(chunk.to(device))
             with gate.explained(plain, images):
                 outputs = call(x)
-            logits.append(heads(outputs)[0].float())
+            logits.append(heads(outputs, maps=True)[0].float())
         return torch.cat(logits).cpu()  # once at the end: on a GPU every copy waits for the answer
 
 
@@ -51,7 +52,8 @@ def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | Non
     """Loss and accuracy of `net` on a split, without augmentation, one view of each image. ValueError for what is no split."""
     if not isinstance(split, data.Split):
         raise ValueError(f"split is a {type(split).__name__}, expected a Split, such as data.load().test")
-    logits, labels = predict(net, split.images, device), split.labels.cpu()
+    logits, _ = heads(predict(net, split.images, device))
+    labels = split.labels.cpu()
     predictions = logits.argmax(dim=1)
     accuracy = (predictions == labels).float().mean().item()
     return Evaluation(F.cross_entropy(logits, labels).item(), accuracy, predictions)

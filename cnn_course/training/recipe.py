@@ -122,10 +122,11 @@ def scheduler(optimizer, recipe, steps):
     return lr_scheduler.ConstantLR(optimizer, factor=1)
 
 
-def heads(outputs) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def heads(outputs, maps: bool = False) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """(logits (N, classes), those of auxiliary heads) of what a network returns; ValueError where that is neither.
 
-    It may be a tensor, several, or a dict with "logits" or "out". Maps of one pixel, (N, classes, 1, 1), are flattened.
+    It may be a tensor, several, or a dict with "logits" or "out". Maps of one pixel, (N, classes, 1, 1), are flattened. maps:
+    larger ones are welcome too, as a part of a network makes them.
     """
     if isinstance(outputs, dict):
         key = next((key for key in ("logits", "out") if key in outputs), None)
@@ -140,7 +141,7 @@ def heads(outputs) -> tuple[torch.Tensor, list[torch.Tensor]]:
             raise ValueError(f"the network returns {kind(each)}; expected logits, a tensor (N, classes)")
         if each.ndim == 4 and each.shape[2:] == (1, 1):
             logits[place] = each = each.flatten(1)
-        if each.ndim != 2:
+        if each.ndim != 2 and not maps:
             raise ValueError(
                 f"the network returns a tensor {tuple(each.shape)}; expected logits (N, classes). Is a Flatten or a mean missing?"
             )

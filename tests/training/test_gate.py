@@ -198,6 +198,13 @@ def test_what_is_handed_to_the_others_is_looked_at_too(call, words, cifar):
         call(cifar)
 
 
+def test_a_part_of_a_network_predicts_its_maps_and_has_no_accuracy(cifar):
+    part = models.build("nin_cifar").features
+    assert training.predict(part, cifar.test.images).shape == (50, 128, 8, 8)
+    with pytest.raises(ValueError, match=r"returns a tensor \(50, 128, 8, 8\); expected logits"):
+        training.evaluate(part, cifar.test)
+
+
 # ------------------------------------------------------------------------------------- modes
 def test_every_module_keeps_its_own_mode(cifar):
     net = Textbook().train()
