@@ -403,3 +403,31 @@ def _():
         share[name] = cost.linear_parameters / cost.parameters
     assert min(share["alexnet_two_gpus"], share["vgg16"]) > 0.85 and max(list(share.values())[2:]) < 0.16
     return {name: f"{part:.0%}" for name, part in share.items()}
+
+
+# ------------------------------------------------------------------------------- squeeze
+@claim("once with a ReLU (and batch norm) between squeeze and 3x3, once with batch norm alone: the same parameters, the same "
+       "multiply-adds", "record squeeze")  # fmt: skip
+def _():
+    table = experiments.recorded("squeeze").table()
+    for cost in ("parameters", "multiply-adds"):
+        assert table[cost]["with ReLU"] == table[cost]["without ReLU"]
+    counts = [
+        [sum(isinstance(layer, kind) for layer in variant.build().modules()) for kind in (nn.BatchNorm2d, nn.ReLU)]
+        for variant in experiments.find("squeeze").variants.values()
+    ]
+    assert counts[0][0] == counts[1][0] and counts[0][1] > counts[1][1]
+
+
+@claim("Without a ReLU in the squeeze this VGG is better, in every seed", "record squeeze")
+def _():
+    runs = experiments.recorded("squeeze").runs
+    pairs = list(zip(runs["with ReLU"], runs["without ReLU"], strict=True))
+    assert len(pairs) == 3 and all(bent.seed == flat.seed and bent.accuracy < flat.accuracy for bent, flat in pairs)
+
+
+@claim("The one without is 2.4 points better (95% interval 1.4 to 3.3).", "record squeeze")
+def _():
+    found = experiments.recorded("squeeze").difference("without ReLU", "with ReLU")
+    assert says(found, "+2.4") and between(found) == "+1.4 to +3.3" and found.decided
+    return found
