@@ -9,7 +9,9 @@ from cnn_course import anatomy, training
 from cnn_course.experiments import declared
 from cnn_course.training.recipe import default_batch_size, default_lr, in_words
 
-NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response"}
+NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response", "GroupNorm": "group", "LayerNorm": "layer",
+         "InstanceNorm2d": "instance"}  # fmt: skip
+CPU = torch.device("cpu")
 
 
 def sheet(record, *labels: str):
@@ -36,21 +38,21 @@ def unlike(rows: dict[str, dict], always: str):
 
     table = pd.DataFrame.from_dict(rows, orient="index").astype(object).fillna("–")
     same = [column for column in table if table[column].nunique() == 1]
-    shared = [always, *(f"{column} {_words(table[column].iloc[0])}" for column in same)]
+    shared = [always, *(f"{column} {words(table[column].iloc[0])}" for column in same)]
     table = table.drop(columns=same)
     table.attrs["caption"] = "The same for all: " + ", ".join(shared)
     return table
 
 
-def facts(net: nn.Module, recipe: training.Recipe, images: int) -> dict[str, object]:
-    """What a network for 32x32 images is, and how it is trained when it sees so many `images` in all, epochs counted."""
+def facts(net: nn.Module, recipe: training.Recipe, images: int, device: torch.device = CPU) -> dict[str, object]:
+    """What a network for 32x32 images is, and how it is trained there when it sees so many `images` in all, epochs counted."""
     try:
         macs = anatomy.cost(net, (3, 32, 32)).macs
     except ValueError:  # what `anatomy` cannot follow
         macs = "unknown"
     layers = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
     norms = {NORMS[type(module).__name__] for module in net.modules() if type(module).__name__ in NORMS}
-    batch_size = recipe.batch_size or default_batch_size(torch.device("cpu"), images)
+    batch_size = recipe.batch_size or default_batch_size(device, images)
     found = {
         "parameters": anatomy.parameters(net),
         "multiply-adds": macs,
@@ -66,5 +68,6 @@ def facts(net: nn.Module, recipe: training.Recipe, images: int) -> dict[str, obj
     return found | {name: in_words(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
-def _words(value):
+def words(value) -> str:
+    """A setting as a table says it."""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

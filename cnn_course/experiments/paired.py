@@ -62,7 +62,10 @@ def difference(a: str, b: str, runs_a: Sequence, runs_b: Sequence, images: int) 
     they have: hence their own interval beside it, and `decided` asks for both. Where runs do not say which images they got right,
     the bootstrap gives way to the sum of both variances; a single accuracy p then has p (1 - p) / images.
     """
-    accuracies = [np.array([100 * run.test_accuracy for run in runs]) for runs in (runs_a, runs_b)]
+    splits = {run.split for run in (*runs_a, *runs_b)}
+    if len(splits) > 1:
+        raise ValueError(f"{a} and {b} were measured on {' and '.join(sorted(splits))} images; compare like with like")
+    accuracies = [np.array([100 * run.accuracy for run in runs]) for runs in (runs_a, runs_b)]
     points = accuracies[0].mean() - accuracies[1].mean()
     kept = [[bits for run in runs if (bits := run.right_images(images)) is not None] for runs in (runs_a, runs_b)]
     some = all(kept)

@@ -1,9 +1,13 @@
 """A comparison of the reader's own: two networks, a prediction, and as many seeds in turns as the time allows."""
 
+import math
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,7 +17,7 @@ from cnn_course import data, models, training
 from cnn_course.experiments import fairness, paired
 
 FEWEST = 2  # seeds of each, or nothing is known of others
-UNITS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
+UNITS = {"s": 1, "m": 60, "h": 3600}
 Runner = str | Callable[[], nn.Module] | tuple
 
 
@@ -22,6 +26,8 @@ class Race:
     """Two networks on the same images, seed by seed. Printed, it answers its question and holds the prediction against it.
 
     predicted: by how many points the first was said to win, negative where it was said to lose; None where nothing was said.
+    runs: of both the same seeds, 0, 1, 2 and so on. half: the next seed's run of one of them, where the other has not finished.
+    longest: the seconds that the slowest seed took, training and testing both. remark: what ended the race before its time.
     """
 
     question: str
@@ -30,31 +36,56 @@ class Race:
     epochs: int
     predicted: float | None = None
     runs: dict[str, list[training.History]] = field(default_factory=dict)
+    half: dict[str, training.History] = field(default_factory=dict)
+    longest: float = 0.0
+    remark: str = ""
 
     def sheet(self):
         """What differs between the two besides what is asked; see `experiments.sheet`."""
-        seen = self.epochs * len(self.cifar.train)
-        rows = {label: fairness.facts(make(), recipe, seen) for label, (make, recipe) in self.runners.items()}
-        return fairness.unlike(rows, f"{self.epochs} epochs of {len(self.cifar.train):,} images")
+        seen, device = self.epochs * len(self.cifar.train), training.best_device()
+        rows = {label: fairness.facts(make(), recipe, seen, device) for label, (make, recipe) in self.runners.items()}
+        return fairness.unlike(rows, f"{self.epochs} epoch{'s' * (self.epochs != 1)} of {len(self.cifar.train):,} images")
 
     def go_on(self, budget: str | float = "10 min", quiet: bool = False) -> "Race":
-        """Train both with one seed after the other until the budget would be exceeded; interrupted, it keeps whole seeds.
+        """Train and test both with one seed after the other, while another fits into the budget; the Race, printed, answers.
 
-        budget: "10 min", "90 s", "1 h", or seconds. Two seeds are trained whatever they take.
+        budget: "10 min", "90 s", "1 h", or seconds. The first two seeds are trained whatever they take. Interrupted, or where a
+        network diverges, it keeps every run that was finished, and the next call begins with the one that is missing.
         """
-        limit, begun, longest = seconds(budget), time.monotonic(), 0.0
-        with tqdm(total=round(limit), desc="race", unit="s", leave=False, disable=quiet) as bar:
+        limit, begun, owed = seconds(budget), time.monotonic(), FEWEST - self.seeds
+        self.remark = ""
+        if owed <= 0 and self.longest > limit:
+            print(f"Nothing was trained: a seed of both takes about {_words(self.longest)}, the budget is {_words(limit)}.")
+        with tqdm(bar_format="{percentage:3.0f}%|{bar:20}| {desc}", total=1, file=sys.stdout, leave=False, disable=quiet) as bar:
+
+            def tell(label, place, done):
+                """Say how long it takes yet; `done` of the run of the runner in this place is over."""
+                now, share = time.monotonic(), (place + done) / len(self.runners)
+                pair = max(self.longest, (now - start) / share if share else 0)
+                left = _left(limit, now - begun, pair, owed)
+                bar.n, bar.total = now - begun, now - begun + left + 1e-9
+                end = f"{datetime.now() + timedelta(seconds=left):%H:%M}"
+                bar.set_description_str(f"about {_words(left)} left, until {end}: seed no. {self.seeds + 1}, {label}")
+
             try:
-                while self.seeds < FEWEST or time.monotonic() - begun + longest <= limit:
-                    start, seed = time.monotonic(), self.seeds
-                    pair = {label: self._run(label, seed) for label in self.runners}
-                    for label, history in pair.items():
-                        self.runs.setdefault(label, []).append(history)
-                    longest = max(longest, time.monotonic() - start)
-                    bar.set_postfix_str(f"{self.seeds} seeds", refresh=False)
-                    bar.update(min(round(time.monotonic() - begun), bar.total) - bar.n)
+                while self.seeds < FEWEST or time.monotonic() - begun + self.longest <= limit:
+                    start = time.monotonic()
+                    self.half = {label: history for label, history in self.half.items() if history.seed == self.seeds}
+                    whole = not self.half
+                    for place, label in enumerate(self.runners):
+                        if label not in self.half:
+                            self.half[label] = self._run(label, partial(tell, label, place))
+                    # both in one step: an interrupt comes before or after it, and never leaves one with a seed more
+                    self.runs = {label: [*self.runs.get(label, ()), self.half[label]] for label in self.runners}
+                    if whole:
+                        self.longest = max(self.longest, time.monotonic() - start)
+                    if self.seeds == 1 < owed and 2 * self.longest > limit and not quiet:
+                        bar.write(f"A seed of both takes {_words(self.longest)}; two are needed, and take more than the budget.")
             except KeyboardInterrupt:
-                print(f'Interrupted; {self.seeds} whole seeds are kept. `.go_on("5 min")` continues.')
+                print(f'Interrupted. {self._kept()} `.go_on("5 min")` continues.')
+            except training.Diverged as error:
+                self.remark = f"The race ended at seed no. {self.seeds + 1}, which is left out: {error}."
+                print(f"{self.remark} {self._kept()}")
         return self
 
     @property
@@ -71,24 +102,39 @@ class Race:
 
     def __str__(self):
         if not self.seeds:
-            return f"{self.question} Nothing has been trained yet."
-        found = self.difference()
-        text = f"{self.question}\n{found}.\n{self.seeds} seeds each, {len(self.cifar.test):,} {self.cifar.held_out} images."
-        if self.predicted is None:
-            return text
-        low, high = found.interval
-        inside = low <= self.predicted <= high
-        verdict = "inside the interval" if inside else f"outside the interval, too {'low' if self.predicted < low else 'high'}"
-        return f"{text}\nYou predicted {self.predicted:+.1f} points: {verdict}."
+            return f"{self.question} No seed of both has been trained yet. {self.remark}".rstrip()
+        found, images = self.difference(), f"{len(self.cifar.test):,} {self.cifar.held_out} images"
+        lines = [self.question, f"{found}.", f"{_counted(self.seeds)} each, {images}."]
+        if self.predicted is not None:
+            low, high = found.interval
+            verdict = "inside the interval"
+            if not low <= self.predicted <= high:
+                verdict = f"outside the interval, too {'low' if self.predicted < low else 'high'}"
+            lines.append(f"You predicted {self.predicted:+.1f} points: {verdict}.")
+        if self.cifar.note:
+            lines.append(f"{self.cifar.note[0].upper()}{self.cifar.note[1:]}.")
+        return "\n".join(filter(None, [*lines, self.remark]))
 
     __repr__ = __str__
 
-    def _run(self, label, seed):
-        make, recipe = self.runners[label]
-        torch.manual_seed(seed)
-        net = make()
-        history = training.fit(net, self.cifar, self.epochs, recipe, seed, name=label, quiet=True)
-        if len(history.rows) < self.epochs:
+    def _kept(self):
+        """What is there, in words."""
+        one = next((f", and the next one of {label}" for label, run in self.half.items() if run.seed == self.seeds), "")
+        return f"{_counted(self.seeds)} of both {'is' if self.seeds == 1 else 'are'} kept{one}."
+
+    def _run(self, label, tell):
+        """Train and test one network with the next seed; tell(share of it that is done). KeyboardInterrupt if it was cut."""
+        (make, recipe), seed, told = self.runners[label], self.seeds, 0
+
+        def after_an_epoch(history):
+            nonlocal told
+            tell(len(history.rows) / (self.epochs + 1))  # testing it once more counts for an epoch
+            told += 1
+
+        tell(0)
+        net = _built(make, seed)
+        history = training.fit(net, self.cifar, self.epochs, recipe, seed, name=label, quiet=True, on_epoch=after_an_epoch)
+        if told < self.epochs:  # `fit` takes an interrupt for itself
             raise KeyboardInterrupt
         history.keep_right((training.evaluate(net, self.cifar.test).predictions == self.cifar.test.labels).numpy())
         return history
@@ -104,38 +150,67 @@ def race(
     these and a Recipe. predicted: by how many points a will be ahead. cifar, epochs: the lesson's, if left out. What differs
     between the two besides what is asked is printed first. Both see the same images in the same order, one seed after the other.
 
-    Raises ValueError for what cannot run, and where both are one and the same.
+    Raises ValueError for what cannot run, before anything is trained, and where both are one and the same.
     """
+    if predicted is not None and (isinstance(predicted, bool) or not isinstance(predicted, (int, float))):
+        raise ValueError(f"predicted is {predicted!r}; expected by how many points the first will be ahead, such as 1.5")
+    seconds(budget)
     if cifar is None or epochs is None:
         small, usual = training.lesson(cifar or data.load(quiet=True))
         cifar, epochs = small if cifar is None else cifar, usual if epochs is None else epochs
-    seconds(budget)
-    runners = dict(map(_runner, (a, b)))
-    if len(runners) < 2:  # one name: told apart by what else was given
-        runners = {
-            f"{label} ({place})": runner for place, (label, runner) in zip(("first", "second"), map(_runner, (a, b)), strict=True)
-        }
-    found = Race(question, runners, cifar, epochs, predicted)
-    sheet = found.sheet()
+    if _plain(a) == _plain(b):
+        raise ValueError("both are one and the same network with one recipe; change what the question asks about in one of them")
+    runners = [_runner(given, cifar) for given in (a, b)]
+    if runners[0][0] == runners[1][0]:  # one name: told apart by what else was given
+        runners = [(f"{label} ({place})", runner) for place, (label, runner) in zip(("first", "second"), runners, strict=True)]
+    found = Race(question, dict(runners), cifar, epochs, predicted)
     if not quiet:
+        sheet = found.sheet()
         print(sheet.attrs["caption"])
-        print(sheet.to_string() if len(sheet.columns) else "Nothing that the course can see differs between the two.")
+        unlike = sheet.T.apply(lambda column: column.map(fairness.words))
+        print(unlike.to_string() if len(unlike) else "Nothing that the course can see differs between the two.")
     return found.go_on(budget, quiet)
 
 
 def seconds(budget: str | float) -> float:
     """A budget in seconds. ValueError for what is none."""
-    if isinstance(budget, (int, float)) and not isinstance(budget, bool) and budget > 0:
+    if isinstance(budget, (int, float)) and not isinstance(budget, bool) and 0 < budget < math.inf:
         return float(budget)
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|h)\w*\s*", str(budget))
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\s*", str(budget))
     if not found or float(found[1]) == 0:
         raise ValueError(f'budget is {budget!r}; expected a time such as "10 min", "90 s" or "1 h", or seconds')
-    return float(found[1]) * UNITS[found[2]]
+    return float(found[1]) * UNITS[found[2][0]]
 
 
-def _runner(given):
-    """(label, (what builds the network, recipe))."""
-    what, recipe = given if isinstance(given, tuple) else (given, training.Recipe())
+def _left(limit, spent, pair, owed):
+    """Seconds until the race ends, where a seed of both takes `pair`, 0 if nobody knows, and `owed` of them come in any case."""
+    whole = max(owed, limit // pair) * pair if pair else limit
+    return max(0.0, whole - spent)
+
+
+def _words(time_):
+    return f"{time_:.0f} s" if time_ < 90 else f"{time_ / 60:.0f} min" if time_ < 5400 else f"{time_ / 3600:.1f} h"
+
+
+def _counted(seeds):
+    return f"{seeds} seed{'s' * (seeds != 1)}"
+
+
+def _plain(given):
+    """(what builds the network, recipe), whichever way it was given."""
+    return given if isinstance(given, tuple) and len(given) == 2 else (given, training.Recipe())
+
+
+def _built(make, seed):
+    """A network with the weights of a seed; torch's own stream of random numbers goes on as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def _runner(given, cifar):
+    """(label, (what builds the network, recipe)), after a trial of both."""
+    what, recipe = _plain(given)
     if not isinstance(recipe, training.Recipe):
         raise ValueError(f"beside a network stands {recipe!r}; expected a Recipe, such as training.Recipe(lr=0.1)")
     if isinstance(what, str):
@@ -145,9 +220,27 @@ def _runner(given):
         raise ValueError(
             f"a runner is {what!r:.60}; expected a name, or what builds a new network for each seed: lambda: Net(...)"
         )
-    if not isinstance(made := what(), nn.Module):
-        raise ValueError(f"{what!r:.60} makes a {type(made).__name__}; expected an nn.Module")
-    label = getattr(made, "name", "") or (
-        what.__name__ if getattr(what, "__name__", "<lambda>") != "<lambda>" else type(made).__name__
-    )
+    first, second = _built(what, 0), _built(what, 1)
+    if not isinstance(first, nn.Module):
+        raise ValueError(f"{what!r:.60} makes a {type(first).__name__}; expected an nn.Module")
+    named = getattr(what, "__name__", "<lambda>")
+    label = getattr(first, "name", "") or (type(first).__name__ if named == "<lambda>" else named)
+    if {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}:
+        raise ValueError(f"{label} is the same network each time; expected a new one for each seed: lambda: Net(...)")
+    _try(first, label, cifar)
     return label, (what, recipe)
+
+
+def _try(net, label, cifar):
+    """Raise ValueError for a network that cannot be trained on these images."""
+    if not any(True for _ in net.parameters()):
+        raise ValueError(f"{label} has no parameters to train")
+    classes = int(cifar.train.labels.max()) + 1
+    try:
+        logits = training.predict(net, cifar.train.images[:2])
+    except Exception as error:
+        raise ValueError(f"{label} cannot be trained: {error}") from error
+    if logits.ndim != 2:
+        raise ValueError(f"{label} cannot be trained: of two images it makes {tuple(logits.shape)}, expected (2, {classes})")
+    if logits.shape[1] < classes:
+        raise ValueError(f"{label} cannot be trained: it tells {logits.shape[1]} classes apart, and the labels are {classes}")

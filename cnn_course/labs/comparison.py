@@ -1,5 +1,6 @@
 """The labs of notebook 8: the error of one result, and the interval of a difference that is measured on the same images."""
 
+import numpy as np
 import torch
 
 from cnn_course.labs.lab import Call, Lab, Mistake
@@ -8,12 +9,12 @@ from cnn_course.labs.lab import Call, Lab, Mistake
 # ------------------------------------------------------------------------------------- standard_error
 def standard_error(right):
     """The standard error, in points, of the accuracy that was measured on these images: booleans (N,)."""
-    p, n = right.float().mean().item(), len(right)
+    p, n = right.double().mean().item(), len(right)
     return 100 * (p * (1 - p) / n) ** 0.5
 
 
 def _share(right):
-    return right.float().mean().item(), len(right)
+    return right.double().mean().item(), len(right)
 
 
 def _spread(right):
@@ -48,6 +49,23 @@ def _root_of_n_only(right):
     return 100 / len(right) ** 0.5
 
 
+def _two(right):
+    return 2 * standard_error(right)
+
+
+def _variance_of_shares(right):
+    return _no_root(right) / 100
+
+
+def _root_of_n_alone(right):
+    p, n = _share(right)
+    return 100 * p * (1 - p) / n**0.5
+
+
+def _n_outside(right):
+    return _spread(right) / len(right)
+
+
 def _accuracy(right):
     return 100 * _share(right)[0]
 
@@ -72,10 +90,16 @@ STANDARD_ERROR = Lab(
         Mistake("Yours does not shrink with the number of images. What is a mean of 10,000 images better at than one image?",
                 _spread),
         Mistake("Your result is a variance. What has the unit of an accuracy?", _no_root),
+        Mistake("Your result is a variance, of shares. What has the unit of an accuracy, and how many points is 0.003?",
+                _variance_of_shares),
         Mistake("Your result is a share. How many points is 0.003?", _in_shares),
+        Mistake("Only n is under your root. What is the spread of a coin whose variance is p (1 - p)?", _root_of_n_alone),
+        Mistake("Yours shrinks tenfold where ten times as many images are tested. What shrinks so, a variance or its root?",
+                _n_outside),
         Mistake("Where nearly all is right yours stays large. What is sure of a network that is always right?", _only_right),
         Mistake("Inside the root your p is in per cent. What is 1 - 90?", _percent_inside),
         Mistake("You give half of a 95% interval. How many standard errors is that?", _interval),
+        Mistake("You give two standard errors. How far off is an accuracy usually, not at most?", _two),
         Mistake("Yours is the same for every accuracy. Is a network that is always right as unsure as one that guesses?",
                 _root_of_n_only),
         Mistake("You give the accuracy. How far may it be off?", _accuracy),
@@ -86,7 +110,7 @@ STANDARD_ERROR = Lab(
 # ------------------------------------------------------------------------------------- paired_interval
 def paired_interval(right_a, right_b):
     """(low, high): 95% interval, in points, of how much better a is than b on images like these; booleans (N,) for each."""
-    change = 100 * (right_a.float() - right_b.float())
+    change = 100 * (right_a.double() - right_b.double())
     middle, error = change.mean().item(), change.std().item() / len(change) ** 0.5
     return middle - 1.96 * error, middle + 1.96 * error
 
@@ -119,13 +143,63 @@ def _in_share(a, b):
     return tuple(end / 100 for end in paired_interval(a, b))
 
 
-def _tested(agreement, n):
-    def arguments():
-        a = torch.rand(n) < 0.85
-        noise = torch.rand(n) < 0.8
-        return a, torch.where(torch.rand(n) < agreement, a, noise)
+def _turned(a, b):
+    return paired_interval(a, b)[::-1]
 
-    return Call(f"paired_interval(right_a, right_b), {n:,} images", arguments)
+
+def _middle_and(error_of):
+    def interval(a, b):
+        low, high = paired_interval(a, b)
+        return (low + high) / 2, error_of(low, high)
+
+    return interval
+
+
+def _of_single_images(a, b):
+    return tuple(torch.quantile(100 * (a.float() - b.float()), torch.tensor([0.025, 0.975])).tolist())
+
+
+def _split(a, b):
+    """The share of images on which the two disagree."""
+    return (a != b).float().mean()
+
+
+def _two_errors(a, b):
+    return 100 * (_variance(a) ** 0.5 + _variance(b) ** 0.5)
+
+
+def _images(agreement, n):
+    a = torch.rand(n) < 0.85
+    noise = torch.rand(n) < 0.8
+    return a, torch.where(torch.rand(n) < agreement, a, noise)
+
+
+def _ends(given):
+    """Two ends as a tuple, also where they came in an array or a tensor."""
+    return tuple(given.tolist()) if isinstance(given, (torch.Tensor, np.ndarray)) and given.shape == (2,) else given
+
+
+def _tested(agreement, n):
+    return Call(f"paired_interval(right_a, right_b), {n:,} images", lambda: _images(agreement, n),
+                lambda function, a, b: _ends(function(a, b)))  # fmt: skip
+
+
+def _bootstrapped(answer):
+    """An interval that is nearly right and not the same to both sides, as a bootstrap makes them."""
+    right = _images(0.7, 2_000)
+    try:
+        found = [float(end) for end in _ends(answer(*right))]
+    except Exception:  # the cases say what is wrong
+        return None
+    low, high = paired_interval(*right)
+    off = [abs(end - own) / (high - low) for end, own in zip(found, (low, high), strict=False)]
+    lopsided = abs(sum(found) - low - high) > 1e-3
+    if len(found) == 2 and lopsided and max(off) < 0.05:
+        return (
+            f"Yours, {found[0]:.2f} to {found[1]:.2f}, is nearly {low:.2f} to {high:.2f}, as an interval from a bootstrap is. "
+            "This check compares with a formula: how many standard errors of the mean are 95%?"
+        )
+    return None
 
 
 PAIRED_INTERVAL = Lab(
@@ -139,6 +213,7 @@ PAIRED_INTERVAL = Lab(
         "95% of a normal distribution lie within 1.96 standard errors.",
     ),
     cases=(_tested(0.7, 2_000), _tested(0.0, 5_000)),
+    tests=(_bootstrapped,),
     mistakes=(
         Mistake("You add the errors of two results as if they came from different images. On how many images do the two differ?",
                 _with(lambda a, b: 100 * (_variance(a) + _variance(b)) ** 0.5)),
@@ -147,6 +222,23 @@ PAIRED_INTERVAL = Lab(
         Mistake("Yours does not narrow with more images. What does the spread of single images become for their mean?",
                 _with(lambda a, b: 100 * (a.float() - b.float()).std())),
         Mistake("Your interval is one standard error to each side: 68%. How many make 95%?", _with(_paired, width=1.0)),
+        Mistake("You go two standard errors to each side, a little more than 95%. How many make 95%?", _with(_paired, width=2.0)),
+        Mistake("Your ends are exchanged. Which of the two is to come first?", _turned),
+        Mistake("You give the middle and half of the width. Where does the interval begin, and where does it end?",
+                _middle_and(lambda low, high: (high - low) / 2)),
+        Mistake("You give the middle and its standard error. Between which values is 95%?",
+                _middle_and(lambda low, high: (high - low) / 3.92)),
+        Mistake("Between your ends lie 95% of the images. Which images does a mean of thousands look like?", _of_single_images),
+        Mistake("Yours narrows tenfold with ten times the images. By how much does the spread of a mean shrink?",
+                _with(lambda a, b: 100 * (a.float() - b.float()).std() / len(a))),
+        Mistake("You add two standard errors. Which of standard error and variance may be added, and for which images?",
+                _with(_two_errors)),
+        Mistake("Your spread is that of agreeing or not, 1 or 0. Which number has an image that only b gets right?",
+                _with(lambda a, b: 100 * (_split(a, b) * (1 - _split(a, b)) / len(a)) ** 0.5)),
+        Mistake("Yours is right as long as neither is ahead. What is the variance of numbers whose mean is not zero?",
+                _with(lambda a, b: 100 * (_split(a, b) / len(a)) ** 0.5)),
+        Mistake("Your middle is the share of images on which they disagree. Which number has an image that only b gets right?",
+                _with(_paired, lambda a, b: 100 * _split(a, b).item())),
         Mistake("Your interval lies on the other side of zero. Which network is to be the better one?",
                 _with(_paired, lambda a, b: 100 * (b.float().mean() - a.float().mean()).item())),
         Mistake("Your ends are shares. How many points is 0.01?", _in_share),

@@ -248,11 +248,15 @@ def _values(got, expected):
             return f"the result is {_shape(got.shape)}, expected {_shape(expected.shape)}."
         return _first_difference(got.detach().float(), expected.detach().float())
     if isinstance(got, torch.Tensor) == isinstance(expected, torch.Tensor) or isinstance(got, torch.Tensor):
-        short = [
-            repr(value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value) for value in (got, expected)
-        ]
-        return f"the result is {short[0][:100]}, expected {short[1][:100]}."
+        return f"the result is {_short(got)}, expected {_short(expected)}."
     return f"the result is {_kind(got)}, expected {_kind(expected)}."
+
+
+def _short(value):
+    """A value as a sentence says it: numbers in six digits."""
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        value = value.item()
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)[:100]
 
 
 def _plain_list(net):

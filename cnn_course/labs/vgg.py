@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.labs.normalizing import with_batch_norm
 from cnn_course.models import vgg
 
 
@@ -65,6 +66,35 @@ def _area(layers):
     return receptive_field(layers) ** 2
 
 
+def _upside_down(layers):
+    """Also what the step of a walk from the last layer to the first gives, taken from the first to the last."""
+    return receptive_field(layers[::-1])
+
+
+def _own_stride_only(layers):
+    return 1 + sum((kernel - 1) * stride for kernel, stride in layers)
+
+
+def _whole_kernels(layers):
+    return receptive_field([(kernel + 1, stride) for kernel, stride in layers])
+
+
+def _whole_kernels_from_nothing(layers):
+    return _whole_kernels(layers) - 1
+
+
+def _one_side(layers):
+    return receptive_field([(kernel // 2 + 1, stride) for kernel, stride in layers])
+
+
+def _layers_counted(layers):
+    return 2 * len(layers) + 1
+
+
+def _first_only(layers):
+    return receptive_field(layers[:1]) if layers else None
+
+
 STACKS = (
     [(3, 1), (3, 1)],
     [(3, 1)] * 3,
@@ -95,6 +125,17 @@ RECEPTIVE_FIELD = Lab(
         Mistake("Only the last stride counts in yours. What do two strides of 2 make of the distance?", _last_stride_only),
         Mistake("You add strides up. What do strides of 4 and 2 in a row make of the distance?", _strides_added),
         Mistake("You count all pixels of the window. What is its side?", _area),
+        Mistake("Your answer is that of the stack upside down. At which end does your loop begin, and does its step go that way?",
+                _upside_down),
+        Mistake("In yours each layer knows its own stride only. How far apart are neighbours after strides of 4 and 2?",
+                _own_stride_only),
+        Mistake("Each of your layers adds its whole kernel. How many places of its window are new, beside the one in the middle?",
+                _whole_kernels),
+        Mistake("You begin with nothing and add whole kernels. Of what a second window spans, how much was seen before?",
+                _whole_kernels_from_nothing),
+        Mistake("Your window grows on one side only. How much wider is a picture in a frame one pixel wide?", _one_side),
+        Mistake("You count layers. Does each of them have a kernel of 3 and stride 1?", _layers_counted),
+        Mistake("Only your first layer counts. How often does a loop run that meets a `return`?", _first_only),
     ),
 )  # fmt: skip
 
@@ -205,9 +246,55 @@ class Biasless(OneStage):
     bias = False
 
 
+class AllFromTheImage(OneStage):
+    """Each convolution expects what enters the stage."""
+
+    def ins(self, in_channels, width, convs):
+        return [in_channels] * convs
+
+
+class AlwaysTwo(OneStage):
+    def ins(self, in_channels, width, convs):
+        return super().ins(in_channels, width, 2)
+
+
+class Unbent(OneStage):
+    def forward(self, x):
+        for conv in self.convs:
+            x = conv(x)
+        return self.pool(x)
+
+
+class PooledFirst(OneStage):
+    def forward(self, x):
+        x = self.pool(x)
+        for conv in self.convs:
+            x = F.relu(conv(x))
+        return x
+
+
+class Strided(Unpooled):
+    """The last convolution halves the map."""
+
+    def __init__(self, in_channels, width, convs):
+        super().__init__(in_channels, width, convs)
+        self.convs[-1].stride = (2, 2)
+
+
+class Normalized(OneStage):
+    def __init__(self, in_channels, width, convs):
+        super().__init__(in_channels, width, convs)
+        with_batch_norm(self)
+
+
 def _stage(answer):
-    """Makes of an answer what `models.VGG` takes as its stage; it has no batch norm."""
-    return lambda in_channels, width, convs, *_: answer(in_channels=in_channels, width=width, convs=convs)
+    """Makes of an answer what `models.VGG` takes as its stage, and gives it the batch norm that the network asks for."""
+
+    def make(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False):
+        stage = answer(in_channels=in_channels, width=width, convs=convs)
+        return with_batch_norm(stage) if batch_norm else stage
+
+    return make
 
 
 VGG_STAGE = Lab(
@@ -238,6 +325,13 @@ VGG_STAGE = Lab(
         Mistake("Your stage becomes wide at its last convolution. At which one does VGG's?", WidenedLast),
         Mistake("Several of your convolutions are one and the same. How many layers shall learn?", OneForAll),
         Mistake("Your convolutions have no biases. What shifts a map in a network without batch norm?", Biasless),
+        Mistake("Each of your convolutions takes in_channels. How many channels does the second one get?", AllFromTheImage),
+        Mistake("Your stage has two convolutions, whatever `convs` is. Stages 3 to 5 of VGG-16 have how many?", AlwaysTwo),
+        Mistake("Your stage has no ReLU at all. What do linear layers in a row make?", Unbent),
+        Mistake("You pool before the convolutions. On how large a map shall they work?", PooledFirst),
+        Mistake("Your last convolution strides instead of pooling. Which layer halves the map in VGG?", Strided),
+        Mistake("Your stage normalizes. Batch norm came a year after VGG, and the course adds it by itself: what does the paper "
+                "put behind a convolution?", Normalized),
     ),
     fits=_stage,
 )  # fmt: skip
@@ -281,6 +375,38 @@ def _padded(linear, channels):
     conv = as_convolution(linear, channels)
     conv.padding = (conv.kernel_size[0] // 2,) * 2
     return conv
+
+
+def _side_by_side(linear, channels):
+    conv = as_convolution(linear, channels)
+    conv.stride = conv.kernel_size
+    return conv
+
+
+def _own_biases(linear, channels):
+    conv = _fresh(linear, channels)
+    conv.weight.data = as_convolution(linear, channels).weight.data
+    return conv
+
+
+def _own_weights(linear, channels):
+    conv = _fresh(linear, channels)
+    conv.bias.data = linear.bias.detach()
+    return conv
+
+
+def _still_flattened(linear, channels):
+    return nn.Sequential(nn.Flatten(), linear)
+
+
+def _area_for_side(rows):
+    """The weights, cut into `rows` of filters as wide as the map has places: an error, that of whoever takes S x S for S."""
+
+    def convert(linear, channels):
+        places = linear.in_features // channels
+        return linear.weight.view(rows or linear.out_features, channels, places, places)
+
+    return convert
 
 
 def _channels_last(weight, bias):
@@ -331,6 +457,16 @@ AS_CONVOLUTION = Lab(
                 _converted(lambda w, b: (w.flip(2, 3), b))),
         Mistake("Where the dense layer gives one answer yours gives a map: it pads. How many places has a window on a map of its "
                 "own size?", _padded),
+        Mistake("The weights are right, but the biases are those that a new convolution happens to have. Whose should it have?",
+                _own_biases),
+        Mistake("The biases are right, but the weights are those that a new convolution happens to have. Which tensor has them?",
+                _own_weights),
+        Mistake("On a larger map your windows stand side by side. By how many places shall a filter move?", _side_by_side),
+        Mistake("Your answer still flattens the whole map, so it takes one size only. What slides over a larger one?",
+                _still_flattened),
+        Mistake("Your filters are as wide as the map has places. How wide is a map of S x S places?", _area_for_side(-1)),
+        Mistake("You divide by the channels and take what is left for S. How many places has a map of side S?",
+                _area_for_side(None)),
     ),
 )  # fmt: skip
 

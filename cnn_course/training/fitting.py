@@ -99,7 +99,8 @@ def fit(
                         bar.display("")  # behind a figure that on_epoch may show, this half of the bar would stay
                     on_epoch(history)
     except KeyboardInterrupt:
-        print(f"Interrupted; the {len(history.rows)} finished epochs are kept.")
+        if not quiet:
+            print(f"Interrupted; the {len(history.rows)} finished epochs are kept.")
     finally:
         devices.return_memory()
     if not quiet and history.rows:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from cnn_course import files
+from cnn_course import data, files
 from cnn_course.training.history import History
 
 MOST = 200
@@ -32,6 +32,20 @@ def kept(network: str | None = None) -> list[History]:
     """The runs, the oldest first; only those of one `network` if it is named. A file that cannot be read is left out."""
     found = [history for _, history in _read()]
     return [history for history in found if network in (None, history.network)]
+
+
+def latest(cifar: data.Cifar10, epochs: int, most: int = 8) -> list[History]:
+    """The last run of each label, of those trained and tested on as many images of this source, for so many epochs.
+
+    The last one, not the best: the best of many runs says how many there were. `most` labels, those trained last.
+    """
+    wanted = cifar.source, len(cifar.train), cifar.held_out, len(cifar.test), epochs
+    found = {}
+    for run in kept():
+        if (run.source, run.train_images, run.split, run.held_out_images, len(run.rows)) == wanted:
+            found.pop(run.label, None)  # so that it moves to the end
+            found[run.label] = run
+    return list(found.values())[-most:]
 
 
 def table():

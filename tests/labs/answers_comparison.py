@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import torch
 
 
 # ------------------------------------------------------------------------------------- standard_error
@@ -50,6 +51,25 @@ def by_count(right):
     return 100 / math.sqrt(len(right))
 
 
+def two(right):
+    return 2 * by_formula(right)
+
+
+def plain_variance(right):
+    p = right.float().mean()
+    return p * (1 - p) / len(right)
+
+
+def root_of_n(right):
+    p = right.float().mean().item()
+    return 100 * (p * (1 - p) / len(right) ** 0.5)
+
+
+def outside(right):
+    p = right.float().mean().item()
+    return 100 * (p * (1 - p)) ** 0.5 / len(right)
+
+
 def accuracy(right):
     return 100 * right.float().mean().item()
 
@@ -75,6 +95,14 @@ def by_covariance(right_a, right_b):
     se = np.sqrt((c[0, 0] + c[1, 1] - 2 * c[0, 1]) / len(a))
     d = a.mean() - b.mean()
     return float(100 * (d - 1.96 * se)), float(100 * (d + 1.96 * se))
+
+
+def in_an_array(right_a, right_b):
+    return np.array(by_counting(right_a, right_b))
+
+
+def in_a_tensor(right_a, right_b):
+    return torch.tensor(by_counting(right_a, right_b))
 
 
 def around(d, se, z=1.96):
@@ -122,17 +150,70 @@ def zero(a, b):
     return around(0.0, paired_error(a, b))
 
 
-RIGHT = {"standard_error": (by_numpy, by_formula, by_torch), "paired_interval": (by_counting, by_difference, by_covariance)}
+def two_to_each_side(a, b):
+    return around(points(a, b), paired_error(a, b), 2)
+
+
+def high_first(a, b):
+    low, high = by_counting(a, b)
+    return high, low
+
+
+def plus_minus(a, b):
+    return points(a, b), 1.96 * paired_error(a, b)
+
+
+def with_its_error(a, b):
+    return points(a, b), paired_error(a, b)
+
+
+def percentiles(a, b):
+    return np.percentile(100 * (a.float() - b.float()).numpy(), (2.5, 97.5))
+
+
+def over_n(a, b):
+    return around(points(a, b), 100 * (a.float() - b.float()).std() / len(a))
+
+
+def sum_of_errors(a, b):
+    return around(points(a, b), by_formula(a) + by_formula(b))
+
+
+def agreeing(a, b):
+    return around(points(a, b), by_formula(a != b))
+
+
+def mcnemar(a, b):
+    return around(points(a, b), 100 * math.sqrt((a != b).sum().item()) / len(a))
+
+
+def absolute(a, b):
+    return around(100 * (a.float() - b.float()).abs().mean(), paired_error(a, b))
+
+
+def bootstrap(a, b):
+    change, random = 100 * (a.float() - b.float()).numpy(), np.random.default_rng(0)
+    return np.percentile([random.choice(change, len(change)).mean() for _ in range(1000)], (2.5, 97.5))
+
+
+RIGHT = {
+    "standard_error": (by_numpy, by_formula, by_torch),
+    "paired_interval": (by_counting, by_difference, by_covariance, in_an_array, in_a_tensor),
+}
 WRONG = {
     "standard_error": {
         spread: "Yours does not shrink with the number",
-        variance: "Your result is a variance",
+        variance: "Your result is a variance. ",
         share: "Your result is a share",
         count_only: "Where nearly all is right",
         percent: "Inside the root your p is in per cent",
         two_errors: "You give half of a 95% interval",
         by_count: "Yours is the same for every accuracy",
         accuracy: "You give the accuracy",
+        two: "You give two standard errors",
+        plain_variance: "Your result is a variance, of shares",
+        root_of_n: "Only n is under your root",
+        outside: "Yours shrinks tenfold",
     },
     "paired_interval": {
         unpaired: "You add the errors of two results",
@@ -143,5 +224,16 @@ WRONG = {
         shares: "Your ends are shares",
         disagreements: "You count only the images",
         zero: "Your interval is centred on zero",
+        two_to_each_side: "You go two standard errors",
+        high_first: "Your ends are exchanged",
+        plus_minus: "You give the middle and half",
+        with_its_error: "You give the middle and its standard error",
+        percentiles: "Between your ends lie 95% of the images",
+        over_n: "Yours narrows tenfold",
+        sum_of_errors: "You add two standard errors",
+        agreeing: "Your spread is that of agreeing or not",
+        mcnemar: "Yours is right as long as neither is ahead",
+        absolute: "Your middle is the share of images",
+        bootstrap: "Yours, -0.55 to",
     },
 }

@@ -79,6 +79,64 @@ def pixels(layers):
     return backwards(layers) * backwards(layers)
 
 
+def wrong_way(layers):
+    r = 1
+    for k, s in layers:
+        r = (r - 1) * s + k
+    return r
+
+
+def strides_of_the_others(layers):
+    r, j = 1, 1
+    for k, s in reversed(layers):
+        r += (k - 1) * j
+        j *= s
+    return r
+
+
+def own_strides(layers):
+    r = 1
+    for k, s in layers:
+        r += (k - 1) * s
+    return r
+
+
+def whole(layers):
+    r, j = 1, 1
+    for k, s in layers:
+        r += k * j
+        j *= s
+    return r
+
+
+def whole_from_zero(layers):
+    r, j = 0, 1
+    for k, s in layers:
+        r += k * j
+        j *= s
+    return r
+
+
+def half_frames(layers):
+    r, j = 1, 1
+    for k, s in layers:
+        r += (k - 1) // 2 * j if k % 2 else k // 2 * j
+        j *= s
+    return r
+
+
+def two_a_layer(layers):
+    return 1 + 2 * len(layers)
+
+
+def returns_at_once(layers):
+    r, j = 1, 1
+    for k, s in layers:
+        r += (k - 1) * j
+        j *= s
+        return r
+
+
 # ------------------------------------------------------------------------------------- vgg_stage
 def in_a_loop(in_channels, width, convs):
     layers = []
@@ -186,6 +244,45 @@ def without_bias(in_channels, width, convs):
     return build(in_channels, width, convs, bias=False)
 
 
+class SameChannels(Stage):
+    def __init__(self, in_channels, width, convs):
+        super().__init__(in_channels, width, convs)
+        self.rest = nn.ModuleList([nn.Conv2d(in_channels, width, 3, padding=1) for _ in range(convs - 1)])
+
+
+class Pair(nn.Module):
+    def __init__(self, in_channels, width, convs):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, x):
+        return self.pool(F.relu(self.conv2(F.relu(self.conv1(x)))))
+
+
+def linear_stage(in_channels, width, convs):
+    return build(in_channels, width, convs, relus=())
+
+
+def pool_before(in_channels, width, convs):
+    return nn.Sequential(nn.MaxPool2d(2), build(in_channels, width, convs, pool=None))
+
+
+def stride_for_pool(in_channels, width, convs):
+    net = build(in_channels, width, convs, pool=None)
+    net[-2].stride = (2, 2)
+    return net
+
+
+def of_2015(in_channels, width, convs):
+    layers = []
+    for _ in range(convs):
+        layers += [nn.Conv2d(in_channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+        in_channels = width
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+
 # ------------------------------------------------------------------------------------- as_convolution
 def reshaped(linear, channels):
     side = int((linear.in_features // channels) ** 0.5)
@@ -249,6 +346,54 @@ def flipped(linear, channels):
     return conv
 
 
+def biases_left(linear, channels):
+    side = round((linear.in_features / channels) ** 0.5)
+    conv = nn.Conv2d(channels, linear.out_features, side)
+    conv.weight.data = linear.weight.data.view(-1, channels, side, side)
+    return conv
+
+
+def weights_left(linear, channels):
+    conv = nn.Conv2d(channels, linear.out_features, round((linear.in_features / channels) ** 0.5))
+    conv.bias.data = linear.bias.data
+    return conv
+
+
+def tiled(linear, channels):
+    side = round((linear.in_features / channels) ** 0.5)
+    conv = nn.Conv2d(channels, linear.out_features, side, stride=side)
+    conv.weight.data, conv.bias.data = linear.weight.data.view(-1, channels, side, side), linear.bias.data
+    return conv
+
+
+class Flat(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, x):
+        return self.linear(x.view(len(x), -1))[..., None, None]
+
+
+def flat(linear, channels):
+    return Flat(linear)
+
+
+def no_root(linear, channels):
+    side = linear.in_features // channels
+    conv = nn.Conv2d(channels, linear.out_features, side)
+    conv.weight.data = linear.weight.data.view(-1, channels, side, side)
+    return conv
+
+
+def no_root_either(linear, channels):
+    side = linear.in_features // channels
+    conv = nn.Conv2d(channels, linear.out_features, side)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight.reshape(conv.weight.shape))
+    return conv
+
+
 def padded(linear, channels):
     conv = reshaped(linear, channels)
     conv.padding = (conv.kernel_size[0] // 2, conv.kernel_size[1] // 2)
@@ -270,6 +415,14 @@ WRONG = {
         previous_stride: "Only the last stride counts",
         summed_strides: "You add strides up",
         pixels: "You count all pixels",
+        wrong_way: "Your answer is that of the stack upside down",
+        strides_of_the_others: "Your answer is that of the stack upside down",
+        own_strides: "In yours each layer knows its own stride only",
+        whole: "Each of your layers adds its whole kernel",
+        whole_from_zero: "You begin with nothing and add whole kernels",
+        half_frames: "Your window grows on one side only",
+        two_a_layer: "You count layers",
+        returns_at_once: "Only your first layer counts",
     },
     "vgg_stage": {
         pool_each: "Your maps are halved more than once",
@@ -285,6 +438,12 @@ WRONG = {
         wide_at_the_end: "Your stage becomes wide at its last",
         shared: "Several of your convolutions are one and the same",
         without_bias: "Your convolutions have no biases",
+        SameChannels: "Each of your convolutions takes in_channels",
+        Pair: "Your stage has two convolutions, whatever",
+        linear_stage: "Your stage has no ReLU at all",
+        pool_before: "You pool before the convolutions",
+        stride_for_pool: "Your last convolution strides",
+        of_2015: "Your stage normalizes",
     },
     "as_convolution": {
         not_copied: "The shapes are right, but your convolution has weights of its own",
@@ -294,5 +453,11 @@ WRONG = {
         mirrored: "Rows and columns of your filters",
         flipped: "Your filters are turned by half a circle",
         padded: "Where the dense layer gives one answer",
+        biases_left: "The weights are right, but the biases are those",
+        weights_left: "The biases are right, but the weights are those",
+        tiled: "On a larger map your windows stand side by side",
+        flat: "Your answer still flattens",
+        no_root: "Your filters are as wide as the map has places",
+        no_root_either: "You divide by the channels",
     },
 }

@@ -215,7 +215,7 @@ FITTING = {  # lab: what builds the course's network with such a part
     "dense_layer": lambda part: models.build("densenet_cifar", layer=part),
     "mlpconv": lambda part: models.build("nin_cifar", mlpconv=part),
     "inception_block": lambda part: models.build("googlenet_cifar", inception=part),
-    "vgg_stage": lambda part: models.build("vgg_cifar", stage=part, batch_norm=False),
+    "vgg_stage": lambda part: models.build("vgg_cifar", stage=part),
 }
 
 

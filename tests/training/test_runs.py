@@ -1,5 +1,7 @@
 """The reader's own runs: every training that says what it does is kept, 200 of them, and can be listed and cleared."""
 
+from dataclasses import replace
+
 import pytest
 
 from cnn_course import __main__, data, models, training
@@ -32,6 +34,17 @@ def test_the_last_two_hundred_are_kept(history, monkeypatch):
         history.seed = seed
         runs.keep(history)
     assert [kept.seed for kept in runs.kept()] == [2, 3, 4]
+
+
+def test_the_last_run_of_each_label_is_found_among_those_that_were_trained_alike(history):
+    cifar = data.load(quiet=True).subset(40, 20)
+    for seed in range(60):  # of the labels "net 0" to "net 11" five runs each
+        runs.keep(replace(history, seed=seed, label=f"net {seed % 12}"))
+    for other in ({"train_images": 41}, {"held_out_images": 21}, {"split": "validation"}, {"source": "else"}, {"rows": []}):
+        runs.keep(replace(history, label="unlike", **other))
+    found = runs.latest(cifar, 1, most=3)
+    assert [(run.label, run.seed) for run in found] == [("net 9", 57), ("net 10", 58), ("net 11", 59)]
+    assert len(runs.latest(cifar, 1)) == 8 and runs.latest(cifar, 2) == []
 
 
 def test_a_damaged_file_and_a_disk_that_takes_none_lose_nothing(history, own_folder):
