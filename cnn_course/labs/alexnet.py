@@ -1,9 +1,12 @@
 """The labs of notebook 2: a grouped convolution, a start for weights, crops and mirror images, dropout."""
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cnn_course.labs import sandbox
 from cnn_course.labs.lab import Call, Lab, Mistake
 
 
@@ -50,9 +53,53 @@ def _along_the_batch(maps, weight, groups):
     return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs])
 
 
-def _unpadded(maps, weight, groups):
+def _unpadded(maps, weight, groups, padding=0):
     pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
-    return torch.cat([F.conv2d(x, w) for x, w in pairs], dim=1)
+    return torch.cat([F.conv2d(x, w, padding=padding) for x, w in pairs], dim=1)
+
+
+def _padded_by_one(maps, weight, groups):
+    return _unpadded(maps, weight, groups, padding=1)
+
+
+def _dealt_out(maps, weight, groups):
+    return torch.stack(grouped_conv(maps, weight, groups).chunk(groups, dim=1), dim=2).flatten(1, 2)
+
+
+def _always_two(maps, weight, groups):
+    return grouped_conv(maps, weight, 2)
+
+
+def _groups_long(maps, weight, groups):
+    pairs = zip(maps.split(groups, dim=1), weight.split(groups), strict=False)
+    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs], dim=1)
+
+
+@contextlib.contextmanager
+def _counting_groups(found):
+    """Whatever is convolved meanwhile, its number of groups goes into `found`."""
+    original, places = torch.conv2d, ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+
+    def conv2d(*given, **named):
+        found.append((dict(zip(places, given, strict=False)) | named).get("groups", 1))
+        return original(*given, **named)
+
+    torch.conv2d = F.conv2d = conv2d
+    try:
+        yield
+    finally:
+        torch.conv2d = F.conv2d = original
+
+
+def _by_hand(answer):
+    """A sentence where the answer hands its task on to torch."""
+    found = []
+    with _counting_groups(found), contextlib.suppress(Exception):  # the cases tell of errors
+        answer(torch.randn(1, 4, 3, 3), torch.randn(4, 2, 3, 3), 2)
+    return GROUPS if set(found) - {1} else None
+
+
+GROUPS = "Your convolution has `groups` itself. Could you do without, by calling the ordinary one several times?"
 
 
 def _grouped(channels, filters, groups, side=3):
@@ -72,8 +119,10 @@ GROUPED_CONV = Lab(
         "With two groups the first half of the filters sees the first half of the maps. `chunk` cuts a tensor into equal parts.",
         "Along which dimension are filters counted, and along which one maps?",
     ),
+    tests=(_by_hand,),
     cases=(_grouped(4, 6, 2), _grouped(6, 6, 3, 5), _grouped(4, 8, 4)),
     mistakes=(
+        Mistake(GROUPS, lambda maps, weight, groups: F.conv2d(maps, weight, padding=weight.shape[2] // 2, groups=groups)),
         Mistake("All your groups read the same maps. Which part of the input belongs to the second group?", _same_input),
         Mistake("All your groups use the same filters. Which filters belong to the second group?", _same_filters),
         Mistake("Your groups are added up. Whose maps follow whose in the output?", _added),
@@ -82,6 +131,10 @@ GROUPED_CONV = Lab(
         Mistake("Your first filters read the last maps. Which card do they sit on?", _crossed),
         Mistake("Your groups are joined along the batch. Which dimension counts channels?", _along_the_batch),
         Mistake("Your maps shrink. How much padding does a window of 3 need, or of 5?", _unpadded),
+        Mistake("Your padding suits a window of 3 alone. How much does one of 5 need?", _padded_by_one),
+        Mistake("Your groups take turns in the output, one map each. Whose maps follow whose?", _dealt_out),
+        Mistake("You make two groups whatever `groups` is. What if there are three?", _always_two),
+        Mistake("Each of your parts is `groups` long. Is that how long a part is, or how many parts there are?", _groups_long),
     ),
 )  # fmt: skip
 
@@ -103,6 +156,11 @@ WINDOW = "Your n counts the window only. How many channels does a filter span?"
 GLOROT = "Your variance is that of Glorot, 2 / (inputs + outputs). Which rule counts the ReLU in?"
 FIXED = "Your deviation is 0.01 whatever the layer: AlexNet's start. What happens to the signal layer by layer?"
 ONE = "Your weights are left at a deviation of 1. By what does a sum of n of them grow?"
+ALL = "Your n counts all weights of the layer. How many of them does one output use?"
+FILTERS = "Your n counts the filters. How many numbers are summed up in one output?"
+TWO_OUTSIDE = "The 2 stands outside of your root. Is 2 / n the variance or the deviation?"
+N_OUTSIDE = "The n stands outside of your root. Is 2 / n the variance or the deviation?"
+FROZEN = "torch does not let you write into a parameter that learns. What switches its records off for a while?"
 # The deviation, of the inputs of an output, the outputs, and the pixels of a window; and what it means.
 HE = {
     "": lambda n, k, window: (2 / n) ** 0.5,
@@ -114,6 +172,10 @@ HE = {
     GLOROT: lambda n, k, window: (2 / (n + k * window)) ** 0.5,
     FIXED: lambda n, k, window: 0.01,
     ONE: lambda n, k, window: 1.0,
+    ALL: lambda n, k, window: (2 / (n * k)) ** 0.5,
+    FILTERS: lambda n, k, window: (2 / k) ** 0.5,
+    TWO_OUTSIDE: lambda n, k, window: 2 / n**0.5,
+    N_OUTSIDE: lambda n, k, window: 2**0.5 / n,
 }
 
 
@@ -122,7 +184,11 @@ def _deviations(answer):
     found = []
     for shape in SHAPES:
         weight = nn.Parameter(torch.full(shape, 7.0))
-        answer(weight)
+        try:
+            answer(weight)
+        except Exception as error:
+            kind = "dense layer" if len(shape) == 2 else "convolution"
+            return FROZEN if "leaf Variable" in str(error) else f"With the weight {shape} of a {kind}: {sandbox.told(error)}"
         values = weight.detach()
         if bool((values == 7).all()):
             return "The weights are what they were before: nothing was filled in place. Which methods end in an underscore?"
@@ -130,6 +196,8 @@ def _deviations(answer):
             return "Some of your weights are no numbers. What is divided by what?"
         if abs(values.mean()) > 6 * values.std() / values.numel() ** 0.5 + 1e-9:
             return f"The mean of your weights is {values.mean():.3f}. Around which value do they lie?"
+        if 0 < values.abs().max() < 2.2 * values.std():
+            return "None of your weights is far from the others. Does a normal distribution end on both sides?"
         found.append(values.std().item())
     return found
 
@@ -189,14 +257,18 @@ def _dropped(answer):
     x = torch.rand(400, 500) + 0.5
     before = x.clone()
     quiet, loud = answer(x.clone(), 0.25, False), answer(x, 0.25, True)
-    if not isinstance(loud, torch.Tensor) or not isinstance(quiet, torch.Tensor):
+    if loud is None or quiet is None:
         return "Nothing comes back. Is there a `return` in both modes?"
+    if not isinstance(loud, torch.Tensor) or not isinstance(quiet, torch.Tensor):
+        return f"What comes back is {loud!r:.40} in training and {quiet!r:.40} in evaluation; expected a tensor each time."
     if not torch.equal(x, before):
         return "Your dropout changes its own input. Who else reads it?"
     if loud.shape != x.shape:
         return f"The output is {tuple(loud.shape)}, the input {tuple(x.shape)}. May a value disappear altogether?"
     zeros, kept = (loud == 0).float(), loud[loud != 0] / x[loud != 0]
-    if (share := zeros.mean().item()) < 0.001:
+    if (share := zeros.mean().item()) in (0, 1) and {bool(answer(x[:1, :1], 0.5, True)) for _ in range(20)} == {False, True}:
+        return "All values go at once, or none. How many random numbers does x need?"
+    if share < 0.001:
         return "Nothing is dropped in training. What does `training` say?"
     if (quiet == 0).float().mean() > 0.1:
         return "In evaluation values are dropped as well. Which answer of a network do you want to read twice?"
@@ -206,6 +278,8 @@ def _dropped(answer):
         return "One mask serves many: whole rows or columns are zero together. How many random numbers does x need?"
     if abs(share - 0.25) > 0.01:
         return f"{share:.0%} of the values are zero where p is 25%. How likely is a random number below p?"
+    if loud[loud != 0].float().std() < 1e-6:
+        return "The values that stay are all the same number. What does the mask multiply?"
     evaluated, factor = (quiet / x).mean().item(), kept.mean().item()
     if abs(evaluated - 0.75) < 0.01 and abs(factor - 1) < 0.01:
         return "You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?"
@@ -221,9 +295,12 @@ def _dropped(answer):
         return f"The values that stay grow by {factor:.2f} where p is 0.25. What keeps the mean of the sum?"
     if torch.equal(answer(before.clone(), 0.25, True), loud):
         return "Called again your dropout drops the same values. When is the mask drawn?"
+    if len({int((answer(torch.ones(8), 0.25, True) == 0).sum()) for _ in range(20)}) == 1:
+        return "The same number of values is zero each time. May one value's fate hang on that of the others?"
     leaf = torch.ones(50, 50, requires_grad=True)
     out = answer(leaf * 1, 0.5, True)
-    out.sum().backward()
+    if out.requires_grad:
+        out.sum().backward()
     if leaf.grad is None or not torch.allclose(leaf.grad, out.detach()):
         return "The gradient does not pass where the value passed. Which mask does the backward pass need?"
     return None
@@ -270,6 +347,12 @@ DROPOUT = Lab(
                 _masked(lambda x, p: torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) >= p)),
         Mistake("The gradient does not pass where the value passed. Which mask does the backward pass need?",
                 lambda x, p, training: dropout(x.detach(), p, training) + (x - x.detach()) if training else x),
+        Mistake("All values go at once, or none. How many random numbers does x need?",
+                _masked(lambda x, p: torch.rand(()) >= p)),
+        Mistake("The same number of values is zero each time. May one value's fate hang on that of the others?",
+                _masked(lambda x, p: (torch.randperm(x.numel()) >= p * x.numel()).view(x.shape))),
+        Mistake("The values that stay are all the same number. What does the mask multiply?",
+                lambda x, p, training: (torch.rand_like(x) >= p) / (1 - p) if training else x),
     ),
 )  # fmt: skip
 
@@ -286,8 +369,8 @@ def crop_and_flip(images, padding=4):
     return out
 
 
-def _moves(images, out, padding):
-    """(dy, dx, mirrored) of each image, found by looking; None where an image is none of its shifted or mirrored selves."""
+def _moves(images, out, padding, mirror=(-1,)):
+    """(y, x, mirrored) of each image, found by looking; None where an image is none of its shifted or mirrored selves."""
     _, _, height, width = images.shape
     padded, found = F.pad(images, (padding,) * 4), []
     for image, shown in zip(padded, out, strict=True):
@@ -295,9 +378,20 @@ def _moves(images, out, padding):
         for y in range(2 * padding + 1):
             for x in range(2 * padding + 1):
                 window = image[:, y : y + height, x : x + width]
-                candidates[y, x, False], candidates[y, x, True] = window, window.flip(-1)
+                candidates[y, x, False], candidates[y, x, True] = window, window.flip(mirror)
         found.append(next((move for move, candidate in candidates.items() if torch.equal(candidate, shown)), None))
     return found
+
+
+NEVER = "No image is mirrored. What decides, for each image, whether it is?"
+ALWAYS = "Every image is mirrored. What decides, for each image, whether it is?"
+TOGETHER = "All images of a batch are mirrored, or none. How many coins does a batch need?"
+ONE_WAY = "Your images are shifted one way only. Where may a window begin, and where may it not?"
+LAST = "At one end a place of the window is never used. Which are the smallest and the largest number that you can draw?"
+TOO_FAR = "Your images are shifted further than `padding`, which is 2 in this check. Where does yours come from?"
+HEADS = "Some images stand on their heads. Which dimension goes from left to right?"
+COLOURS = "In some images red and blue have changed places. Which dimension goes from left to right?"
+TURNED = "Some images are turned round, top and bottom as well. Which dimension goes from left to right?"
 
 
 def _moved(answer):
@@ -305,52 +399,63 @@ def _moved(answer):
     images = torch.rand(48, 3, 9, 8) + 0.1
     before = images.clone()
     out = answer(images, 2)
-    if not isinstance(out, torch.Tensor):
+    if out is None:
         return "Nothing comes back. Is there a `return`?"
+    if not isinstance(out, torch.Tensor):
+        return f"A {type(out).__name__} comes back, expected one tensor. What makes one of many images?"
     if out.shape != images.shape:
         return f"The output is {tuple(out.shape)}, the input {tuple(images.shape)}. How large is the window that is cut out?"
     if not torch.equal(images, before):
         return "Your function changes the images that it was given. What do they look like in the next epoch?"
     moves = _moves(before, out, 2)
-    if all(move is None for move in moves):
-        return _unknown(before, out)
-    if any(move is None for move in moves):
-        return "Some images come out as none of their shifted or mirrored selves. Is a window always cut from the padded image?"
+    if None in moves:
+        return _unknown(before, out, moves)
     places, mirrored = {move[:2] for move in moves}, [move[2] for move in moves]
     if len(places) == 1:
         same = "none is shifted" if places == {(2, 2)} else "all are shifted alike"
         return f"Of 48 images {same}. How many random places does a batch need?"
     if len({y for y, _ in places}) == 1 or len({x for _, x in places}) == 1 or all(y == x for y, x in places):
         return "Your shifts go along one line only. How many numbers say where a window lies?"
-    if not any(mirrored):
-        return "No image is mirrored. What does half of them need?"
-    if all(mirrored):
-        return "Every image is mirrored. What does half of them need?"
-    if max(y for y, _ in places) < 4 or max(x for _, x in places) < 4:
-        return "The last place of the window is never used. Where does torch.randint end?"
+    if all(mirrored) or not any(mirrored):
+        again = [_moves(before[:1], answer(before.clone(), 2)[:1], 2)[0] for _ in range(20)]
+        if len({move[2] for move in again if move}) == 2:
+            return TOGETHER
+        return ALWAYS if all(mirrored) else NEVER
+    ends = [end(move[side] for move in places) for side in (0, 1) for end in (min, max)]
+    if 2 in ends:  # where the window of an image that stays begins
+        return ONE_WAY
+    if ends != [0, 4, 0, 4]:
+        return LAST
     if not 8 <= sum(mirrored) <= 40:
         return f"{sum(mirrored)} of 48 images are mirrored. How often shall that happen?"
     return None
 
 
-def _unknown(images, out):
-    if any(torch.equal(a.flip(-2), b) for a, b in zip(images, out, strict=True)):
-        return "Some images stand on their heads. Which dimension goes from left to right?"
+def _unknown(images, out, moves):
+    """The sentence for outputs of which some are no shifted or mirrored selves."""
+    lost = [i for i, move in enumerate(moves) if move is None]
+    if None not in _moves(images, out, 4):
+        return TOO_FAR
+    for mirror, says in (((-2,), HEADS), ((-3,), COLOURS), ((-2, -1), TURNED)):
+        if None not in _moves(images[lost], out[lost], 2, mirror):
+            return says
     if all(torch.equal(a.flatten().sort()[0], b.flatten().sort()[0]) for a, b in zip(images, out, strict=True)):
         return "The pixels are all there, but in another order. Does a shift wrap around?"
     if all(bool((image != 0).all()) for image in out):
         return "No image has a black border, wherever it was shifted. What was the padding for?"
+    if len(lost) < len(images):
+        return "Some images come out as none of their shifted or mirrored selves. Is a window always cut from the padded image?"
     return "No image comes out as one of its shifted or mirrored selves. Try it on an image that you can recognize."
 
 
-def _cut(place=None, mirror=None, flipped=-1):
+def _cut(place=None, mirror=None, flipped=(-1,), mode="constant"):
     """Crops and mirror images of which one part is done otherwise: where the windows lie, or which images are mirrored."""
 
     def change(images, padding=4):
         n, _, height, width = images.shape
         places = place(padding, n) if place else torch.randint(0, 2 * padding + 1, (n, 2))
         mirrored = mirror(n) if mirror else torch.rand(n) < 0.5
-        padded, out = F.pad(images, (padding,) * 4), torch.empty_like(images)
+        padded, out = F.pad(images, (padding,) * 4, mode), torch.empty_like(images)
         for i, (y, x) in enumerate(places.tolist()):
             window = padded[i, :, y : y + height, x : x + width]
             out[i] = window.flip(flipped) if mirrored[i] else window
@@ -377,15 +482,19 @@ CROP_AND_FLIP = Lab(
                 _cut(lambda p, n: torch.full((n, 2), p))),
         Mistake("Your shifts go along one line only. How many numbers say where a window lies?",
                 _cut(lambda p, n: torch.randint(0, 2 * p + 1, (n, 1)).repeat(1, 2))),
-        Mistake("No image is mirrored. What does half of them need?", _cut(mirror=lambda n: torch.zeros(n, dtype=torch.bool))),
-        Mistake("Every image is mirrored. What does half of them need?", _cut(mirror=lambda n: torch.ones(n, dtype=torch.bool))),
-        Mistake("The last place of the window is never used. Where does torch.randint end?",
-                _cut(lambda p, n: torch.randint(0, 2 * p, (n, 2)))),
-        Mistake("Some images stand on their heads. Which dimension goes from left to right?",
-                lambda images, padding=4: images.flip(-2)),
+        Mistake(NEVER, _cut(mirror=lambda n: torch.zeros(n, dtype=torch.bool))),
+        Mistake(ALWAYS, _cut(mirror=lambda n: torch.ones(n, dtype=torch.bool))),
+        Mistake(TOGETHER, _cut(mirror=lambda n: (torch.rand(()) < 0.5).repeat(n))),
+        Mistake(ONE_WAY, _cut(lambda p, n: torch.randint(0, p + 1, (n, 2)))),
+        Mistake(LAST, _cut(lambda p, n: torch.randint(0, 2 * p, (n, 2)))),
+        Mistake(TOO_FAR, lambda images, padding=4: crop_and_flip(images, 4)),
+        Mistake(HEADS, _cut(flipped=(-2,))),
+        Mistake(COLOURS, _cut(flipped=(-3,))),
+        Mistake(TURNED, _cut(flipped=(-2, -1))),
+        Mistake("No image has a black border, wherever it was shifted. What was the padding for?", _cut(mode="reflect")),
         Mistake("The pixels are all there, but in another order. Does a shift wrap around?",
                 lambda images, padding=4: images.roll((2, 1), (2, 3))),
     ),
 )  # fmt: skip
 
-LABS = (GROUPED_CONV, HE_NORMAL, DROPOUT, CROP_AND_FLIP)
+LABS = (GROUPED_CONV, HE_NORMAL, CROP_AND_FLIP, DROPOUT)

@@ -311,6 +311,15 @@ def _():
     assert max(top1.values()) < five[0] and max(top5.values()) < five[1] < TOP5_LEAD / 5
 
 
+@claim(
+    'Somebody adds up the top-5 column of the table of parts, 6.8 points, and says: "These parts explain six tenths', "computed"
+)
+def _():
+    """Sections 3.2, 3.3, 3.4 and 6, table 2."""
+    parts = [1.2, 1.2, 0.3, 18.3 - 17.0, 18.2 - 16.4, 16.4 - 15.4]
+    assert f"{sum(parts):.1f}" == "6.8" and f"{sum(parts) / TOP5_LEAD:.1f}" == "0.6"
+
+
 @claim("Five bring about two points, a sixth of the error.", "computed")
 def _():
     test = cifar().test.subset(4_000)

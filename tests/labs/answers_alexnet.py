@@ -72,6 +72,35 @@ def small(maps, weight, groups):
     return halves(maps, weight, groups, padding=False)
 
 
+def torchs_own(maps, weight, groups):
+    k, c, size, _ = weight.shape
+    layer = nn.Conv2d(c * groups, k, size, padding=size // 2, bias=False, groups=groups)
+    layer.weight.data = weight
+    return layer(maps)
+
+
+def padding_of_one(maps, weight, groups):
+    return torch.cat([F.conv2d(m, w, padding=1) for m, w in zip(maps.chunk(groups, 1), weight.chunk(groups), strict=True)], 1)
+
+
+def shuffled(maps, weight, groups):
+    out = halves(maps, weight, groups)
+    n, k, h, w = out.shape
+    return out.view(n, groups, k // groups, h, w).transpose(1, 2).reshape(n, k, h, w)
+
+
+def first_and_second(maps, weight, groups):
+    c, k, pad = maps.shape[1] // 2, weight.shape[0] // 2, weight.shape[-1] // 2
+    one, two = F.conv2d(maps[:, :c], weight[:k], padding=pad), F.conv2d(maps[:, c:], weight[k:], padding=pad)
+    return torch.cat([one, two], dim=1)
+
+
+def split_by_groups(maps, weight, groups):
+    pad = weight.shape[-1] // 2
+    pairs = zip(maps.split(groups, 1), weight.split(groups), strict=False)
+    return torch.cat([F.conv2d(m, w, padding=pad) for m, w in pairs], 1)
+
+
 # ------------------------------------------------------------------------------------- he_normal
 def by_torch(weight):
     nn.init.kaiming_normal_(weight, nonlinearity="relu")
@@ -130,6 +159,34 @@ def standard(weight):
 
 def not_in_place(weight):
     return torch.randn_like(weight) * (2 / fan(weight)[0]) ** 0.5
+
+
+def all_weights(weight):
+    filled(weight, math.sqrt(2 / weight.numel()))
+
+
+def number_of_filters(weight):
+    filled(weight, math.sqrt(2 / len(weight)))
+
+
+def two_by_root(weight):
+    filled(weight, 2 / math.sqrt(fan(weight)[0]))
+
+
+def root_by_n(weight):
+    filled(weight, math.sqrt(2) / fan(weight)[0])
+
+
+def recorded(weight):
+    weight.normal_(0, math.sqrt(2 / weight[0].numel()))
+
+
+def for_four_dimensions(weight):
+    filled(weight, math.sqrt(2 / (weight.shape[1] * weight.shape[2] * weight.shape[3])))
+
+
+def uniform(weight):
+    nn.init.kaiming_uniform_(weight, nonlinearity="relu")
 
 
 def uniform_above_zero(weight):
@@ -209,6 +266,31 @@ def in_place(x, p, training):
     return x
 
 
+def one_number(x, p, training):
+    return x * (torch.rand(1) > p) / (1 - p) if training else x
+
+
+def shuffled_places(x, p, training):
+    if not training:
+        return x
+    mask = torch.ones(x.numel())
+    mask[torch.randperm(x.numel())[: int(p * x.numel())]] = 0
+    return x * mask.view(x.shape) / (1 - p)
+
+
+def mask_alone(x, p, training):
+    return (torch.rand_like(x) > p).float() if training else x
+
+
+def unrecorded(x, p, training):
+    with torch.no_grad():
+        return where(x, p, training)
+
+
+def in_two_words(x, p, training):
+    return ("training", x) if training else ("evaluation", x)
+
+
 # ------------------------------------------------------------------------------------- crop_and_flip
 def by_loop(images, padding=4):
     n, c, h, w = images.shape
@@ -243,10 +325,10 @@ def flip_first(images, padding=4):
     return out
 
 
-def base(images, padding, place, coin, dimension=-1):
+def base(images, padding, place, coin, dimension=-1, mode="constant"):
     h, w = images.shape[2:]
     out = []
-    for i, image in enumerate(F.pad(images, [padding] * 4)):
+    for i, image in enumerate(F.pad(images, [padding] * 4, mode=mode)):
         y, x = place(i)
         image = image[:, y : y + h, x : x + w]
         out.append(image.flip(dimension) if coin(i) else image)
@@ -286,8 +368,37 @@ def last_left_out(images, padding=4):
     return base(images, padding, random_place(padding, 0), toss)
 
 
+def one_coin(images, padding=4):
+    heads = toss(0)
+    return base(images, padding, random_place(padding), lambda i: heads)
+
+
+def to_one_side(images, padding=4):
+    return base(images, padding, lambda i: torch.randint(padding + 1, (2,)).tolist(), toss)
+
+
+def four_pixels(images, padding=4):
+    return base(images, 4, random_place(4), toss)
+
+
 def upside_down(images, padding=4):
-    return torch.stack([image.flip(-2) if toss(0) else image.flip(-1).flip(-2) for image in images])
+    return base(images, padding, random_place(padding), toss, 1)
+
+
+def first_dimension(images, padding=4):
+    return base(images, padding, random_place(padding), toss, 0)
+
+
+def half_a_turn(images, padding=4):
+    return base(images, padding, random_place(padding), toss, (1, 2))
+
+
+def reflected(images, padding=4):
+    return base(images, padding, random_place(padding), toss, mode="reflect")
+
+
+def as_list(images, padding=4):
+    return list(by_loop(images, padding))
 
 
 def rolled(images, padding=4):
@@ -310,6 +421,11 @@ WRONG = {
         other_way_round: "Your first filters read the last maps",
         stacked: "Your groups are joined along the batch",
         small: "Your maps shrink",
+        torchs_own: "Your convolution has `groups` itself",
+        padding_of_one: "Your padding suits a window of 3 alone",
+        shuffled: "Your groups take turns in the output",
+        first_and_second: "You make two groups whatever",
+        split_by_groups: "Each of your parts is `groups` long",
     },
     "he_normal": {
         variance: "Your weights have the variance",
@@ -322,6 +438,13 @@ WRONG = {
         standard: "Your weights are left at a deviation of 1",
         not_in_place: "The weights are what they were before",
         uniform_above_zero: "The mean of your weights is",
+        all_weights: "Your n counts all weights",
+        number_of_filters: "Your n counts the filters",
+        two_by_root: "The 2 stands outside of your root",
+        root_by_n: "The n stands outside of your root",
+        recorded: "torch does not let you write into a parameter",
+        for_four_dimensions: "With the weight (300, 200) of a dense layer: IndexError",
+        uniform: "None of your weights is far from the others",
     },
     "dropout": {
         never: "Nothing is dropped in training",
@@ -335,6 +458,11 @@ WRONG = {
         seeded: "Called again your dropout drops the same",
         straight_through: "The gradient does not pass",
         in_place: "Your dropout changes its own input",
+        one_number: "All values go at once, or none",
+        shuffled_places: "The same number of values is zero each time",
+        mask_alone: "The values that stay are all the same number",
+        unrecorded: "The gradient does not pass",
+        in_two_words: "What comes back is ('training'",
     },
     "crop_and_flip": {
         one_place: "Of 48 images all are shifted alike",
@@ -342,8 +470,15 @@ WRONG = {
         diagonal: "Your shifts go along one line",
         never_mirrored: "No image is mirrored",
         always_mirrored: "Every image is mirrored",
-        last_left_out: "The last place of the window",
+        last_left_out: "At one end a place of the window is never used",
+        one_coin: "All images of a batch are mirrored, or none",
+        to_one_side: "Your images are shifted one way only",
+        four_pixels: "Your images are shifted further than `padding`",
         upside_down: "Some images stand on their heads",
+        first_dimension: "In some images red and blue have changed places",
+        half_a_turn: "Some images are turned round",
+        reflected: "No image has a black border",
+        as_list: "A list comes back, expected one tensor",
         rolled: "The pixels are all there",
     },
 }
