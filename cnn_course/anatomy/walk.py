@@ -294,7 +294,7 @@ def _macs(step, settings) -> int | None:
     if family in ("linear", "matmul", "bmm"):
         values = step.output_bytes // 4
         return linear_macs(settings.get("inner", before[-1]), after[-1]) * (values // after[-1])
-    weights = step.module.parameters() if step.module is not None and family != "embedding" else ()
+    weights = step.module.parameters() if step.module is not None and family not in ("embedding", "layernorm", "rmsnorm") else ()
     return None if family in PRODUCTS or any(p.ndim > 1 for p in weights) else 0
 
 

@@ -516,6 +516,7 @@ def test_what_nobody_can_count_is_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         anatomy.cost(models.build("resnet20"))
+        anatomy.cost(nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm((4, 6, 6))), (3, 8, 8))
 
 
 def test_lazy_layers_are_told_to_run_first():
