@@ -24,7 +24,7 @@ QUESTIONS = {
             (192, "So many maps were added. How many does one layer add?"),
             (9, "216 / 24 is by how many times the maps have grown. Does a layer multiply, or add?"),
             (17, "You count a layer that the maps at the entrance would need. Who made those?"),
-            (15, "One too few: the first layer adds 12 as well."),
+            (15, "Does the first layer add none?"),
             (3, "24, 48, 96, 192: you let every layer double. Along which line do channels grow?"),
         ),
     ),
@@ -38,7 +38,7 @@ QUESTIONS = {
             (48, "That is the bottleneck's own width, 4 k. Where do the two curves cross?"),
             (256, "That is the answer for growth rate 32, further up."),
             (12, "Each incoming channel saves from the first one on; but what does the 3x3 behind the bottleneck cost?"),
-            (108, "At 96 it saves already: 9,792 against 10,368."),
+            (108, "It saves there, but does it not save earlier?"),
         ),
     ),
     "07.3": Question(  # connections of a block of 12 layers, those out of the block included

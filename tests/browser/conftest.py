@@ -103,7 +103,7 @@ def lab(browser, tmp_path_factory):
         "--LabApp.expose_app_in_browser=True",  # window.jupyterapp, which opens folded sections
     ]
     with (folder / "lab.log").open("w") as log:
-        environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+        environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "XDG_DATA_HOME": str(folder / "own")}
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             wait_for(f"{address}/api?token={TOKEN}", server, folder / "lab.log")

@@ -213,8 +213,8 @@ def run_and_play(path, address, browser, names, keys=True, solve=False):
 
 
 def of_a_cell(message):
-    """Whether a console message is an error, and none about Jupyter's own files: Notebook 7 asks for fonts it may not have."""
-    return message.type == "error" and "/static/" not in message.location["url"]
+    """Whether a console message is an error of a cell, and none about a file of Jupyter's own that is not there."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
 def open_notebook(page, address):
