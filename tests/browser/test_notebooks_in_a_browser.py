@@ -213,8 +213,12 @@ def run_and_play(path, address, browser, names, keys=True, solve=False):
 
 
 def of_a_cell(message):
-    """Whether a console message is an error of a cell, and none about a file of Jupyter's own that is not there."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
+    """Whether a console message is an error, and none about a file of Jupyter's own that is not there: fonts, an icon.
+
+    What a cell shows by its address, a picture beside the notebook, comes from /files/.
+    """
+    own = message.text.startswith("Failed to load resource") and "/files/" not in message.location["url"]
+    return message.type == "error" and not own
 
 
 def open_notebook(page, address):
