@@ -54,11 +54,11 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     try:
         graph = _Tracer(collapse).trace(net)
     except Exception as error:
-        if type(net).__module__.startswith("torch.nn.") and not any(_is_lazy(t) for t in net.parameters()):
+        if type(net).__module__.startswith("torch.nn.") and not is_lazy(net):
             return steps(torch.nn.Sequential(net), tuple(shape), collapse)  # a layer of torch's own is one step
         advice = "keep tensors out of `if` and `for`, or move that part into a function marked torch.fx.wrap"
         raise ValueError(f"torch.fx cannot follow {name}.forward ({error}): {advice}") from error
-    complete(net)
+    settled(net)
     run = _Run(net, torch.empty(1, *shape, device="meta"))
     for node in graph.nodes:
         try:
@@ -71,14 +71,15 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     return run.steps
 
 
-def complete(net: torch.nn.Module) -> None:
+def settled(net: torch.nn.Module) -> None:
     """ValueError for a network with layers whose shapes are open."""
-    if any(map(_is_lazy, (*net.parameters(), *net.buffers()))):
+    if is_lazy(net):
         raise ValueError(f"{type(net).__name__} has lazy layers, whose shapes nobody knows yet: pass one batch through it first")
 
 
-def _is_lazy(tensor):
-    return isinstance(tensor, UninitializedTensorMixin)
+def is_lazy(net: torch.nn.Module) -> bool:
+    """Whether the network has layers that take their shapes from the first batch."""
+    return any(isinstance(value, UninitializedTensorMixin) for value in (*net.parameters(), *net.buffers()))
 
 
 def network(net) -> torch.nn.Module:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from cnn_course import data, models, training
 from cnn_course.experiments import fairness, paired
+from cnn_course.training import gate
 
 FEWEST = 2  # seeds of each, or nothing is known of others
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -227,20 +228,8 @@ def _runner(given, cifar):
     label = getattr(first, "name", "") or (type(first).__name__ if named == "<lambda>" else named)
     if {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}:
         raise ValueError(f"{label} is the same network each time; expected a new one for each seed: lambda: Net(...)")
-    _try(first, label, cifar)
-    return label, (what, recipe)
-
-
-def _try(net, label, cifar):
-    """Raise ValueError for a network that cannot be trained on these images."""
-    if not any(True for _ in net.parameters()):
-        raise ValueError(f"{label} has no parameters to train")
-    classes = int(cifar.train.labels.max()) + 1
     try:
-        logits = training.predict(net, cifar.train.images[:2])
-    except Exception as error:
+        gate.tried(first, cifar, training.best_device())
+    except ValueError as error:
         raise ValueError(f"{label} cannot be trained: {error}") from error
-    if logits.ndim != 2:
-        raise ValueError(f"{label} cannot be trained: of two images it makes {tuple(logits.shape)}, expected (2, {classes})")
-    if logits.shape[1] < classes:
-        raise ValueError(f"{label} cannot be trained: it tells {logits.shape[1]} classes apart, and the labels are {classes}")
+    return label, (what, recipe)

@@ -21,7 +21,7 @@ from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate
 from cnn_course.training.history import History, by_split
-from cnn_course.training.recipe import Recipe, default_batch_size, heads, loss_of, scheduler, sgd
+from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
 
 
 class Diverged(RuntimeError):
@@ -117,22 +117,12 @@ def _ready(net, cifar, epochs, seed, device, quiet):
     """(how the network is called, the device that it is on now); ValueError for whatever cannot be trained."""
     whole("epochs", epochs, 1)
     whole("seed", seed, 0)
-    plain, device = gate.network(net), gate.device(device)
-    gate.images(cifar)
-    first = cifar.train.images[:2]
-    gate.complete(plain, first)
-    gate.trainable(plain)
-    caller = gate.Caller(net)
-    net.to(device, memory_format=caller.layout)
-    with torch.no_grad(), gate.evaluating(net):
-        with gate.explained(plain, first):
-            outputs = caller(data.to_float(first.to(device)))
-        logits = heads(outputs)[0].float()
-    gate.labels(cifar, logits.shape[1])
+    device = gate.device(device)
+    caller, logits = gate.tried(net, cifar, device)
     said = [gate.advice(logits)]
     if caller.layout != torch.channels_last:
         said.append(
-            f"{gate.title(plain)} calls .view on maps, which needs torch's ordinary memory layout and gets it; the faster "
+            f"{gate.title(gate.network(net))} calls .view on maps, which needs torch's ordinary layout and gets it; the faster "
             "channels_last works with .flatten(1) or nn.Flatten()."
         )
     if not quiet:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
 
 from cnn_course import data, models
 from cnn_course.anatomy import walk
 from cnn_course.training import device as devices
-from cnn_course.training.recipe import Recipe, kind
+from cnn_course.training.recipe import Recipe, heads, kind
 
 
 # ------------------------------------------------------------------------------------- the network
@@ -115,7 +114,7 @@ def explained(net: nn.Module, images: torch.Tensor):
 
 def complete(net: nn.Module, images: torch.Tensor) -> None:
     """Let lazy layers take their shapes from two uint8 images; every other network is left alone."""
-    if any(isinstance(value, UninitializedTensorMixin) for value in (*net.parameters(), *net.buffers())):
+    if walk.is_lazy(net):
         with torch.inference_mode(False), torch.no_grad(), evaluating(net), explained(net, images):
             net(data.to_float(images[:2].clone()))
 
@@ -150,6 +149,26 @@ def advice(logits: torch.Tensor) -> str:
 
 def _sums_to_one(values):
     return bool(((values.sum(dim=1) - 1).abs() < 0.02).all())  # the rounding of 16 bits
+
+
+def tried(net: nn.Module, cifar: data.Cifar10, device: torch.device) -> tuple[Caller, torch.Tensor]:
+    """(how the network is called, its logits of two training images), the network on that device.
+
+    ValueError for whatever could not be trained on these images.
+    """
+    plain = network(net)
+    images(cifar)
+    first = cifar.train.images[:2]
+    complete(plain, first)
+    trainable(plain)
+    caller = Caller(net)
+    net.to(device, memory_format=caller.layout)
+    with torch.no_grad(), evaluating(net):
+        with explained(plain, first):
+            outputs = caller(data.to_float(first.to(device)))
+        logits = heads(outputs)[0].float()
+    labels(cifar, logits.shape[1])
+    return caller, logits
 
 
 # ------------------------------------------------------------------------------------- the rest
