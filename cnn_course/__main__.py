@@ -70,6 +70,18 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("claims", help="print what the notebooks claim, what each claim rests on, and how sure it is")
     command.set_defaults(run=claims)
 
+    command = commands.add_parser("submit", help="run an assignment anew, show what a grader will see, write the file to hand in")
+    command.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="as it is saved on disk")
+    command.set_defaults(run=submit)
+
+    command = commands.add_parser("grade", help="grade a folder of notebooks: a table for Canvas and Moodle, a page a student")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="the notebooks, as Canvas or Moodle hands them out")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="where the table and the pages go (default: FOLDER-graded)")
+    command.add_argument("--jobs", type=_positive(int), default=os.cpu_count() or 1, metavar="N", help="notebooks side by side")
+    command.add_argument("--seed", type=_positive(int), metavar="N", help="of the hidden checks (default: drawn)")
+    command.add_argument("--unconfined", action="store_true", help="let students' code do what you may do")
+    command.set_defaults(run=grade)
+
     command = commands.add_parser("doctor", help="say what is fine on this machine, and what to do about the rest")
     command.set_defaults(run=doctor)
 
@@ -176,6 +188,35 @@ def claims(options):
     import ledger
 
     ledger.show()
+
+
+def submit(options):
+    """Show a student what a grader will see, and write the file to hand in."""
+    from cnn_course import grading
+
+    path = grading.submit(options.notebook, seed=_drawn_seed())
+    print(f"Hand in this file: {path}")
+
+
+def grade(options):
+    """Grade a folder of notebooks."""
+    from cnn_course import grading
+
+    seed = options.seed or _drawn_seed()
+    folder = options.folder.resolve()
+    out = options.out or folder.with_name(f"{folder.name}-graded")
+    graded = grading.grade_folder(folder, out, seed, options.jobs, not options.unconfined)
+    failed = [each for each in graded if each.points is None]
+    print(f"{len(graded)} submissions, {len(failed)} of them without a grade; seed {seed}")
+    print(f"{out / 'grades.csv'}, {out / 'feedback'}")
+    for each in failed:
+        print(f"  {each.path.name}: {each.remark}")
+
+
+def _drawn_seed():
+    import secrets
+
+    return 1 + secrets.randbelow(10**6)
 
 
 def doctor(options):

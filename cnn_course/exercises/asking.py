@@ -45,6 +45,16 @@ class Question:
             return f"Not yet. The check cannot use an answer of type {type(given).__name__} ({error}). {self.hint}"
         return f"Not yet. {next((reason for trap, reason in self.traps if self._is(given, trap)), self.hint)}"
 
+    def notes(self, given) -> str:
+        """What the reader is told where the verdict waits for a grader: whether there is an answer, of a kind that it can use."""
+        if given is None or given is ...:
+            return self.says(given)
+        try:
+            self.accepts(given, self.answer())
+        except Exception as error:
+            return f"A grader cannot use an answer of type {type(given).__name__} ({error}). {self.hint}"
+        return f"Noted: {given!r:.80}. Whether it is right you learn when it has been graded."
+
     def _is(self, given, trap):
         try:
             return bool(self.accepts(given, trap))

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.labs import sandbox
-from cnn_course.labs.lab import Call, Lab, Mistake
+from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
 
 
 # ------------------------------------------------------------------------------------- grouped_conv
@@ -121,6 +121,7 @@ GROUPED_CONV = Lab(
     ),
     tests=(_by_hand,),
     cases=(_grouped(4, 6, 2), _grouped(6, 6, 3, 5), _grouped(4, 8, 4)),
+    more=(_grouped(10, 5, 5), _grouped(6, 4, 2, 1), _grouped(3, 6, 1, 5)),
     mistakes=(
         Mistake(GROUPS, lambda maps, weight, groups: F.conv2d(maps, weight, padding=weight.shape[2] // 2, groups=groups)),
         Mistake("All your groups read the same maps. Which part of the input belongs to the second group?", _same_input),
@@ -179,17 +180,27 @@ HE = {
 }
 
 
-def _deviations(answer):
-    """The deviation that the answer gives weights of each shape, or the sentence of what went wrong."""
+def _filled(answer):
+    """Weights of each shape after the answer has filled them; in place of one that it cannot fill, what went wrong."""
     found = []
     for shape in SHAPES:
         weight = nn.Parameter(torch.full(shape, 7.0))
         try:
             answer(weight)
+            found.append(weight.detach())
         except Exception as error:
             kind = "dense layer" if len(shape) == 2 else "convolution"
-            return FROZEN if "leaf Variable" in str(error) else f"With the weight {shape} of a {kind}: {sandbox.told(error)}"
-        values = weight.detach()
+            told = f"With the weight {shape} of a {kind}: {sandbox.told(error)}"
+            found.append(FROZEN if "leaf Variable" in str(error) else told)
+    return found
+
+
+def _he_start(weights):
+    """The sentence for what the deviations of the weights give away; None where they are He's."""
+    found = []
+    for values in weights:
+        if isinstance(values, str):
+            return values
         if bool((values == 7).all()):
             return "The weights are what they were before: nothing was filled in place. Which methods end in an underscore?"
         if not bool(values.isfinite().all()):
@@ -199,13 +210,6 @@ def _deviations(answer):
         if 0 < values.abs().max() < 2.2 * values.std():
             return "None of your weights is far from the others. Does a normal distribution end on both sides?"
         found.append(values.std().item())
-    return found
-
-
-def _he_start(answer):
-    found = _deviations(answer)
-    if isinstance(found, str):
-        return found
     for says, rule in HE.items():
         wanted = [rule(shape[1] * _window(shape), shape[0], _window(shape)) for shape in SHAPES]
         if all(abs(got / want - 1) < 0.04 for got, want in zip(found, wanted, strict=True)):
@@ -239,7 +243,7 @@ HE_NORMAL = Lab(
         "One output of a 3x3 convolution over C channels is a sum of how many products?",
         "`normal_(mean, std)` wants the deviation, not the variance; torch.no_grad() lets you write into a parameter.",
     ),
-    tests=(_he_start,),
+    cases=(Drawn(_filled, _he_start),),
     mistakes=tuple(Mistake(says, _starting(rule)) for says, rule in HE.items() if says),
 )
 
@@ -252,11 +256,26 @@ def dropout(x, p, training):
     return x * (torch.rand_like(x) >= p) / (1 - p)
 
 
-def _dropped(answer):
-    """The sentence for what the outputs give away; None where there is nothing."""
+def _masks(answer):
+    """What comes out in both modes; then what else the sentences need, as far as the answer gives it."""
     x = torch.rand(400, 500) + 0.5
     before = x.clone()
     quiet, loud = answer(x.clone(), 0.25, False), answer(x, 0.25, True)
+    leaf, more = torch.ones(50, 50, requires_grad=True), [None] * 5
+    with contextlib.suppress(Exception):  # of an answer whose output is of no use already
+        single = [bool(answer(x[:1, :1], 0.5, True)) for _ in range(20)]
+        again = answer(before.clone(), 0.25, True)
+        counts = [int((answer(torch.ones(8), 0.25, True) == 0).sum()) for _ in range(20)]
+        out = answer(leaf * 1, 0.5, True)
+        if out.requires_grad:
+            out.sum().backward()
+        more = [single, again, counts, out, leaf.grad]
+    return [before, x, quiet, loud, *more]
+
+
+def _dropped(found):
+    """The sentence for what the outputs give away; None where there is nothing."""
+    before, x, quiet, loud, single, again, counts, out, slope = found
     if loud is None or quiet is None:
         return "Nothing comes back. Is there a `return` in both modes?"
     if not isinstance(loud, torch.Tensor) or not isinstance(quiet, torch.Tensor):
@@ -266,7 +285,7 @@ def _dropped(answer):
     if loud.shape != x.shape:
         return f"The output is {tuple(loud.shape)}, the input {tuple(x.shape)}. May a value disappear altogether?"
     zeros, kept = (loud == 0).float(), loud[loud != 0] / x[loud != 0]
-    if (share := zeros.mean().item()) in (0, 1) and {bool(answer(x[:1, :1], 0.5, True)) for _ in range(20)} == {False, True}:
+    if (share := zeros.mean().item()) in (0, 1) and len(set(single or ())) == 2:
         return "All values go at once, or none. How many random numbers does x need?"
     if share < 0.001:
         return "Nothing is dropped in training. What does `training` say?"
@@ -293,15 +312,13 @@ def _dropped(answer):
         return "The values that stay shrink. Which way does the sum have to be put right?"
     if abs(factor - 4 / 3) > 0.01:
         return f"The values that stay grow by {factor:.2f} where p is 0.25. What keeps the mean of the sum?"
-    if torch.equal(answer(before.clone(), 0.25, True), loud):
+    if out is None:
+        return "Your dropout takes a matrix of 400x500, and fails on one number, on eight, or on 50x50. What ties it to a shape?"
+    if torch.equal(again, loud):
         return "Called again your dropout drops the same values. When is the mask drawn?"
-    if len({int((answer(torch.ones(8), 0.25, True) == 0).sum()) for _ in range(20)}) == 1:
+    if len(set(counts)) == 1:
         return "The same number of values is zero each time. May one value's fate hang on that of the others?"
-    leaf = torch.ones(50, 50, requires_grad=True)
-    out = answer(leaf * 1, 0.5, True)
-    if out.requires_grad:
-        out.sum().backward()
-    if leaf.grad is None or not torch.allclose(leaf.grad, out.detach()):
+    if slope is None or not torch.allclose(slope, out.detach()):
         return "The gradient does not pass where the value passed. Which mask does the backward pass need?"
     return None
 
@@ -328,7 +345,7 @@ DROPOUT = Lab(
         "One random number for each value decides. `torch.rand_like(x)` draws them, evenly between 0 and 1.",
         "If a quarter of the values go, by how much must the others grow for the sum to stay?",
     ),
-    tests=(_dropped,),
+    cases=(Drawn(_masks, _dropped),),
     mistakes=(
         Mistake("Nothing is dropped in training. What does `training` say?", lambda x, p, training: dropout(x, p, False)),
         Mistake("In evaluation values are dropped as well. Which answer of a network do you want to read twice?",
@@ -394,11 +411,19 @@ COLOURS = "In some images red and blue have changed places. Which dimension goes
 TURNED = "Some images are turned round, top and bottom as well. Which dimension goes from left to right?"
 
 
-def _moved(answer):
-    """The sentence for what 48 small images give away; None where there is nothing."""
+def _changed(answer):
+    """48 small images, before and after the answer got them, and what came out; of twenty more batches the first image."""
     images = torch.rand(48, 3, 9, 8) + 0.1
     before = images.clone()
-    out = answer(images, 2)
+    out, again = answer(images, 2), []
+    if isinstance(out, torch.Tensor) and out.shape == images.shape:
+        again = [answer(before.clone(), 2)[:1] for _ in range(20)]
+    return [before, images, out, again]
+
+
+def _moved(found):
+    """The sentence for what the images give away; None where there is nothing."""
+    before, images, out, again = found
     if out is None:
         return "Nothing comes back. Is there a `return`?"
     if not isinstance(out, torch.Tensor):
@@ -417,8 +442,8 @@ def _moved(answer):
     if len({y for y, _ in places}) == 1 or len({x for _, x in places}) == 1 or all(y == x for y, x in places):
         return "Your shifts go along one line only. How many numbers say where a window lies?"
     if all(mirrored) or not any(mirrored):
-        again = [_moves(before[:1], answer(before.clone(), 2)[:1], 2)[0] for _ in range(20)]
-        if len({move[2] for move in again if move}) == 2:
+        firsts = [_moves(before[:1], first, 2)[0] for first in again]
+        if len({move[2] for move in firsts if move}) == 2:
             return TOGETHER
         return ALWAYS if all(mirrored) else NEVER
     ends = [end(move[side] for move in places) for side in (0, 1) for end in (min, max)]
@@ -474,7 +499,7 @@ CROP_AND_FLIP = Lab(
         "Pad with zeros on all four sides, then cut a window of the old size. How many places has it along one side?",
         "Every image gets its own place and its own toss of a coin: draw N of each.",
     ),
-    tests=(_moved,),
+    cases=(Drawn(_changed, _moved),),
     mistakes=(
         Mistake("Of 48 images all are shifted alike. How many random places does a batch need?",
                 _cut(lambda p, n: torch.tensor([[1, 3]]).repeat(n, 1))),

@@ -86,6 +86,7 @@ STANDARD_ERROR = Lab(
         "The mean of n coins has a variance n times smaller; the standard error is its root. In points: times 100.",
     ),
     cases=(_answers(0.9, 10_000), _answers(0.6, 500), _answers(0.98, 1_000)),
+    more=(_answers(0.5, 50), _answers(0.73, 4_000)),
     mistakes=(
         Mistake("Yours does not shrink with the number of images. What is a mean of 10,000 images better at than one image?",
                 _spread),
@@ -213,6 +214,7 @@ PAIRED_INTERVAL = Lab(
         "95% of a normal distribution lie within 1.96 standard errors.",
     ),
     cases=(_tested(0.7, 2_000), _tested(0.0, 5_000)),
+    more=(_tested(0.9, 3_000), _tested(0.3, 10_000)),
     tests=(_bootstrapped,),
     mistakes=(
         Mistake("You add the errors of two results as if they came from different images. On how many images do the two differ?",

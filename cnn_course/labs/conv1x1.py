@@ -86,6 +86,7 @@ POINTWISE = Lab(
     ),
     tests=(_convolves,),
     cases=(_pixels((2, 3, 4, 5), 6), _pixels((2, 4, 4, 4), 4), _pixels((1, 5, 3, 7), 2)),
+    more=(_pixels((3, 1, 6, 2), 5), _pixels((2, 7, 1, 5), 1)),
     mistakes=(
         Mistake("The shape is right, the values are not: your reshape cuts the row of numbers anew. What moves a dimension?",
                 _viewed),
@@ -249,6 +250,10 @@ MLPCONV = Lab(
         Layer({"in_channels": 4, "widths": (7, 3, 5), "kernel": 3}, (2, 4, 6, 7)),
         Layer({"in_channels": 3, "widths": (5, 4), "kernel": 3}, (2, 3, 7, 6)),
     ),
+    more=(
+        Layer({"in_channels": 2, "widths": (5, 3, 6), "kernel": 7}, (1, 2, 10, 9)),
+        Layer({"in_channels": 5, "widths": (4, 6), "kernel": 5}, (3, 5, 6, 7)),
+    ),
     mistakes=(
         Mistake("All your convolutions look at neighbours. What size makes a dense layer at every pixel?", OneSize),
         Mistake("Behind your first convolution stand others of 3x3. What size makes a dense layer at every pixel?", LargeAgain),
@@ -389,6 +394,10 @@ SEPARABLE = Lab(
         Layer({"in_channels": 4, "out_channels": 6, "stride": 1}, (3, 4, 7, 6)),
         Layer({"in_channels": 6, "out_channels": 4, "stride": 2}, (3, 6, 8, 9)),
     ),
+    more=(
+        Layer({"in_channels": 5, "out_channels": 8, "stride": 2}, (2, 5, 7, 10)),
+        Layer({"in_channels": 3, "out_channels": 7, "stride": 1}, (2, 3, 5, 9)),
+    ),
     mistakes=(
         Mistake("Each of your 3x3 filters sees all channels. Which setting gives every channel its own?", NotGrouped),
         Mistake("Your 3x3 has two groups. How many are there when each channel is a group?", HalfGrouped),
@@ -475,6 +484,7 @@ CLASS_MAPS = Lab(
         "That is a 1x1 convolution with the dense layer's weights. `torch.einsum` writes it in one line too.",
     ),
     cases=(_cam((2, 5, 4, 3), 6), _cam((3, 4, 2, 2), 4)),
+    more=(_cam((1, 7, 5, 6), 3), _cam((4, 3, 3, 1), 8)),
     mistakes=(
         Mistake("You have the logits, not the maps: the mean was taken first. What is left of *where* after it?",
                 _averaged_first),

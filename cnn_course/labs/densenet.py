@@ -122,6 +122,10 @@ DENSE_LAYER = Lab(
         Layer({"in_channels": 4, "growth_rate": 4}, (2, 4, 8, 8)),
         Layer({"in_channels": 12, "growth_rate": 3}, (2, 12, 5, 6)),
     ),
+    more=(
+        Layer({"in_channels": 7, "growth_rate": 6}, (2, 7, 9, 5)),
+        Layer({"in_channels": 3, "growth_rate": 2}, (4, 3, 6, 10)),
+    ),
     mistakes=(
         Mistake("Only the new maps come out. What shall the next layer do with the old ones?", NewOnly),
         Mistake("All maps are there, but the new ones come first. Where does a later layer look for the input?", NewFirst),
@@ -232,6 +236,10 @@ DENSE_BLOCK = Lab(
         Layer({"count": 2, "in_channels": 4, "growth_rate": 4}, (2, 4, 6, 6)),
         Layer({"count": 4, "in_channels": 3, "growth_rate": 2}, (2, 3, 5, 5)),
     ),
+    more=(
+        Layer({"count": 5, "in_channels": 2, "growth_rate": 3}, (2, 2, 6, 4)),
+        Layer({"count": 1, "in_channels": 6, "growth_rate": 5}, (3, 6, 7, 8)),
+    ),
     mistakes=(
         Mistake("Your layers form a chain: each is built for the maps of one layer only. What does 'densely connected' add?",
                 SeesOnlyTheLast),
@@ -337,6 +345,10 @@ TRANSITION = Lab(
         Layer({"in_channels": 8, "compression": 0.5}, (2, 8, 8, 6)),
         Layer({"in_channels": 8, "compression": 1}, (2, 8, 8, 8)),
         Layer({"in_channels": 10, "compression": 0.35}, (2, 10, 9, 8)),
+    ),
+    more=(
+        Layer({"in_channels": 9, "compression": 0.7}, (3, 9, 6, 11)),
+        Layer({"in_channels": 12, "compression": 0.25}, (2, 12, 8, 10)),
     ),
     mistakes=(
         Mistake("Your transition keeps the largest of four values. Which pooling does section 3 name?", MaxPooled),

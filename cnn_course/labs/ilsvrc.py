@@ -11,6 +11,12 @@ from cnn_course.labs.lab import Call, Lab, Mistake
 
 # ------------------------------------------------------------------------------------- output_size
 SIZES = ((32, 5), (7, 3, 1, 1), (227, 11, 4), (8, 3, 2), (32, 3, 2, 1), (224, 7, 2, 3), (10, 4, 3, 1))
+MORE_SIZES = ((28, 5, 1, 2), (55, 3, 2), (11, 5, 3, 2), (299, 3, 2), (6, 6))
+
+
+def _sizes(given):
+    return Call(f"output_size({', '.join(map(str, given))})", lambda: given)
+
 
 OUTPUT_SIZE = Lab(
     "output_size",
@@ -21,7 +27,8 @@ OUTPUT_SIZE = Lab(
         "Without stride and padding: put a window of 3 on a side of 5 and move it. How many places has it? And on 6?",
         "Padding adds pixels on both ends. A stride skips places; what happens where the last step does not fit?",
     ),
-    cases=tuple(Call(f"output_size({', '.join(map(str, given))})", lambda given=given: given) for given in SIZES),
+    cases=tuple(map(_sizes, SIZES)),
+    more=tuple(map(_sizes, MORE_SIZES)),
     mistakes=(
         Mistake("You are one short each time. A window on a side of its own size: how many places has it?",
                 lambda n, k, s=1, p=0: (n + 2 * p - k) // s),
@@ -118,6 +125,7 @@ CONV2D = Lab(
         _convolved((2, 2, 6, 7), 3, (3, 3), 1, 1),
         _convolved((1, 2, 7, 9), 2, (3, 3), 2, 1),
     ),
+    more=(_convolved((2, 4, 9, 7), 3, (5, 3), 2, 2), _convolved((3, 1, 6, 5), 2, (2, 4)), _convolved((1, 3, 5, 8), 5, (1, 1), 3)),
     mistakes=(
         Mistake("Your filter is upside down and mirrored: that is the convolution of mathematics. What do torch and these "
                 "papers compute under that name?", _flipped),
@@ -194,9 +202,10 @@ def _averaged_twice(net, images, labels, optimizer):
     return loss.item()
 
 
-def _student_net():
-    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
-    return net, torch.randn(8, 3, 2, 2), torch.arange(8) % 4, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+def _student_net(batch=8, classes=4, lr=0.1):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, classes))
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9)
+    return net, torch.randn(batch, 3, 2, 2), torch.arange(batch) % classes, optimizer
 
 
 def _steps(step, net, images, labels, optimizer):
@@ -223,6 +232,7 @@ TRAIN_STEP = Lab(
         Call("train_step(net, images, labels, optimizer)", _student_net, _one_step),
         Call("three calls of train_step(net, images, labels, optimizer)", _student_net, _steps),
     ),
+    more=(Call("three calls with five images of three classes", lambda: _student_net(5, 3, 0.02), _steps),),
     mistakes=(
         Mistake("The first step is right, the second is not: it still contains the first one's gradient. Who empties .grad?",
                 _accumulating),

@@ -226,6 +226,7 @@ INCEPTION_BLOCK = Lab(
         _block((2, 9, 7, 8), 5, 3, 6, 2, 4, 7),
         _block((1, 8, 6, 9), 3, 2, 5, 4, 7, 6),
     ),
+    more=(_block((3, 7, 5, 10), 6, 4, 8, 3, 2, 9),),
     mistakes=(
         Mistake("Your 5x5 branch comes out two pixels smaller. How far does a window of 5 reach beyond the border?",
                 NarrowPadding),
@@ -496,6 +497,7 @@ BATCH_NORM = Lab(
         Call("three batches in training, then one image in evaluation", _batches, _then_in_evaluation(1)),
         Call("three batches in training, then a batch in evaluation", _batches, _then_in_evaluation(4)),
     ),
+    more=(Call("three batches in training, then three images in evaluation", _batches, _then_in_evaluation(3)),),
     mistakes=(
         Mistake("In evaluation an image's result depends on its neighbours. Which mean does a single image have?",
                 BatchInEvaluation),

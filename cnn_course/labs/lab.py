@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
 from cnn_course.labs import sandbox
 from cnn_course.labs.carrying import carry, unmoved
 
+COMPARABLE = (torch.Tensor, nn.Module, int, float, tuple, list, str)
 CHANGED = "the layer changes its own input: who else reads that tensor?"
 
 
@@ -29,8 +32,9 @@ class Lab:
 
     asked: what is to be built, in words that end a sentence. reference: the course's own. source: whose source is the solution.
     tests: functions of the student's answer that return None, or the sentence of what is wrong. They are asked before the cases,
-    and find what no comparison can: randomness, a parameter that is not registered. hints: one after the other. fits: makes of an
-    answer what the course's network takes in place of its own part, as in models.build("resnet20", block=...).
+    and find what no comparison can: a parameter that is not registered. more: cases of other sizes, which only a grader tries.
+    hints: one after the other. fits: makes of an answer what the course's network takes in place of its own part, as in
+    models.build("resnet20", block=...).
     """
 
     name: str
@@ -41,21 +45,34 @@ class Lab:
     cases: tuple = ()
     mistakes: tuple[Mistake, ...] = ()
     tests: tuple[Callable, ...] = ()
+    more: tuple = ()
     fits: Callable | None = None
 
-    def judge(self, answer) -> str:
-        """ "" where the answer does what it should; else what is wrong with it, in a sentence or two."""
+    def judge(self, answer, seed: int = 0, more: bool = False) -> str:
+        """ "" where the answer does what it should; else what is wrong with it, in a sentence or two.
+
+        seed: of the weights and inputs that are tried. more: try the cases of other sizes too.
+        """
         for test in self.tests:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
+            with _drawn_from(seed):
                 if found := test(answer):
                     return found
-        first = next(filter(None, (case.difference(answer, self.reference) for case in self.cases)), "")
+        cases = self.cases + self.more * more
+        first = next(filter(None, (case.difference(answer, self.reference, seed) for case in cases)), "")
         if first:
             for mistake in self.mistakes:
-                if not any(case.difference(answer, mistake.made) for case in self.cases):
+                if not any(case.difference(answer, mistake.made, seed) for case in cases):
                     return mistake.says
         return first
+
+    def observed(self, answer, seed: int) -> list:
+        """What the answer gives in every case, as plain data: to be compared elsewhere, out of the answer's reach."""
+        return [plain(case.observed(answer, self.reference, seed)) for case in self.cases + self.more]
+
+    def agrees(self, observed: list, expected: list) -> bool:
+        """Whether `observed` is right, where `expected` is what the reference gives with the same seed."""
+        cases = self.cases + self.more
+        return len(observed) == len(cases) and all(map(lambda case, *pair: case.agrees(*pair), cases, observed, expected))
 
 
 @dataclass(frozen=True)
@@ -69,13 +86,22 @@ class Layer:
     shape: tuple[int, ...]
     training: bool = True  # False: never in training mode, for what has no other
 
-    def difference(self, answer: Callable, reference: Callable) -> str:
+    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
         """ "" where both make layers that behave alike with the same weights; else the first thing in which they differ."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return self._difference(answer, reference)
+        with _drawn_from(seed):
+            return self._difference(answer, reference, seed, [])
 
-    def _difference(self, answer, reference):
+    def observed(self, answer, reference, seed):
+        """Outputs and gradients of the answer's layer with the weights of the reference's; [] where they differ."""
+        seen = []
+        with _drawn_from(seed):
+            return [] if self._difference(answer, reference, seed, seen) else seen
+
+    @staticmethod
+    def agrees(observed, expected):
+        return _alike(observed, expected)
+
+    def _difference(self, answer, reference, seed, seen):
         where = f"With {_settings(self.settings)} and an input of {_shape(self.shape)}: "
         x = torch.randn(self.shape)
         expected, got = (_tried(lambda make=make: self._made(make, x)) for make in (reference, answer))
@@ -94,6 +120,7 @@ class Layer:
             if count < _count(ours) and (name := _plain_list(theirs)):
                 return f"Layers stand in `self.{name}`, a plain list: torch trains none of them. Which list does it look into?"
             return f"{where}the layer has {count:,} parameters, expected {_count(ours):,}."
+        torch.manual_seed(seed + 1)  # the answer may have drawn more or fewer numbers than the reference
         with torch.no_grad():
             for parameter in ours.parameters():
                 if parameter.dim() == 1:  # biases that are all 0 and scales that are all 1 would hide what is done with them
@@ -103,7 +130,7 @@ class Layer:
         first = None
         for pairs in carry(ours, theirs, x):
             with unmoved(ours), unmoved(theirs):
-                found = self._in_modes(ours, theirs, pairs, modes, batches)
+                found = self._in_modes(ours, theirs, pairs, modes, batches, seen)
             if not found:
                 return ""
             first = first or where + found
@@ -111,11 +138,12 @@ class Layer:
             f"{where}your parameters have the shapes {_shapes(theirs)}; the check can follow {_shapes(ours)}, each used once."
         )
 
-    def _in_modes(self, ours, theirs, pairs, modes, batches):
+    def _in_modes(self, ours, theirs, pairs, modes, batches, seen):
+        seen.clear()
         for (mode, training), batch in zip(modes, batches, strict=False):
             for net in (ours, theirs):
                 net.train(training)
-            if found := self._compared(ours, theirs, pairs, batch):
+            if found := self._compared(ours, theirs, pairs, batch, seen):
                 return f"in {mode} mode {found}"
         return ""
 
@@ -127,8 +155,8 @@ class Layer:
             return net, net.train(self.training)(x.clone())
 
     @staticmethod
-    def _compared(ours, theirs, pairs, x):
-        """The first difference in outputs, in the input afterwards, or in gradients."""
+    def _compared(ours, theirs, pairs, x, seen):
+        """The first difference in outputs, in the input afterwards, or in gradients. What `theirs` gave is added to `seen`."""
         results = []
         for net in (ours, theirs):
             net.zero_grad()
@@ -151,8 +179,10 @@ class Layer:
             return _first_difference(own, out)
         if not _alike(own_slope, slope):
             return "the outputs are right, but the gradient of the input differs."
-        if not all(_alike(_slope(b).reshape(-1).sort()[0], _slope(a).reshape(-1).sort()[0]) for a, b in pairs):
+        slopes = [[_slope(parameter).reshape(-1).sort()[0] for parameter in pair] for pair in pairs]
+        if not all(_alike(*pair) for pair in slopes):
             return "the outputs are right, but a parameter has another gradient."
+        seen.append([own, own_slope, [slope for _, slope in slopes]])
         return ""
 
 
@@ -168,9 +198,18 @@ class Call:
     arguments: Callable[[], tuple]
     run: Callable | None = None
 
-    def difference(self, answer: Callable, reference: Callable) -> str:
+    def observed(self, answer, reference, seed):
+        """What comes back, and the arguments afterwards."""
+        got, left = self._called(answer, seed)
+        return [got, [each for each in left if isinstance(each, COMPARABLE)]]
+
+    @staticmethod
+    def agrees(observed, expected):
+        return _alike(observed, expected)
+
+    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
         """ "" where both give the same; else the difference."""
-        (expected, left), (got, own_left) = map(self._called, (reference, answer))
+        (expected, left), (got, own_left) = (self._called(function, seed) for function in (reference, answer))
         where = f"`{self.written}`: "
         if isinstance(expected, Exception) or isinstance(got, Exception):
             return _failures(expected, got, where)
@@ -178,17 +217,66 @@ class Call:
             return f"{where}nothing comes back. Is there a `return`?"
         if not _alike(got, expected):
             return where + _values(got, expected)
-        comparable = (torch.Tensor, nn.Module, int, float, tuple, list, str)
-        if not all(_alike(a, b) for a, b in zip(own_left, left, strict=True) if isinstance(b, comparable)):
+        if not all(_alike(a, b) for a, b in zip(own_left, left, strict=True) if isinstance(b, COMPARABLE)):
             return f"{where}the result is right, but what the function was given has changed."
         return ""
 
-    def _called(self, function):
+    def _called(self, function, seed):
         """(what came of it, or its error; the arguments afterwards)."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with _drawn_from(seed):
             given = self.arguments()
             return _tried(lambda: self.run(function, *given) if self.run else function(*given)), given
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A case of a lab whose answer is random: no two runs agree, so there is nothing to compare with.
+
+    draws: function of the answer that returns what it gave, in a list. says: of that list None, or the sentence of what is wrong.
+    """
+
+    draws: Callable[[Callable], list]
+    says: Callable[[list], str | None]
+
+    def observed(self, answer, reference, seed):
+        with _drawn_from(seed):
+            return self.draws(answer)
+
+    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
+        """ "" where the answer's draws are as they should be; else what is wrong with them."""
+        return self.says(self.observed(answer, reference, seed)) or ""
+
+    def agrees(self, observed, expected):
+        return len(observed) == len(expected) and self.says(observed) is None
+
+
+@contextmanager
+def _drawn_from(seed):
+    """Random numbers from this seed, and afterwards torch goes on as if there had been none."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def plain(value):
+    """A value as data that holds no code of whoever made it: None, booleans, numbers, texts, tensors, and lists of these."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().as_subclass(torch.Tensor).cpu().clone()
+    if isinstance(value, np.ndarray):
+        return plain(torch.from_numpy(np.array(value))) if value.dtype.kind in "biuf" else str(type(value))
+    if isinstance(value, nn.Module):
+        return plain(list(value.state_dict().values()))
+    if isinstance(value, Exception):
+        return [type(value).__name__, *_numbers(value)]
+    if isinstance(value, (tuple, list)):
+        return [plain(each) for each in value]
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return value if value is None else bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    return str(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def _tried(work):
@@ -202,9 +290,13 @@ def _failures(expected, got, where):
     """Two errors are alike where they are of one kind and name the same numbers; one alone is told."""
     if not isinstance(got, Exception):
         return where + "no error comes, where one is expected."
-    named = [sorted(re.findall(r"\d+", str(error))) for error in (expected, got)]  # a + b and b + a say so in another order
-    same = type(got) is type(expected) and named[0] == named[1]
+    same = type(got) is type(expected) and _numbers(expected) == _numbers(got)
     return "" if same else where + sandbox.told(got)
+
+
+def _numbers(error):
+    """The numbers that an error names, sorted: a + b and b + a say so in another order."""
+    return sorted(re.findall(r"\d+", str(error)))
 
 
 def _alike(a, b):

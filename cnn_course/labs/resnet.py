@@ -174,6 +174,10 @@ BASIC_BLOCK = Lab(
         "`F.pad` counts from the last dimension backwards, so the channels are its third pair.",
     ),
     cases=CASES,
+    more=(
+        Layer({"in_channels": 5, "width": 9, "stride": 2}, (2, 5, 7, 10)),
+        Layer({"in_channels": 7, "width": 7, "stride": 1}, (2, 7, 5, 8)),
+    ),
     mistakes=(
         Mistake("The output is never below the shortcut: your ReLU comes before the sum. What can a branch still take away?",
                 ReluBeforeTheSum),
@@ -343,6 +347,10 @@ BOTTLENECK = Lab(
         Layer({"in_channels": 5, "width": 3, "stride": 1}, (3, 5, 6, 6)),
         Layer({"in_channels": 6, "width": 4, "stride": 2}, (3, 6, 8, 9)),
     ),
+    more=(
+        Layer({"in_channels": 8, "width": 2, "stride": 1}, (2, 8, 9, 5)),
+        Layer({"in_channels": 3, "width": 5, "stride": 2}, (2, 3, 7, 6)),
+    ),
     mistakes=(
         Mistake("Your projection has no batch norm. What does the basic block put after each convolution?", BareProjection),
         Mistake("Your projection ends in a ReLU. Which values can a shortcut then no longer carry?", BentProjection),
@@ -464,6 +472,7 @@ PREACT_BLOCK = Lab(
         "Nothing comes after the sum.",
     ),
     cases=(Layer({"channels": 5}, (3, 5, 7, 6)), Layer({"channels": 3}, (2, 3, 8, 8))),
+    more=(Layer({"channels": 8}, (2, 8, 5, 9)),),
     mistakes=(
         Mistake("Your output is never negative: something comes after the sum. What did 2016 leave out there?", ReluAfterAll),
         Mistake("You built the block of 2015. Which of batch norm, ReLU and convolution comes first in 2016?", Order2015),

@@ -43,12 +43,13 @@ def _child(work, pipe, extra_bytes):
     import torch
 
     torch.set_num_threads(1)  # the threads of the parent are not there any more
-    _limit_memory(extra_bytes)
+    limit_memory(extra_bytes)
     pipe.send(_quietly(work))
 
 
-def _limit_memory(extra_bytes):
-    with contextlib.suppress(ImportError, OSError, ValueError, StopIteration):  # where the system knows such limits
+def limit_memory(extra_bytes: int) -> None:
+    """Let this process take so many bytes more than now, where the system knows such limits."""
+    with contextlib.suppress(ImportError, OSError, ValueError, StopIteration):
         import resource
 
         with open("/proc/self/status", encoding="ascii") as status:

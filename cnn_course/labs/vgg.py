@@ -104,6 +104,12 @@ STACKS = (
     [(3, 1), (2, 2), (3, 1), (2, 2), (3, 2)],
     [],
 )
+MORE_STACKS = ([(7, 2), (3, 2), (3, 1), (3, 1)], [(5, 1), (5, 1), (1, 1)], [(2, 2)] * 4, [(3, 3), (5, 2)])
+
+
+def _stack(layers):
+    return Call(f"receptive_field({layers})", lambda: (list(layers),))
+
 
 RECEPTIVE_FIELD = Lab(
     "receptive_field",
@@ -114,7 +120,8 @@ RECEPTIVE_FIELD = Lab(
         "One layer of 3 sees 3 pixels; the second layer's window of 3 places adds one pixel on each side. And a third?",
         "Behind a layer with stride 2, neighbours lie two pixels apart. Keep count of that distance as you go.",
     ),
-    cases=tuple(Call(f"receptive_field({stack})", lambda stack=stack: (list(stack),)) for stack in STACKS),
+    cases=tuple(map(_stack, STACKS)),
+    more=tuple(map(_stack, MORE_STACKS)),
     mistakes=(
         Mistake("You add up kernels. Two layers of 3 share the pixel in the middle: how often is it counted?", _sum_of_kernels),
         Mistake("You multiply kernels. How far do the windows of two neighbours of the first layer lie apart?", _product),
@@ -311,6 +318,10 @@ VGG_STAGE = Lab(
         Layer({"in_channels": 4, "width": 6, "convs": 2}, (2, 4, 9, 8)),
         Layer({"in_channels": 4, "width": 6, "convs": 1}, (2, 4, 8, 8)),
     ),
+    more=(
+        Layer({"in_channels": 5, "width": 3, "convs": 4}, (3, 5, 6, 11)),
+        Layer({"in_channels": 1, "width": 7, "convs": 2}, (1, 1, 10, 5)),
+    ),
     mistakes=(
         Mistake("Your maps are halved more than once. How often does a stage pool?", PooledAfterEach),
         Mistake("Between your convolutions nothing bends. Why would three 3x3 then be better than one 7x7?", ReluOnce),
@@ -445,6 +456,7 @@ AS_CONVOLUTION = Lab(
         _dense_layer(3, 2, 5),
         _dense_layer(4, 3, 6),
     ),
+    more=(_dense_layer(2, 5, 3), _dense_layer(7, 1, 4)),
     mistakes=(
         Mistake("The shapes are right, but your convolution has weights of its own. Whose should it have?", _fresh),
         Mistake("Your convolution takes as many channels as the dense layer takes values. How large is its window?", _one_by_one),

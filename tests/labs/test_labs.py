@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from cnn_course import data, labs, models, training
+from cnn_course.grading import wire
 
 ANSWERS = [import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_*.py"))]
 RIGHT = [(name, answer) for module in ANSWERS for name, answers in module.RIGHT.items() for answer in answers]
@@ -31,6 +32,26 @@ def said(capsys, name, answer):
 @pytest.mark.parametrize(("name", "answer"), RIGHT, ids=named)
 def test_a_right_answer_passes(name, answer):
     assert labs.find(name).judge(answer) == ""
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT, ids=named)
+def test_a_right_answer_passes_a_grader_too(name, answer):
+    """Other weights, other inputs, more sizes; and what it gives is compared after it has travelled as text."""
+    lab = labs.find(name)
+    assert lab.judge(answer, seed=123, more=True) == ""
+    assert lab.agrees(wire.read(wire.written(lab.observed(answer, seed=123))), lab.observed(lab.reference, seed=123))
+
+
+@pytest.mark.parametrize("name", labs.names())
+def test_no_mistake_passes_a_grader(name):
+    """Neither by its sentence nor, had the check been silenced, by what it gives; but for those that only a look inside finds."""
+    lab = labs.find(name)
+    expected = lab.observed(lab.reference, seed=123)
+    for mistake in lab.mistakes:
+        told = lab.judge(mistake.made, seed=123, more=True)
+        assert told
+        seen_inside = any(test(mistake.made) for test in lab.tests)
+        assert seen_inside or not lab.agrees(lab.observed(mistake.made, seed=123), expected), mistake.says
 
 
 @pytest.mark.parametrize("name", labs.names())

@@ -1,0 +1,189 @@
+"""One submission: run it apart, compare what it gave with what is right, and say so. No line of a student's code runs here."""
+
+import ast
+import json
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from cnn_course import labs
+from cnn_course.exercises.graded import ASSIGNMENTS, GRADED
+from cnn_course.grading.confined import Gone, Process
+
+LAB_SECONDS = 60
+BYTES = 50_000_000
+TRIES = 3
+_one_at_a_time = threading.Lock()  # torch has one generator of random numbers for all threads
+
+
+@dataclass
+class Item:
+    """A lab or a question of an assignment: the points that it got, of how many, and what is said to the student."""
+
+    name: str
+    points: int
+    possible: int
+    says: str
+
+
+@dataclass
+class Graded:
+    """What came of a submission. remark: why it could not be graded, or not wholly; "" where it could."""
+
+    path: Path
+    name: str
+    login: str = ""
+    number: str = ""  # of the student in Canvas
+    assignment: str = ""
+    items: list[Item] = field(default_factory=list)
+    errors: list[tuple[int, str]] = field(default_factory=list)  # (cell, counted from 1; what happened)
+    remark: str = ""
+
+    @property
+    def who(self) -> str:
+        """One text for each student: what Canvas says, else what the notebook says, else the file."""
+        return self.number or self.login.lower() or str(self.path)
+
+    @property
+    def points(self) -> int | None:
+        """The sum of points; None where nothing could be graded."""
+        return sum(item.points for item in self.items) if self.items else None
+
+    @property
+    def possible(self) -> int:
+        return sum(ASSIGNMENTS.get(self.assignment, {}).values())
+
+
+def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30) -> Graded:
+    """Grade a notebook, each cell of which may take so long. Whatever is wrong with it ends in `remark`, never in an error."""
+    graded = Graded(path, *_sender(path))
+    try:
+        sources = code(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        graded.remark = f"This file cannot be read as a notebook ({' '.join(str(error).split())[:100]})."
+        return graded
+    named = student(sources)
+    graded.name, graded.login = named.get("name") or graded.name, named.get("login") or graded.login
+    graded.assignment = _assignment(sources)
+    if not graded.assignment:
+        graded.remark = 'Nothing of an assignment is checked in it. Is the cell with exercises.check("A…", answer) still there?'
+        return graded
+    skip = set()
+    for _ in range(TRIES):
+        reached = None
+        try:
+            with Process(confine) as process:
+                process.tell({"cells": sources, "skip": sorted(skip), "seconds": cell_seconds})
+                until, message = time.monotonic() + 4 * cell_seconds, {}
+                while "errors" not in message:
+                    message = process.hear(until)
+                    reached = message.get("cell", reached)
+                graded.remark = ""
+                _judge(graded, process, message, seed)
+                return graded
+        except (KeyError, TypeError, ValueError, AttributeError):
+            graded.remark = "It wrote into the channel that reports its answers."
+            break
+        except Gone as gone:
+            graded.remark = f"{_of_cell(reached)} {gone}."
+            if reached is None or reached in skip or not isinstance(reached, int):
+                break
+            graded.errors.append((reached + 1, f"Left out: {gone}."))
+            skip.add(reached)
+    return graded
+
+
+def _of_cell(place):
+    return f"When code cell {place + 1} ran," if isinstance(place, int) else "Before the first cell ran,"
+
+
+def _judge(graded, process, message, seed):
+    """Fill in what each lab and question of the assignment got."""
+    left_out = list(graded.errors)
+    graded.errors = left_out + [(int(place) + 1, _text(says)) for place, says in message["errors"]]
+    answers, wanting, items = message["answers"], message["labs"], []
+    for name, possible in ASSIGNMENTS[graded.assignment].items():
+        if name in GRADED:
+            says = f'Not handed in: no cell gave it to exercises.check("{name}").'
+            if name in answers:
+                with _one_at_a_time:
+                    says = GRADED[name].says(answers[name])
+            right = says.startswith("Right.")
+        elif name not in wanting:
+            right, says = False, f'Not handed in: no cell gave it to labs.check("{name}").'
+        elif wanting[name]:
+            right, says = False, _text(wanting[name])
+        else:
+            right, says = _lab(process, name, seed)
+        items.append(Item(name, possible * right, possible, says))
+    graded.items = items
+    graded.remark = " ".join(f"Code cell {place} was left out: it ended the run." for place, _ in left_out)
+
+
+def _lab(process, name, seed):
+    process.tell({"lab": name, "seed": seed})
+    try:
+        message = process.hear(time.monotonic() + LAB_SECONDS)
+    except Gone as gone:
+        return False, f"Not yet. When it was tried, {gone}."
+    says, lab = _text(message.get("says", "")), labs.find(name)
+    if says:
+        return False, f"Not yet. {says}"
+    with _one_at_a_time:
+        try:
+            right = lab.agrees(message.get("observed"), _expected(name, seed))
+        except Exception:  # data of another form than a right answer has
+            right = False
+    return right, "Passed." if right else "Not yet. What it gives is not what the course's own gives, whatever the check said."
+
+
+@lru_cache(maxsize=64)
+def _expected(name, seed):
+    lab = labs.find(name)
+    return lab.observed(lab.reference, seed)
+
+
+def _text(value):
+    return " ".join(str(value).split())[:600]
+
+
+# ------------------------------------------------------------------------------------- what is read without running anything
+def code(path: Path) -> list[str]:
+    """The code cells of a notebook; ValueError and others for a file that is none."""
+    if path.stat().st_size > BYTES:
+        raise ValueError(f"it has {path.stat().st_size / 1e6:.0f} MB; at most {BYTES / 1e6:.0f} are read")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def _assignment(sources):
+    """The assignment of which most is checked, by the names in the text: cells may have been copied into another file."""
+    named = set(re.findall(r"""check\(\s*["'](\w[\w.]*)["']""", "\n".join(sources)))
+    found = {name: len(named & set(parts)) for name, parts in ASSIGNMENTS.items()}
+    best = max(found, key=found.get)
+    return best if found[best] else ""
+
+
+def student(sources: list[str]) -> dict[str, str]:
+    """What a notebook says of who wrote it, in `student = {"name": …, "login": …}`."""
+    for source in sources:
+        if found := re.search(r"^student\s*=\s*(\{.*?\})", source, re.DOTALL | re.MULTILINE):
+            try:
+                values = ast.literal_eval(found[1])
+                return {key: _text(values[key])[:100].strip() for key in ("name", "login") if isinstance(values.get(key), str)}
+            except (ValueError, SyntaxError, AttributeError, RecursionError):
+                continue
+    return {}
+
+
+def _sender(path):
+    """(name, login, number in Canvas), as Canvas and Moodle put them into the names of files; else the file's own name."""
+    if found := re.match(r"([^_]+)_(?:LATE_)?(\d+)_\d+_", path.name):  # Canvas: lastfirst_12345_67890_file.ipynb
+        return found[1], "", found[2]
+    for folder in path.parents:
+        if found := re.match(r"(.+)_\d+_assignsubmission_file", folder.name):  # Moodle: First Last_123_assignsubmission_file_
+            return (found[1],)
+    return (path.stem,)

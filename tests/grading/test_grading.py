@@ -1,0 +1,269 @@
+"""Made-up submissions, honest and hostile: each costs one line of the table, and none reaches the grader or another."""
+
+import csv
+import io
+import json
+import os
+import time
+
+import nbformat
+import pytest
+import student
+import torch
+from nbformat.v4 import new_code_cell, new_notebook
+
+from cnn_course import grading
+from cnn_course.__main__ import main
+from cnn_course.exercises.graded import ASSIGNMENTS, GRADED
+from cnn_course.grading import confined, judge, report, wire
+
+LAB, CHECK = "dense_layer", 'labs.check("dense_layer", DenseLayer)'
+SETUP = "import torch\nfrom torch import nn\nfrom cnn_course import exercises, labs"
+RIGHT = student.source(student.right(LAB), "DenseLayer")
+ANSWER = f'exercises.check("A7.1", {GRADED["A7.1"].answer()!r})'
+SEED = 11
+EMPTY = (
+    "class DenseLayer(nn.Module):\n    def __init__(self, in_channels, growth_rate):\n        super().__init__()\n        ...\n"
+)
+NOTHING = EMPTY + "        self.x = 1\n    def forward(self, x):\n        return x"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def walls():
+    if not confined.is_possible():
+        reason = "students' code cannot be confined here; on Debian and Ubuntu: apt install bubblewrap"
+        pytest.fail(reason) if os.environ.get("CNN_COURSE_TESTS") == "all" else pytest.skip(reason)
+
+
+def notebook(path, *cells, name="Kim Minjun", login="kim@school.org"):
+    who = f"student = {json.dumps({'name': name, 'login': login})}"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in (SETUP, who, *cells)]), path)
+    return path
+
+
+def graded(path, **settings):
+    return judge.grade(path, SEED, **{"cell_seconds": 4} | settings)
+
+
+def points(result):
+    return {item.name: item.points for item in result.items if item.name in (LAB, "A7.1")}
+
+
+def says(result, name):
+    return next(item.says for item in result.items if item.name == name)
+
+
+# ------------------------------------------------------------------------------- what honest students hand in
+HONEST = {  # what is in the notebook -> the points for the lab and for the question
+    "right, in an untidy notebook": (
+        [
+            ANSWER,
+            "1 / 0",
+            "%matplotlib inline\nfrom matplotlib import pyplot\npyplot.plot([1])",
+            RIGHT + "\n# " + CHECK,
+            CHECK,
+            CHECK,
+            "1 +",
+        ],
+        (3, 1),
+    ),
+    "a mistake, and torch set otherwise": (
+        [
+            RIGHT.replace("torch.cat((x, out), 1)", "torch.cat((x, out), 0)"),
+            CHECK,
+            "torch.set_default_dtype(torch.float64)",
+            "undefined",
+        ],
+        (0, 0),
+    ),
+    "what comes last counts": ([RIGHT, CHECK, NOTHING, CHECK, ANSWER, 'exercises.check("A7.1", -1)'], (0, 0)),
+    "stubs": ([EMPTY + "    def forward(self, x): ...", CHECK, 'exercises.check("A7.1", ...)'], (0, 0)),
+    "the last cell never ends": ([RIGHT, CHECK, ANSWER, "while True:\n    try: pass\n    except Exception: pass"], (3, 1)),
+    "a cell ends the process": (["torch.set_grad_enabled(False)", RIGHT, "import os; os._exit(1)", CHECK, ANSWER], (3, 1)),
+    "the course's own": (["from cnn_course.models import DenseLayer", CHECK], (0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", HONEST)
+def test_what_counts_is_what_was_handed_to_the_check(case, tmp_path):
+    cells, expected = HONEST[case]
+    result = graded(notebook(tmp_path / "a.ipynb", *cells))
+    assert tuple(points(result).values()) == expected, result
+    assert result.possible == sum(ASSIGNMENTS["A7_densenet"].values()) and result.points == sum(expected)
+    if case.startswith("a mistake"):
+        assert says(result, LAB).startswith("Not yet. The batch has doubled")
+        assert says(result, "dense_block") == 'Not handed in: no cell gave it to labs.check("dense_block").'
+        assert result.errors == [
+            (6, "NameError: name 'undefined' is not defined. It happened in `undefined` (line 1 of its cell).")
+        ]
+
+
+# ------------------------------------------------------------------------------- what hostile ones do
+TAKE_OVER = """
+from cnn_course.labs import checking, lab, sandbox
+from cnn_course.exercises import asking, graded
+import cnn_course.grading.judge as judge, torch
+lab.Lab.judge = lab.Lab.observed = lambda *a, **k: ""
+lab.Lab.agrees = lambda *a, **k: True
+lab._alike = torch.allclose = torch.equal = lambda *a, **k: True
+asking.Question.says = lambda *a: "Right."
+judge.grade = judge._judge = lambda *a: 99
+"""
+CLAIMS = "class Mine:\n    __eq__ = __le__ = lambda *_: True\n    __sub__ = __abs__ = lambda self, *_: self"
+FORGED = """
+import os
+for stream in range(3, 30):
+    try: os.write(stream, b'{"errors": [], "answers": {}, "labs": {}}\\n{"says": "", "observed": []}\\n')
+    except OSError: pass
+"""
+FLOOD = "        try: os.write(stream, b'[' * 10**6)\n        except BaseException: pass"
+HOSTILE = {  # the worst that a notebook can get for it
+    "edits the checks": ([NOTHING, CHECK, TAKE_OVER, 'exercises.check("A7.1", -1)'], 0),
+    "an object that is equal to everything": ([CLAIMS, 'exercises.check("A7.1", Mine()); labs.check("dense_layer", Mine())'], 0),
+    "prints a gigabyte and wants memory": (
+        ["for _ in range(1000): print('x' * 10**6)", "[0] * 10**10", "torch.zeros(10**11)", ANSWER],
+        1,
+    ),
+    "forges messages": ([NOTHING, CHECK, FORGED], 0),
+    "forges messages without end": (["import os\nwhile True:\n    for stream in range(3, 9):\n" + FLOOD], 0),
+    "many processes": (["import os\nfor _ in range(40):\n    if not os.fork():\n        while True: pass", ANSWER], 1),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_notebook_gets_no_more_than_it_earned(case, tmp_path):
+    cells, most = HOSTILE[case]
+    begun = time.monotonic()
+    result = graded(notebook(tmp_path / "a.ipynb", *cells))
+    assert (result.points or 0) == most, result
+    assert time.monotonic() - begun < 90
+
+
+def test_it_sees_neither_the_graders_files_nor_a_network(tmp_path):
+    mine = tmp_path / "other.ipynb"
+    mine.write_text("secret")
+    looks = f"""
+import os, pathlib, shutil, socket
+def tried(work):
+    try: return work()
+    except Exception as error: return type(error).__name__
+found = dict(
+    other=tried(lambda: open({str(mine)!r}).read()),
+    home=os.listdir(pathlib.Path.home()),
+    variables=[name for name in os.environ if "COURSE_T" in name],
+    net=tried(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
+    system=tried(lambda: open("/usr/mine", "w")),
+    course=tried(lambda: open(os.path.dirname(labs.__file__) + "/mine", "w")),
+    tests=os.path.exists({str(student.FOLDER)!r}),
+)
+shutil.rmtree(pathlib.Path.home(), ignore_errors=True)
+shutil.rmtree(os.path.dirname(labs.__file__), ignore_errors=True)
+raise RuntimeError(str(found))
+"""
+    result = graded(notebook(tmp_path / "a.ipynb", looks, ANSWER))
+    expected = {
+        "other": "FileNotFoundError",
+        "home": [".ipython"],
+        "variables": [],
+        "net": "OSError",
+        "system": "OSError",
+        "course": "OSError",
+    }
+    assert str(expected | {"tests": False}) in result.errors[0][1], result.errors
+    assert mine.read_text() == "secret" and points(result)["A7.1"] == 1
+
+
+# ------------------------------------------------------------------------------- a class
+def test_a_class_is_graded_and_the_table_opens_in_canvas_and_moodle(tmp_path, capsys):
+    folder = tmp_path / "class"
+    moodle = folder / "Lee Jisoo_4711_assignsubmission_file_"
+    moodle.mkdir(parents=True)
+    notebook(folder / "kimminjun_815_9000_A7.ipynb", RIGHT, CHECK, ANSWER)
+    notebook(moodle / "A7.ipynb", ANSWER, name="", login="")
+    (folder / "broken.ipynb").write_text('{"cells": [')
+    (folder / "none.ipynb").write_text("[]")
+    notebook(folder / "formula.ipynb", "1", name="=HYPERLINK(1)", login="+x")
+    notebook(folder / "unnamed.ipynb", ANSWER, name="<b>", login="@y")
+    (folder / "link.ipynb").symlink_to(folder / "broken.ipynb")
+    notebook(folder / "early.ipynb", RIGHT, CHECK, login="choi@school.org", name="Choi")
+    os.utime(folder / "early.ipynb", (1, 1))
+    notebook(folder / "late.ipynb", ANSWER, login="choi@school.org", name="Choi")
+
+    assert main(["grade", str(folder), "--seed", "3", "--jobs", "2"]) == 0
+    assert "7 submissions, 3 of them without a grade; seed 3" in capsys.readouterr().out
+    text = (tmp_path / "class-graded" / "grades.csv").read_text(encoding="utf-8-sig")
+    head, *rows = csv.reader(io.StringIO(text))
+    assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A7_densenet", "Remark on the Current Score"]
+    by_name = {row[0]: row for row in rows}
+    assert by_name["Kim Minjun"][1:6] == ["815", "", "kim@school.org", "", "4"]
+    assert by_name["Lee Jisoo"][5] == "1" and by_name["Choi"][5] == "1"
+    assert "early.ipynb, handed in earlier, does not count." in by_name["Choi"][6]
+    assert by_name["broken"][5] == "" and "cannot be read as a notebook" in by_name["broken"][6]
+    assert by_name["'=HYPERLINK(1)"][3] == "'+x" and "Nothing of an assignment" in by_name["'=HYPERLINK(1)"][6]
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "class-graded" / "feedback").iterdir()}
+    assert len(pages) == len(rows) == 7
+    assert "&lt;b&gt;" in pages["A7_densenet--y.html"] and all("<script" not in page for page in pages.values())
+    assert "4 of 13 points" in pages["A7_densenet-kim-school.org.html"]
+
+
+def test_grade_says_what_it_cannot_do(tmp_path, capsys, monkeypatch):
+    assert main(["grade", str(tmp_path / "nowhere")]) == 2 and "is no folder" in capsys.readouterr().err
+    assert main(["grade", str(tmp_path)]) == 2 and "no notebook (.ipynb)" in capsys.readouterr().err
+    notebook(tmp_path / "a.ipynb", ANSWER)
+    monkeypatch.setattr(confined, "is_possible", lambda: False)
+    assert main(["grade", str(tmp_path)]) == 2 and "install bubblewrap" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------- what a student sees before handing in
+def test_submit_shows_what_the_grader_sees_and_writes_one_file(tmp_path, capsys):
+    path = notebook(tmp_path / "mine.ipynb", RIGHT, CHECK, ANSWER, "undefined")
+    assert main(["submit", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "saved less than a minute ago" in out and "code cell 6: NameError" in out
+    assert "dense_layer     3 points  Passed." in out and "A7.1            1 point   Noted." in out and "Right" not in out
+    assert 'Not handed in: no cell gave it to labs.check("transition")' in out
+    handed = tmp_path / "A7_densenet-kim-school.org.submission.ipynb"
+    assert str(handed) in out and graded(handed).points == 4
+    cells = nbformat.read(handed, 4).cells
+    assert [cell.source for cell in cells] == [cell.source for cell in nbformat.read(path, 4).cells]
+
+
+@pytest.mark.parametrize(
+    ("cells", "who", "words"),
+    [
+        (["1"], {}, "nothing to hand in yet. Nothing of an assignment is checked in it."),
+        ([ANSWER], {"name": "", "login": ""}, "your name and your login must stand in the cell student ="),
+    ],
+    ids=["nothing", "nobody"],
+)
+def test_submit_says_what_is_missing(cells, who, words, tmp_path, capsys):
+    assert main(["submit", str(notebook(tmp_path / "mine.ipynb", *cells, **who))]) == 2
+    assert words in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------- the wire
+def test_plain_data_comes_back_as_it_was():
+    values = [None, True, 3, 2.5, "text", [torch.randn(2, 3), torch.tensor(True), torch.arange(4), torch.zeros(0, 2)], {"a": [1]}]
+    back = wire.read(wire.written(values))
+    assert back[:5] == values[:5] and back[6] == {"a": [1]}
+    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(values[5], back[5], strict=True))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "{", "[" * 100_000, '{"tensor": "AAAA", "kind": "float32", "shape": [2]}',
+     '{"tensor": "", "kind": "object", "shape": [0]}',
+     '{"tensor": "AAAAAAAA", "kind": "int8", "shape": [-2, -3]}', '{"tensor": 3, "kind": "int8", "shape": []}', "1" * 10_000],
+    ids=lambda line: line[:30],
+)  # fmt: skip
+def test_any_other_line_is_refused(line):
+    with pytest.raises(ValueError):
+        wire.read(line)
+
+
+def test_the_table_has_a_column_for_each_assignment(tmp_path):
+    one = judge.Graded(tmp_path / "a", "Kim", "k", assignment="A7_densenet", items=[judge.Item("A7.1", 1, 1, "Right.")])
+    two = judge.Graded(tmp_path / "b", "Kim", "k", assignment="A1_ilsvrc", items=[judge.Item("A1.1", 0, 1, "Not yet.")])
+    head, row = csv.reader(io.StringIO(report.table([one, two])))
+    assert head[5:7] == ["A1_ilsvrc", "A7_densenet"] and row[5:7] == ["0", "1"]
+    assert grading.Graded is judge.Graded
