@@ -4,6 +4,8 @@ Some pages are written here, out of notebooks, records and claims, into docs/mad
 """
 
 import html
+import importlib
+import inspect
 import json
 import re
 import shutil
@@ -31,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+MODULES = ("ilsvrc", "alexnet", "vgg", "conv1x1", "inception", "resnet", "densenet", "comparison")  # of each notebook's labs
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 html_context = {"repository": REPOSITORY, "place": re.sub(r"^https?://github\.com/", "", REPOSITORY)}
 
@@ -102,8 +105,36 @@ def claims():
     return parts
 
 
+def answers():
+    """The key: for each lab a solution and what is often written instead, for each question what is right and what is not."""
+    from cnn_course import exercises, labs
+
+    parts = ["What the notebooks check themselves. Each lab accepts whatever does the same, however it is written."]
+    for stem, name in zip(STEMS, MODULES, strict=True):
+        module = importlib.import_module(f"cnn_course.labs.{name}")
+        parts.append(f"## {stem}")
+        for lab in module.LABS:
+            wrong = "\n".join(f"- {mistake.says}" for mistake in lab.mistakes)
+            parts += [
+                f"### Lab: {lab.name}",
+                f"{lab.asked[0].upper()}{lab.asked[1:]}.",
+                f"```python\n{inspect.getsource(lab.source)}```",
+            ]
+            parts.append(f"What is told to those who wrote something else:\n\n{wrong}")
+        for number, question in exercises.QUESTIONS.items():
+            if number.startswith(stem[:2]):
+                rows = [(trap, reason) for trap, reason in question.traps]
+                parts += [
+                    f"### Question {number}",
+                    f"**{question.answer()}**. {question.why}",
+                    table(["not", "but"], rows, "plain"),
+                ]
+    return parts
+
+
 shutil.rmtree(MADE, ignore_errors=True)
 MADE.mkdir()
 STEMS = list(notebooks())
 page("results", "The recorded experiments", *results())
 page("claims", "The ledger of claims", *claims())
+page("answers", "Answer key", *answers())

@@ -1,0 +1,109 @@
+"""The instructor's pages beside their notebooks: the minutes add up, and what a page names or quotes is there."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "teaching").glob("0*.md"))}
+PLANNED = [stem for stem, page in PAGES.items() if "## In 50 minutes\n" in page]
+NOTEBOOKS = {stem: nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4) for stem in PLANNED}
+HEAD = "| minutes | section | the class | you |"
+ASKED, HEARD = "What to ask before which cell", "Misconceptions"
+pages = pytest.mark.parametrize("stem", PLANNED)
+
+
+def part(stem, heading):
+    """What stands below a heading of a page, as far as the next one of its rank."""
+    return re.search(rf"(?ms)^## {heading}\n(.*?)(?=^## |\Z)", PAGES[stem])[1]
+
+
+def plan(stem, minutes):
+    """The rows of a minute plan: (from, to, section)."""
+    head, rule, *rows = [line for line in part(stem, f"In {minutes} minutes").splitlines() if line.startswith("|")]
+    assert head == HEAD and set(rule) <= set("|- ")
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert all(len(row) == 4 and all(row) for row in cells), "four cells a row, none empty"
+    return [(*map(int, times.split("-")), section) for times, section, _, _ in cells]
+
+
+def sections(stem):
+    """The headings of a notebook, and for each whether it stands in a folded section."""
+    found, folded = {}, False
+    for cell in NOTEBOOKS[stem].cells:
+        for rank, heading in re.findall(r"(?m)^(#+) +(.+?) *$", cell.source) if cell.cell_type == "markdown" else ():
+            folded = heading.startswith("Further: ") if len(rank) <= 2 else folded
+            found[heading] = folded
+    return found
+
+
+def items(stem, heading):
+    """The items of a list, at its outer rank."""
+    return re.findall(r"(?ms)^- (.*?)(?=^- |\Z)", part(stem, heading))
+
+
+def plain(text):
+    """Numbers without what separates thousands."""
+    return re.sub(r"(?<=\d)(?:,(?=\d{3}(?!\d))|_(?=\d))", "", text)
+
+
+def written(stem):
+    """All that can be read in a notebook: sources, text outputs and what is said of its pictures."""
+    texts = []
+    for cell in NOTEBOOKS[stem].cells:
+        texts.append(cell.source)
+        for output in cell.get("outputs", ()):
+            texts += [output.get("text", ""), output.get("data", {}).get("text/plain", "")]
+            texts.append(output.get("metadata", {}).get("image/png", {}).get("alt", ""))
+    return plain("\n".join(texts))
+
+
+def test_some_pages_have_a_plan():
+    assert PLANNED
+
+
+@pages
+@pytest.mark.parametrize("minutes", [50, 90])
+class TestPlan:
+    def test_the_minutes_add_up(self, stem, minutes):
+        rows = plan(stem, minutes)
+        starts, ends = [start for start, _, _ in rows], [end for _, end, _ in rows]
+        assert starts == [0, *ends[:-1]] and ends[-1] == minutes
+        assert all(start < end for start, end, _ in rows)
+
+    def test_every_section_is_a_heading_of_the_notebook(self, stem, minutes):
+        assert not {section for _, _, section in plan(stem, minutes)} - set(sections(stem))
+
+    def test_only_the_long_plan_opens_folded_sections(self, stem, minutes):
+        opened = [section for _, _, section in plan(stem, minutes) if sections(stem).get(section)]
+        assert bool(opened) == (minutes == 90), opened
+
+    def test_a_lab_that_is_written_gets_its_ten_minutes(self, stem, minutes):
+        """The longest row of each lab; a short one only shows. In 50 minutes some lab is written."""
+        labs = [end - start for start, end, section in plan(stem, minutes) if section.startswith("Lab: ")]
+        assert max(labs) >= 10, labs
+
+
+@pages
+def test_a_question_precedes_a_cell_that_begins_as_quoted(stem):
+    questions = items(stem, ASKED)
+    assert 5 <= len(questions) <= 8
+    cells = [cell.source for cell in NOTEBOOKS[stem].cells]
+    for question in questions:
+        quoted = re.match(r"`([^`]+)`", question)
+        assert quoted, f"begins with no quoted cell: {question[:60]}"
+        start = quoted[1].rstrip("….") or quoted[1]
+        assert any(source.startswith(start) for source in cells) or start.lstrip("# ") in sections(stem), start
+
+
+@pages
+def test_numbers_of_the_misconceptions_are_the_notebooks(stem):
+    """Those with a %, with a decimal point, or of four digits and more."""
+    told, notebook = items(stem, HEARD), written(stem)
+    assert 4 <= len(told) <= 7
+    for number, percent in re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)( ?%)?", plain("\n".join(told))):
+        if percent or "." in number or len(number) >= 4:
+            sign = " ?%" if percent and "." not in number else ""
+            assert re.search(rf"(?<![\d.]){re.escape(number)}{sign}(?!\d|\.\d)", notebook), number + percent
