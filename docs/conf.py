@@ -107,7 +107,7 @@ def claims():
 
 def answers():
     """The key: for each lab a solution and what is often written instead, for each question what is right and what is not."""
-    from cnn_course import exercises, labs
+    from cnn_course import exercises
 
     parts = ["What the notebooks check themselves. Each lab accepts whatever does the same, however it is written."]
     for stem, name in zip(STEMS, MODULES, strict=True):
