@@ -36,7 +36,7 @@ html_context = {"repository": REPOSITORY, "place": re.sub(r"^https?://github\.co
 
 
 def notebooks():
-    """Copies of the notebooks in which a picture has the alt text that its cell stored, an explorer its sentence and its strip."""
+    """Copies of the notebooks in which a picture has the alt text of its cell, and an explorer its sentence and its strip."""
     import strips
 
     (MADE / "static" / "strips").mkdir(parents=True)
