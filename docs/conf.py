@@ -16,13 +16,13 @@ import tomllib
 
 HERE = Path(__file__).parent
 ROOT, MADE = HERE.parent, HERE / "made"
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "claims")]
+sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tests" / "claims")]
 
 project, author = "cnn_course", "the authors of cnn_course"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx-mathjax-offline"]
 exclude_patterns = ["made/.ipynb_checkpoints"]
 html_theme, html_title = "furo", "cnn_course"
-html_static_path, templates_path = ["_static"], ["_templates"]
+html_static_path, templates_path = ["_static", "made/static"], ["_templates"]
 html_js_files, html_css_files = ["course.js"], ["course.css"]
 html_copy_source = html_show_sourcelink = False
 nb_execution_mode = "off"
@@ -39,7 +39,11 @@ html_context = {"repository": REPOSITORY, "place": re.sub(r"^https?://github\.co
 
 
 def notebooks():
-    """Copies of the notebooks in which each picture has the alt text that its cell stored."""
+    """Copies of the notebooks in which a picture has the alt text of its cell, and an explorer its sentence and its strip."""
+    import strips
+
+    (MADE / "static" / "strips").mkdir(parents=True)
+    left = set(strips.STRIPS)
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
@@ -49,8 +53,21 @@ def notebooks():
             if any(told):
                 alt = " ".join(next(filter(None, told)).split())
                 cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+            explorer = re.match(r"widgets\.(\w+)\(", "".join(cell["source"]))
+            if explorer:
+                cell["outputs"].append(shown(f'<p class="sentence" aria-hidden="true">{html.escape(alt)}</p>'))
+            if explorer and explorer[1] in left:
+                left.remove(explorer[1])
+                cell["outputs"].append(shown(strips.strip(explorer[1], MADE / "static" / "strips", "../_static/strips")))
         (MADE / path.name).write_text(json.dumps(notebook), encoding="utf-8")
         yield path.stem
+    if left:
+        raise RuntimeError(f"no notebook shows {', '.join(sorted(left))}, for which docs/strips.py has a strip")
+
+
+def shown(text):
+    """The output of a cell that shows HTML."""
+    return {"output_type": "display_data", "metadata": {}, "data": {"text/html": text}}
 
 
 def table(head, rows, kind="sortable"):
