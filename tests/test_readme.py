@@ -1,5 +1,6 @@
 """What the README and CONTRIBUTING say is what there is."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_files_that_the_text_names_exist():
     named = re.findall(r"\]\((?!https?:)([^)]+)\)|`((?:cnn_course|tests|docs|notebooks)/[\w./]*)`", README + CONTRIBUTING)
     assert len(named) > 15
     assert [name for name in map("".join, named) if not (ROOT / name).exists()] == []
+
+
+def test_a_container_is_made_by_the_command_that_the_readme_has_for_machines_without_a_gpu():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    (opened,) = container["customizations"]["codespaces"]["openFiles"]
+    assert f"\n{container['postCreateCommand']} && jupyter lab {opened}\n" in README and (ROOT / opened).exists()
+    environment = re.match(r"python3 -m venv (\S+) ", container["postCreateCommand"])[1]
+    assert container["remoteEnv"]["PATH"].startswith(f"${{containerWorkspaceFolder}}/{environment}/bin:")
+    assert f"/{environment}/bin/python" in container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert {"ms-toolsai.jupyter"} <= set(container["customizations"]["vscode"]["extensions"]) and container["forwardPorts"] == [
+        8888
+    ]
 
 
 @pytest.mark.parametrize("code", re.findall(r"(?s)```python\n(.*?)```", README), ids=["five lines", "your own"])

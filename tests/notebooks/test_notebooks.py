@@ -19,7 +19,10 @@ from cnn_course import experiments
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = "01_ilsvrc 02_alexnet 03_vgg_receptive_field 04_conv1x1 05_inception 06_resnet 07_densenet 08_comparison".split()
-ADDRESS = re.search('Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
+ADDRESS, SITE = (
+    re.search(f'{name} = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
+    for name in ("Repository", "Documentation")
+)
 ABSOLUTE_PATH = re.compile(r"(?<![\w:/.<>~$-])/(?:home|root|work|tmp|usr|Users)/[\w.-]+")
 
 
@@ -74,7 +77,8 @@ def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(
     assert len(before) == 9 and all(text.count(f'"{ADDRESS}"') == 1 for text in before.values())
     assert stamp(fork, "https://example.org/me/course").returncode == 0
     after = {path: path.read_text(encoding="utf-8") for path in before}
-    assert after == {path: text.replace(ADDRESS, "https://example.org/me/course") for path, text in before.items()}
+    new = {ADDRESS: "https://example.org/me/course", SITE: "https://me.github.io/course/"}
+    assert after == {path: re.sub("|".join(map(re.escape, new)), lambda old: new[old[0]], text) for path, text in before.items()}
     wrong = stamp(fork, "me/course")
     assert wrong.returncode == 1 and "'me/course' is no address" in wrong.stderr
 
@@ -86,6 +90,17 @@ def test_the_address_is_that_of_the_remote_and_holds_no_secret(fork, origin):
     for command in (["init", "--quiet"], ["remote", "add", "origin", origin]):
         subprocess.run(["git", *command], cwd=fork, check=True)
     assert stamp(fork).stdout == "All notebooks name https://example.org/me/course\n"
+
+
+def test_githubs_address_has_no_git_at_its_end_and_the_branch_is_that_of_the_remote(fork):
+    """A page of GitHub has no .git in its address, though a clone has."""
+    for command in (["init", "--quiet"], ["remote", "add", "origin", "git@github.com:me/course.git"]):
+        subprocess.run(["git", *command], cwd=fork, check=True)
+    subprocess.run(["git", "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"], cwd=fork, check=True)
+    assert stamp(fork).stdout == "All notebooks name https://github.com/me/course\n"
+    assert 'Notebooks = "https://github.com/me/course/tree/trunk/notebooks"' in (fork / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_notebook_that_is_executed_anew_keeps_its_address_and_nothing_of_the_machine(tmp_path):
