@@ -40,7 +40,7 @@ def stamp(address: str = "") -> None:
     if not re.fullmatch(r"(https?|file)://[^\s\"\\]+", address):
         raise SystemExit(f"{address!r} is no address of a repository; expected one such as https://github.com/me/cnn_course")
     PROJECT.write_text(KEPT.sub(rf"\g<1>{address}\g<3>", project), encoding="utf-8", newline="\n")
-    for path in HERE.glob("[0-9]*.ipynb"):
+    for path in [*HERE.glob("[0-9]*.ipynb"), *HERE.glob("assignments/*.ipynb")]:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         notebook["metadata"]["cnn_course"] = {"repository": address}
         text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)  # as nbformat and JupyterLab write it
