@@ -61,7 +61,7 @@ def stamp(address: str = "", branch: str = "") -> None:
         raise SystemExit(f"{address!r} is no address of a repository; expected one such as https://github.com/me/cnn_course")
     for path in filter(Path.exists, map(HERE.parent.joinpath, TEXTS)):
         path.write_text(linked(path.read_text(encoding="utf-8"), address, branch), encoding="utf-8", newline="\n")
-    for path in HERE.glob("[0-9]*.ipynb"):
+    for path in [*HERE.glob("[0-9]*.ipynb"), *HERE.glob("assignments/*.ipynb")]:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         notebook["metadata"]["cnn_course"] = {"repository": address}
         text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)  # as nbformat and JupyterLab write it
