@@ -1,4 +1,4 @@
-"""The graded assignments: answers reckoned a second time by other means, traps that are traps, notebooks that ask what is declared."""
+"""The graded assignments: answers reckoned anew by other means, traps that are traps, notebooks that ask what is declared."""
 
 import importlib.util
 import json
@@ -70,9 +70,13 @@ def lenet(side, values):
 
 def five_layers():
     conv = nn.Conv2d
-    work = {"A": multiply_adds(conv(3, 64, 7, 2, 3), 3, 224, 224), "B": multiply_adds(conv(64, 192, 3, 1, 1), 64, 56, 56),
-            "C": multiply_adds(conv(256, 256, 3, 1, 1, groups=8), 256, 28, 28),
-            "D": multiply_adds(conv(96, 128, 5, 1, 2, groups=2), 96, 27, 27), "E": multiply_adds(nn.Linear(9216, 4096), 9216)}  # fmt: skip
+    work = {
+        "A": multiply_adds(conv(3, 64, 7, 2, 3), 3, 224, 224),
+        "B": multiply_adds(conv(64, 192, 3, 1, 1), 64, 56, 56),
+        "C": multiply_adds(conv(256, 256, 3, 1, 1, groups=8), 256, 28, 28),
+        "D": multiply_adds(conv(96, 128, 5, 1, 2, groups=2), 96, 27, 27),
+        "E": multiply_adds(nn.Linear(9216, 4096), 9216),
+    }
     return "".join(sorted(work, key=lambda name: -work[name]))
 
 

@@ -1,0 +1,93 @@
+"""What an instructor does with a folder of notebooks, and a student with one before it is handed in."""
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cnn_course.exercises.graded import GRADED
+from cnn_course.grading import confined, report
+from cnn_course.grading.judge import Graded, code, grade, student
+
+
+def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: bool = True) -> list[Graded]:
+    """Grade every notebook in `folder` and below, and write grades.csv and feedback/ into `out`.
+
+    Of two by one student for one assignment the newer counts. Raises ValueError for a folder without notebooks, RuntimeError
+    where students' code is to be confined and this machine cannot do that.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder; give the one that has the submitted notebooks")
+    inside = [path for path in folder.rglob("*.ipynb") if path.is_file() and not path.is_symlink()]
+    notebooks = sorted(path for path in inside if ".ipynb_checkpoints" not in path.parts and out not in path.parents)
+    if not notebooks:
+        raise ValueError(f"no notebook (.ipynb) is in {folder}")
+    if confine and not confined.is_possible():
+        raise RuntimeError(
+            "students' code cannot be confined here: it could read, change and send your files. On Linux install bubblewrap "
+            "(apt install bubblewrap) and try again; elsewhere use a virtual machine or a container that holds nothing else, "
+            "with --unconfined"
+        )
+    with ThreadPoolExecutor(jobs) as pool:
+        found = pool.map(lambda path: grade(path, seed, confine), notebooks)
+        graded = _newest(list(tqdm(found, "grade", len(notebooks), unit="notebook")))
+    report.write(graded, out, seed)
+    return graded
+
+
+def _newest(graded):
+    """Of each student and assignment the newest file that could be graded, in the order of names."""
+    chosen = {}
+    for each in sorted(graded, key=lambda each: (each.points is not None, each.path.stat().st_mtime)):
+        older = chosen.get((each.who, each.assignment))
+        if older:
+            each.remark = f"{each.remark} {older.path.name}, handed in earlier, does not count.".strip()
+        chosen[each.who, each.assignment] = each
+    return sorted(chosen.values(), key=lambda each: (each.name.lower(), each.assignment))
+
+
+def submit(notebook: Path, seed: int) -> Path:
+    """Run a notebook from a fresh kernel, print what a grader will see, and write the one file to hand in beside it.
+
+    Raises ValueError where nothing could be graded, or where the notebook does not say who wrote it.
+    """
+    if not notebook.is_file():
+        raise ValueError(f"there is no notebook {notebook}")
+    saved = _ago(time.time() - notebook.stat().st_mtime)
+    print(f"{notebook.name}, as it was saved {saved}. Is your screen newer than that? Save, and give this line again.")
+    result = grade(notebook, seed, confine=False)
+    for place, says in result.errors:
+        print(f"  code cell {place}: {says}")
+    if result.points is None:
+        raise ValueError(f"nothing to hand in yet. {result.remark}")
+    if result.remark:
+        print(result.remark)
+    for item in result.items:
+        print(f"  {item.name:<16}{item.possible} {'points' if item.possible > 1 else 'point '}  {_receipt(item)}")
+    who = student(code(notebook))
+    if missing := [key for key in ("name", "login") if not who.get(key)]:
+        raise ValueError(f'your {" and your ".join(missing)} must stand in the cell student = {{"name": "…", "login": "…"}}')
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    name = re.sub(r"[^\w.-]+", "-", f"{result.assignment}-{who['login']}")
+    path = notebook.with_name(f"{name}.submission.ipynb")
+    report.put(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    return path
+
+
+def _receipt(item):
+    """Of a lab the verdict; of a question only whether there is an answer that a grader can use."""
+    known = item.name in GRADED and not item.says.startswith(("Not handed in", "Not answered")) and "cannot use" not in item.says
+    return "Noted." if known else item.says
+
+
+def _ago(seconds):
+    minutes = seconds / 60
+    if minutes < 1:
+        return "less than a minute ago"
+    return f"{minutes:.0f} minutes ago" if minutes < 120 else f"{minutes / 60:.0f} hours ago"
