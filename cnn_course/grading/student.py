@@ -38,6 +38,7 @@ def main():
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000_000, 200_000_000))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NPROC, (1000, 1000))
     sandbox.limit_memory(BYTES)
     asked = wire.read(incoming.readline())
     errors = run(asked["cells"], set(asked["skip"]), asked["seconds"], lambda place: tell(wire.written({"cell": place})))

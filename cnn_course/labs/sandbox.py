@@ -68,7 +68,7 @@ def _quietly(work):
 def told(error: BaseException) -> str:
     """An error in one sentence: what, and in which line of the student's own code."""
     if isinstance(error, MemoryError) or "allocate memory" in str(error):
-        what = "More memory was asked for than the check gives (2 GB)"
+        what = "More memory was asked for than the check gives"
     else:
         message = " ".join(str(error).split())
         what = f"{type(error).__name__}: {message[:300]}" if message else type(error).__name__
