@@ -90,7 +90,8 @@ def results():
     from cnn_course import experiments
 
     parts = [
-        "Accuracy on test images of CIFAR-10: the mean of the seeds, and the deviation from seed to seed. A click sorts a table."
+        "Accuracy on test images of CIFAR-10: the mean of the seeds, and the deviation from seed to seed. "
+        '<span class="on-screen">A click sorts a table.</span>'
     ]
     for name in experiments.names():
         record = experiments.recorded(name)
@@ -98,7 +99,7 @@ def results():
             frame = record.table().rename_axis("variant").reset_index()
             for column in frame.columns[1:]:
                 write = "{:.1%}" if "accuracy" in column or column == "deviation" else "{:,.0f}"
-                frame[column] = frame[column].map(write.format)
+                frame[column] = frame[column].map(write.format, na_action="ignore").fillna("")
             parts += [
                 f"## {name}",
                 record.question,
@@ -156,3 +157,12 @@ STEMS = list(notebooks())
 page("results", "The recorded experiments", *results())
 page("claims", "The ledger of claims", *claims())
 page("answers", "Answer key", *answers())
+
+
+def setup(app):
+    """Tell the pages which PDFs go along: those of `-D html_extra_path=FOLDER`, made by docs/printing.py."""
+
+    def tell(app, page, template, context, tree):
+        context["printed"] = [path.name for folder in app.config.html_extra_path for path in (HERE / folder).glob("*.pdf")]
+
+    app.connect("html-page-context", tell)

@@ -1,8 +1,8 @@
 """The course on paper: python docs/printing.py OUT [--site SITE]
 
-OUT/pdf then has each notebook and, in course.pdf, the whole course with the recorded experiments; OUT/slides the slides of each
-notebook. All of it comes from what the notebooks have stored: nothing is run, and no network is needed. SITE is a site that is
-built already; without one it is built here. Needs Chromium, and: pip install -e '.[dev]'
+OUT/pdf then has each notebook and, in cnn_course.pdf, the whole course with the recorded experiments; OUT/slides has the slides
+of each notebook. All of it comes from what the notebooks have stored: nothing is run, and no network is needed. SITE is a site that
+is built already; without one it is built here. Needs Chromium, and: pip install -e '.[dev]'
 """
 
 import argparse
@@ -22,17 +22,12 @@ from pypdf import PdfReader
 HERE = Path(__file__).parent
 NOTEBOOKS = sorted((HERE.parent / "notebooks").glob("[0-9]*.ipynb"))
 COURSE = [*(path.stem for path in NOTEBOOKS), "results"]  # pages of the site, in SITE/made
-WIDTH = 642  # CSS pixels between the margins of course.css, on A4
 NOT_PRINTED = "script, .headerlink, .open-in, .report, .strip"
-# What is wider than the page is made smaller; a page has been set once its mathematics has, and all fonts and pictures are there.
-SET = """async width => {
+# A page is ready once its mathematics is set, and all fonts and pictures are there.
+READY = """async () => {
     if (window.MathJax) await MathJax.startup.promise;
     await document.fonts.ready;
     await Promise.all([...document.images].map(image => image.decode()));
-    for (const box of document.querySelectorAll("table, mjx-container[display]")) {
-        const room = box.parentElement.getBoundingClientRect().width, wide = Math.max(box.scrollWidth, box.offsetWidth);
-        if (wide > room + 1) box.style.zoom = room / wide;
-    }
 }"""
 
 
@@ -92,6 +87,7 @@ def front(site, parts, numbers):
     """Title page and table of contents. numbers: id -> page; what is not in it gets a place holder as wide."""
     index = BeautifulSoup((site / "index.html").read_text(encoding="utf-8"), "html.parser").find("article")
     address = index.select_one("[data-report]")["data-report"].removesuffix("/issues/new")
+    story = index.select_one("section > p")
     rows = []
     for part in parts:
         sections = part.sections if part.name != "results" else []
@@ -99,7 +95,7 @@ def front(site, parts, numbers):
             number = numbers.get(anchor, "000")
             rows.append(f'<li class="{kind}"><a href="#{anchor}">{html.escape(words)}</a><span>{number}</span></li>')
     return (
-        f'<div class="cover"><h1>{index.h1.find(string=True)}</h1>{index.p}<p>{html.escape(address)}</p></div>'
+        f'<div class="cover"><h1>{index.h1.find(string=True)}</h1>{story}<p>{html.escape(address)}</p></div>'
         f'<nav class="inside"><h1>Contents</h1><ol>{"".join(rows)}</ol></nav>'
     )
 
@@ -117,35 +113,32 @@ class Press:
 
     def __init__(self, chromium, site):
         self.site = site
-        self.page = chromium.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
-        self.page.emulate_media(media="print")
+        self.page = chromium.new_page(color_scheme="light")
 
     def print(self, text, out):
-        """Set an HTML page and print it; links to pages that are not in it are dropped. Raises what the page raises."""
+        """Print an HTML page, which lies in SITE/made meanwhile so that it finds its pictures, to the path `out`."""
         with tempfile.NamedTemporaryFile(dir=self.site / "made", suffix=".html", delete=False) as file:
             file.write(text.encode())
         try:
             self.page.goto(Path(file.name).as_uri())
-            self.page.evaluate(SET, WIDTH)
+            self.page.evaluate(READY)
             self.page.pdf(path=out, format="A4", prefer_css_page_size=True, outline=True, tagged=True)
         finally:
             Path(file.name).unlink()
 
 
-def print_pdfs(site, folder, stems=tuple(COURSE[:-1]), course=True):
-    """A PDF of each notebook of `stems` and, in course.pdf, the whole course."""
+def print_pdfs(site, folder):
+    """A PDF of each notebook and, in cnn_course.pdf, the whole course."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         chromium = browser(playwright)
         press = Press(chromium, site.resolve())
-        for name in stems:
-            part = Part(site, name)
-            press.print(document([part], part.title), folder / f"{name}.pdf")
-        if course:
-            parts, out, numbers = [Part(site, name) for name in COURSE], folder / "course.pdf", {}
-            for _ in range(2):  # the second time with the page numbers that the first has found
-                press.print(document(parts, "cnn_course", front(site, parts, numbers)), out)
-                numbers = pages_of(out)
+        parts, out, numbers = [Part(site, name) for name in COURSE], folder / "cnn_course.pdf", {}
+        for part in parts[:-1]:
+            press.print(document([part], part.title), folder / f"{part.name}.pdf")
+        for _ in range(2):  # the second time with the page numbers that the first has found
+            press.print(document(parts, "cnn_course", front(site, parts, numbers)), out)
+            numbers = pages_of(out)
         chromium.close()
 
 
@@ -163,8 +156,8 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         site = given.site
         if site is None:
-            site = Path(made)
-            subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(HERE), made], check=True)
+            site = Path(made) / "site"  # Sphinx writes beside it, too
+            subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(HERE), str(site)], check=True)
         print_pdfs(site, given.out / "pdf")
     make_slides(given.out / "slides")
     print(f"{given.out / 'pdf'} and {given.out / 'slides'} are ready")
