@@ -56,23 +56,29 @@ def guess(name: str, question: str, unit: str = ""):
     import ipywidgets
 
     before = kept().get(name)
-    note = ipywidgets.HTML(unit)
+    note = ipywidgets.HTML(_status(unit))
     box = ipywidgets.Text(
         value="" if before is None else f"{before:,g}",
         placeholder=f"your guess{f', {unit}' if unit else ''}",
         continuous_update=False,
+        description=question,
+        style={"description_width": "0px"},  # seen is the question at the left, which can break over lines; this one is read out
         layout={"width": "180px"},
     )
-    box.tooltip = question
 
     def typed(change):
         value = number(change["new"])
         keep(name, value)
         told = "" if not change["new"].strip() else "noted" if value is not None else "that is no number"
-        note.value = ", ".join(filter(None, (unit, told)))
+        note.value = _status(", ".join(filter(None, (unit, told))))
 
     box.observe(typed, "value")
     return _Box(question, ipywidgets.HBox([ipywidgets.HTML(question), box, note]), box)
+
+
+def _status(text):
+    """A note that a screen reader says when it changes."""
+    return f'<span role="status">{text}</span>'
 
 
 class _Box:
