@@ -13,6 +13,12 @@ from pathlib import Path
 
 from cnn_course import files
 
+# Not every page knows that it is dark: words bring the ground on which they can be read.
+STYLE = """<style>
+.cnn-course-guess { background: var(--jp-layout-color0, white); color: var(--jp-content-font-color1, black); }
+.cnn-course-guess :focus-visible { outline: 2px solid #0173b2; outline-offset: 1px; }
+</style>"""
+
 _answers: dict[str, float] = {}  # what was revealed in this kernel
 
 
@@ -73,7 +79,9 @@ def guess(name: str, question: str, unit: str = ""):
         note.value = _status(", ".join(filter(None, (unit, told))))
 
     box.observe(typed, "value")
-    return _Box(question, ipywidgets.HBox([ipywidgets.HTML(question), box, note]), box)
+    row = ipywidgets.HBox([ipywidgets.HTML(STYLE + question), box, note])
+    row.add_class("cnn-course-guess")
+    return _Box(question, row, box)
 
 
 def _status(text):

@@ -29,9 +29,10 @@ from cnn_course.training.device import one_thread
 
 QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
 LABEL, WIDTH, BOX = "118px", "322px", "66px"  # three controls fit side by side in a notebook cell
-# What ipywidgets has no trait for. A hidden handle gets no focus and no reader comes upon it; what lies in it can be dragged.
-# After the stroke stands what a reader says of an icon.
+# What ipywidgets has no trait for. Not every page knows that it is dark: words bring the ground on which they can be read.
+# A hidden handle gets no focus and no reader comes upon it; what lies in it can be dragged. After a stroke: an icon in words.
 STYLE = """<style>
+.cnn-course { background: var(--jp-layout-color0, white); color: var(--jp-content-font-color1, black); }
 .cnn-course .noUi-handle { visibility: hidden; }
 .cnn-course .noUi-touch-area { visibility: visible; border-radius: 50%; background: #0173b2; }
 .cnn-course .fa-play::before { content: "\\f04b" / "Play"; }
