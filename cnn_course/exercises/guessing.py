@@ -13,6 +13,12 @@ from pathlib import Path
 
 from cnn_course import files
 
+# Not every page knows that it is dark: words bring the ground on which they can be read.
+STYLE = """<style>
+.cnn-course-guess { background: var(--jp-layout-color0, white); color: var(--jp-content-font-color1, black); }
+.cnn-course-guess :focus-visible { outline: 2px solid #0173b2; outline-offset: 1px; }
+</style>"""
+
 _answers: dict[str, float] = {}  # what was revealed in this kernel
 
 
@@ -56,23 +62,31 @@ def guess(name: str, question: str, unit: str = ""):
     import ipywidgets
 
     before = kept().get(name)
-    note = ipywidgets.HTML(unit)
+    note = ipywidgets.HTML(_status(unit))
     box = ipywidgets.Text(
         value="" if before is None else f"{before:,g}",
         placeholder=f"your guess{f', {unit}' if unit else ''}",
         continuous_update=False,
+        description=question,
+        style={"description_width": "0px"},  # seen is the question at the left, which can break over lines; this one is read out
         layout={"width": "180px"},
     )
-    box.tooltip = question
 
     def typed(change):
         value = number(change["new"])
         keep(name, value)
         told = "" if not change["new"].strip() else "noted" if value is not None else "that is no number"
-        note.value = ", ".join(filter(None, (unit, told)))
+        note.value = _status(", ".join(filter(None, (unit, told))))
 
     box.observe(typed, "value")
-    return _Box(question, ipywidgets.HBox([ipywidgets.HTML(question), box, note]), box)
+    row = ipywidgets.HBox([ipywidgets.HTML(STYLE + question), box, note])
+    row.add_class("cnn-course-guess")
+    return _Box(question, row, box)
+
+
+def _status(text):
+    """A note that a screen reader says when it changes."""
+    return f'<span role="status">{text}</span>'
 
 
 class _Box:

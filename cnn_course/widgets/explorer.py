@@ -8,6 +8,9 @@ An explorer is three plain functions and some controls:
 
 Only this file and the thin constructors know about ipywidgets. `slider`, `steps`, `choice`, `switch` and
 `text` make controls that look alike.
+
+Each explorer can be worked without a mouse and without seeing it. ipywidgets gives a slider's handle no name, so a box stands
+beside each slider, to type in or to step with the arrow keys; the handle itself is for the mouse alone.
 """
 
 import base64
@@ -19,24 +22,38 @@ from functools import partial
 
 import ipywidgets
 import numpy as np
+import traitlets
 
 from cnn_course import plots
 from cnn_course.training.device import one_thread
 
 QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
-LABEL, WIDTH = "118px", "322px"  # three controls fit side by side in a notebook cell
+LABEL, WIDTH, BOX = "118px", "322px", "66px"  # three controls fit side by side in a notebook cell
+# What ipywidgets has no trait for. Not every page knows that it is dark: words bring the ground on which they can be read.
+# A hidden handle gets no focus and no reader comes upon it; what lies in it can be dragged. After a stroke: an icon in words.
+STYLE = """<style>
+.cnn-course { background: var(--jp-layout-color0, white); color: var(--jp-content-font-color1, black); }
+.cnn-course .noUi-handle { visibility: hidden; }
+.cnn-course .noUi-touch-area { visibility: visible; border-radius: 50%; background: #0173b2; }
+.cnn-course .fa-play::before { content: "\\f04b" / "Play"; }
+.cnn-course .fa-pause::before { content: "\\f04c" / "Pause"; }
+.cnn-course .fa-stop::before { content: "\\f04d" / "Stop"; }
+.cnn-course .fa-retweet::before { content: "\\f079" / "Repeat"; }
+.cnn-course .cnn-course-spot { font-size: 0; }
+.cnn-course :focus-visible { outline: 2px solid #0173b2; outline-offset: 1px; }
+</style>"""
 
 
 def slider(label, value, low, high, step=1, tip=""):
-    """A slider from `low` to `high`; whole numbers unless one of the four is a float. Arrow keys move it."""
+    """A slider from `low` to `high`; whole numbers unless one of the four is a float. The box beside it takes keys."""
     whole = all(isinstance(number, int) for number in (value, low, high, step))
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    return _dress(kind(value=value, min=low, max=high, step=step, description=label), tip)
+    return _dress(kind(value=value, min=low, max=high, step=step, description=label, readout=False), tip)
 
 
 def steps(label, options, value, tip=""):
     """A slider over a list of values, such as 8, 16, 32."""
-    return _dress(ipywidgets.SelectionSlider(options=options, value=value, description=label), tip)
+    return _dress(ipywidgets.SelectionSlider(options=options, value=value, description=label, readout=False), tip)
 
 
 def choice(label, options, value=None, tip=""):
@@ -71,6 +88,37 @@ def _dress(control, tip):
     return control
 
 
+def unseen(control, label):
+    """The control with a label that takes no place: a name for who does not see it."""
+    control.description, control.style.description_width = label, "0px"
+    return control
+
+
+def _short(value):
+    """0.7999999999999999 -> 0.8: a slider of floats counts steps from its left end, and a box shows every digit."""
+    return round(value, 10) if isinstance(value, float) else value
+
+
+def _row(control):
+    """The control as it stands on the bench: beside a slider a box with the same value, which has a name and takes keys."""
+    if isinstance(control, ipywidgets.SelectionSlider):
+        box, same = ipywidgets.Dropdown(options=control.options, value=control.value), ("value", "disabled")
+    elif isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
+        whole = isinstance(control, ipywidgets.IntSlider)
+        kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
+        same = ("min", "max", "step", "value", "disabled")
+        box = kind(**{name: getattr(control, name) for name in same})
+    else:
+        return control
+    for name in same:
+        ipywidgets.link((control, name), (box, name), transform=(_short, _short))
+    unseen(box, control.description).layout.width = BOX
+    control.layout.width = f"calc({WIDTH} - {BOX})"
+    row = ipywidgets.HBox([control, box], layout=ipywidgets.Layout(width=f"calc({WIDTH} + 8px)"))
+    ipywidgets.dlink((control.layout, "display"), (row.layout, "display"))
+    return row
+
+
 def _png(figure):
     """The figure as PNG bytes. Rows are packed as they are: a library tries five filters on each, three times as slow."""
     with plots.own_style(**QUICK):
@@ -83,6 +131,13 @@ def _png(figure):
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
     packed = (struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part)) for kind, part in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+class NamedImage(ipywidgets.Image):
+    """An image whose `tooltip` becomes its title, which is its name for who does not see it."""
+
+    # ipywidgets 8 sets a title where it finds an empty description, and breaks where it finds none: no default may stand for it.
+    description = traitlets.Unicode(None, allow_none=True).tag(sync=True)
 
 
 class Explorer(ipywidgets.VBox):
@@ -109,12 +164,12 @@ class Explorer(ipywidgets.VBox):
         self._busy = False
         self.result, self.sentence, self.problem = None, "", ""
         self._words = ipywidgets.HTML(layout=ipywidgets.Layout(margin="2px 8px 6px 8px", min_height="44px"))
-        self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
+        self._image = NamedImage(format="png", description="", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
         buttons = [self._button(label, "130px", settings) for label, settings in (presets or {}).items()]
         buttons.append(self._button("Reset", "90px", self.defaults, "Back to the settings at first sight"))
         self._spots = {value: self._spot(picks, value) for value in self.controls[picks].options} if picks else {}
         bench = ipywidgets.Box(
-            [*self.controls.values(), *extras, *buttons],
+            [*map(_row, self.controls.values()), *extras, *buttons],
             layout=ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center"),
         )
         self.redraw()
@@ -123,7 +178,9 @@ class Explorer(ipywidgets.VBox):
         self._first = (self.sentence, self.picture)
         for name, control in self.controls.items():
             control.observe(partial(self._moved, name), names="value")
-        super().__init__([bench, self._words, self._over_picture() if picks else self._image])
+        style = ipywidgets.HTML(STYLE, layout=ipywidgets.Layout(display="none"))
+        super().__init__([bench, self._words, self._over_picture() if picks else self._image, style])
+        self.add_class("cnn-course")
 
     def _button(self, label, width, settings, tip=""):
         """A button that sets the settings."""
@@ -135,7 +192,8 @@ class Explorer(ipywidgets.VBox):
         """An invisible button that will lie over the picture."""
         layout = ipywidgets.Layout(width="24px", height="24px", padding="0", grid_area="1 / 1")
         words = f"{self.controls[name].description} {value}"
-        button = ipywidgets.Button(tooltip=words, style={"button_color": "transparent"}, layout=layout)
+        button = ipywidgets.Button(description=words, tooltip=words, style={"button_color": "transparent"}, layout=layout)
+        button.add_class("cnn-course-spot")
         button.on_click(lambda _: self.set(**{name: value}))
         return button
 
@@ -197,7 +255,7 @@ class Explorer(ipywidgets.VBox):
             return
         self._say(sentence, "border-left: 4px solid #0173b2; padding-left: 10px")
         # Swapping the bytes of one image: nothing is cleared, so the page never jumps.
-        self._image.value = picture
+        self._image.value, self._image.tooltip = picture, sentence
         width, height = figure.canvas.get_width_height()
         self._image.width, self._image.height = str(width), str(height)
         for value, button in self._spots.items():
@@ -239,7 +297,8 @@ class Explorer(ipywidgets.VBox):
             self.redraw()
 
     def _say(self, sentence, style):
-        self._words.value = f'<div style="font-size: 15px; line-height: 1.4; {style}">{html.escape(sentence)}</div>'
+        look = f"font-size: 15px; line-height: 1.4; {style}"
+        self._words.value = f'<div role="status" style="{look}">{html.escape(sentence)}</div>'
 
     _ipython_display_ = None  # ipywidgets 7 would show itself that way, without the picture that stands in
 

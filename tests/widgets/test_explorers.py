@@ -112,7 +112,7 @@ def test_a_linked_control_moves_others_and_a_preset_is_a_button():
     explorer.set(tens=5)
     explorer.set(ones=1, tens=7)
     assert seen == [0, 33, 55, 71]  # each with one redraw
-    next(button for button in explorer.children[0].children if button.description == "Answer").click()
+    next(part for part in explorer.children[0].children if getattr(part, "description", "") == "Answer").click()
     assert explorer.result == 42
     explorer.reset()
     assert explorer.settings == {"tens": 0, "ones": 0} and seen[4:] == [42, 0]

@@ -1,0 +1,208 @@
+"""A notebook's page, driven by keyboard and mouse, and beside each explorer on it its twin in this process.
+
+After every move the page has to show the twin's sentence and, to the byte, the twin's picture.
+"""
+
+import base64
+import time
+
+import ipywidgets
+
+from conftest import SHOTS
+
+# A control that shows, or that changes something, only after another one was set.
+PARTNERS = {"numbers": ("kind", "own numbers"), "shortcut": ("stride", 2)}
+PAGE, CELL = ".jp-WindowedPanel-outer", ".jp-Notebook .jp-Cell"
+ERRORS = ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr"))
+# No cell waits, and the kernel has rested three times in a row (cells far from the screen need not be on the page).
+IDLE = """() => {
+    const indicator = document.querySelector(".jp-Notebook-ExecutionIndicator");
+    const waits = document.querySelector(".jp-Notebook").innerText.includes("[*]:");
+    window.rests = indicator.dataset.status === "idle" && !waits ? (window.rests || 0) + 1 : 0;
+    return window.rests >= 3;
+}"""
+FETCH_PNG = """async image => {
+    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+    return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""));
+}"""
+
+
+class Shown:
+    """An explorer on the page and its twin here.
+
+    whole: also the picture has to be the twin's. brief: each control is moved once, by keys, and no mouse.
+    """
+
+    def __init__(self, box, twin, whole=True, brief=False):
+        self.box, self.twin, self.whole, self.brief = box, twin, whole, brief
+
+    @property
+    def sentence(self):
+        return " ".join(self.box.get_by_role("status").inner_text().split())
+
+    @property
+    def picture(self):
+        return base64.b64decode(self.box.locator("img.widget-image").evaluate(FETCH_PNG))
+
+    def agrees(self):
+        twin = self.twin
+        words = f"Not possible: {twin.problem}" if twin.problem else twin.sentence
+        picture = self.whole and not twin.problem  # what is impossible leaves the picture as it was
+        return self.sentence == " ".join(words.split()) and (not picture or self.picture == twin.picture)
+
+    def wait(self, what):
+        end = time.monotonic() + 30
+        while not self.agrees():
+            assert time.monotonic() < end, f"{what}: the page says {self.sentence!r}, the function {self.twin.sentence!r}"
+            time.sleep(0.02)
+
+    def differs(self, before):
+        """Whether the page shows another sentence or picture than before; a picture that no twin has may take three seconds."""
+        end = time.monotonic() + (0 if self.whole else 3)
+        while (self.sentence, self.picture) == before and time.monotonic() < end:
+            time.sleep(0.02)
+        return (self.sentence, self.picture) != before
+
+    def find(self, control):
+        """What a screen reader finds by the control's name."""
+        kinds = {ipywidgets.Checkbox: "checkbox", ipywidgets.Text: "textbox", ipywidgets.Dropdown: "combobox"}
+        role = kinds.get(type(control), "combobox" if hasattr(control, "options") else "spinbutton")
+        return self.box.get_by_role(role, name=control.description, exact=True)
+
+    def move(self, control):
+        """Move a control with keyboard or mouse, and its twin likewise; yields what was done after each move."""
+        found = self.find(control)
+        if isinstance(control, ipywidgets.Checkbox):
+            found.press("Space")
+            control.value = not control.value
+            yield "ticked"
+        elif isinstance(control, ipywidgets.Dropdown):
+            last = len(control.options) - 1
+            self.choose(control, control.index + 1 if control.index < last else control.index - 1)
+            yield "chosen"
+        elif isinstance(control, ipywidgets.Text):
+            control.value = control.value.replace("4", "5")
+            found.fill(control.value)
+            yield "typed"
+        else:
+            yield from self.slide(control, found)
+
+    def choose(self, control, index):
+        """Choose from a drop-down list, here and there."""
+        self.find(control).press("Home")
+        for _ in range(index):
+            self.find(control).press("ArrowDown")
+        control.index = index
+
+    def slide(self, control, found):
+        """A slider: its box one step by an arrow key and to the end, and its handle to wherever the mouse clicks."""
+        steps = range(len(control.options)) if hasattr(control, "options") else None
+        name = "index" if steps else "value"
+        high, step = (steps[-1], 1) if steps else (control.max, control.step)
+        now = getattr(control, name)
+        up = now + step <= high
+        found.press("ArrowDown" if up == bool(steps) else "ArrowUp")  # the next of a list stands below
+        setattr(control, name, round(now + step if up else now - step, 10))
+        yield "one step"
+        if self.brief:
+            return
+        if steps:
+            found.press("End")
+        else:
+            found.fill(str(high))
+            found.press("Enter")
+        setattr(control, name, high)
+        yield "to its end"
+        if not isinstance(control, ipywidgets.FloatSlider):  # the page gives its value to one decimal only
+            row = self.box.locator(".widget-slider", has=self.box.page.get_by_text(control.description, exact=True))
+            row.scroll_into_view_if_needed()  # the mouse reaches only what is on screen
+            track = row.locator(".noUi-base").bounding_box()
+            self.box.page.mouse.click(track["x"] + 0.4 * track["width"], track["y"] + track["height"] / 2)
+            setattr(control, name, int(float(row.locator(".noUi-handle").get_attribute("aria-valuenow"))))
+            yield "clicked"
+
+
+def of_a_cell(message):
+    """Whether a console message is an error, and none about a file of Jupyter's own that is not there: fonts, an icon.
+
+    What a cell shows by its address, a picture beside the notebook, comes from /files/.
+    """
+    own = message.text.startswith("Failed to load resource") and "/files/" not in message.location["url"]
+    return message.type == "error" and not own
+
+
+def open_notebook(page, address):
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.locator('.jp-NotebookPanel-toolbar:has-text("Python 3")').first.wait_for(timeout=60_000)
+    page.wait_for_function(IDLE, polling=100, timeout=60_000)
+    if "/doc/" in address:  # in Notebook 7 the page tried has no headings
+        page.evaluate("jupyterapp.commands.execute('notebook:expand-all-headings')")
+
+
+def type_into(page, place, source):
+    """Put a text in place of what stands in a cell."""
+    page.locator(CELL).nth(place).locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(source)
+
+
+def output(page, place):
+    """What stands below a cell."""
+    return "\n".join(page.locator(CELL).nth(place).locator(".jp-OutputArea-output").all_inner_texts())
+
+
+def run_cell(page, place):
+    """Run one cell; what it shows then."""
+    page.locator(CELL).nth(place).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.evaluate("window.rests = 0")
+    page.wait_for_function(IDLE, polling=100, timeout=100_000)
+    return output(page, place)
+
+
+def run_all(page):
+    page.locator(CELL).first.click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_timeout(2000)
+    page.wait_for_function(IDLE, polling=500, timeout=400_000)
+
+
+def play(shown, source):
+    """Move every control, then press Reset."""
+    shown.wait(f"{source} at first sight")
+    for setting, control in shown.twin.controls.items():
+        if control.disabled:
+            continue
+        if setting in PARTNERS:
+            partner, value = PARTNERS[setting]
+            partner = shown.twin.controls[partner]
+            shown.choose(partner, partner.options.index(value))
+            shown.wait(f"{source}, {setting} made possible")
+        before = shown.sentence, shown.picture
+        changed = False
+        for done in shown.move(control):
+            shown.wait(f"{source}, {setting} {done}")
+            changed = shown.differs(before) or changed
+        assert changed, f"{source}: {setting} changes nothing"
+        shown.box.get_by_role("button", name="Reset").click()
+        shown.twin.reset()
+        shown.wait(f"{source}, reset")
+    for button in list(shown.twin._spots.values())[:1]:  # later points may lie under one another
+        before = shown.sentence
+        shown.box.locator(f'button[title="{button.tooltip}"]').click()
+        button.click()
+        shown.wait(f"{source}, a point clicked")
+        assert shown.sentence != before
+
+
+def photograph(page, name):
+    """What the screen shows, page by page."""
+    SHOTS.mkdir(exist_ok=True)
+    tall = page.evaluate(f"document.querySelector('{PAGE}').scrollHeight")
+    view = page.evaluate(f"document.querySelector('{PAGE}').clientHeight")
+    for number, top in enumerate(range(0, tall, view - 60), start=1):
+        page.evaluate(f"document.querySelector('{PAGE}').scrollTop = {top}")
+        page.wait_for_timeout(150)
+        page.screenshot(path=SHOTS / f"{name}-{number:02d}.png")
