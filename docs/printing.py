@@ -1,8 +1,8 @@
 """The course on paper: python docs/printing.py OUT [--site SITE]
 
-OUT/pdf then has each notebook and, in cnn_course.pdf, the whole course with the recorded experiments; OUT/slides has the slides
-of each notebook. All of it comes from what the notebooks have stored: nothing is run, and no network is needed. SITE is a site that
-is built already; without one it is built here. Needs Chromium, and: pip install -e '.[dev]'
+OUT/pdf then has each notebook and, in cnn_course.pdf, the whole course with the recorded experiments; OUT/slides has the
+slides of each notebook. All of it comes from what the notebooks have stored: nothing is run, and no network is needed. SITE is
+a site that is built already; without one it is built here. Needs Chromium, and: pip install -e '.[dev]'
 """
 
 import argparse

@@ -24,6 +24,9 @@ ON_THE_DEFAULT_BRANCH = "github.ref_name == github.event.repository.default_bran
 TEXTS = (".md", ".html", ".js", ".toml", ".yml", ".cff", ".py", ".json", ".ipynb", ".txt")
 PAGES_ON, PAGES_OFF = "echo workflow", "echo 'gh: Not Found (HTTP 404)' >&2; exit 1"  # what GitHub's own command line says
 
+# Printing takes a minute, and tests/browser/test_site.py tries it.
+PRINTED = {"python docs/printing.py printed": "mkdir -p printed/pdf && echo '%PDF' > printed/pdf/cnn_course.pdf"}
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the steps are for bash, on GitHub's Linux")
 
 
@@ -48,9 +51,9 @@ def shell_steps(workflow, job):
         if "uses" in step:
             assert step["uses"].split("@")[0] in LEFT_OUT
             assert "token" not in step.get("with", {}), "what another token pushes starts the workflows again"
-        elif not step["run"].startswith("pip install"):
+        elif not step["run"].startswith(("pip install", "sudo apt-get")):
             assert "${{" not in step["run"], "only GitHub can fill that in"
-            yield step.get("id", step.get("name", step["run"])), step["run"]
+            yield step.get("id", step.get("name", step["run"])), PRINTED.get(step["run"].partition("  #")[0], step["run"])
 
 
 class Fork:
@@ -176,6 +179,8 @@ def test_its_site_opens_its_own_notebooks_stamped_or_not(fork, original, tmp_pat
     unstamped = Fork(tmp_path / "same", fork.owner, fork.name, fork.branch, fork.source)  # both workflows start at once
     folder, said, handed_on = unstamped.run("site", "build", gh=PAGES_ON)
     assert handed_on == "pages=on\n" and "::warning" not in said["pages"]
+    assert 'href="cnn_course.pdf"' in (folder / "site" / "index.html").read_text(encoding="utf-8")
+    assert (folder / "site" / "cnn_course.pdf").exists()
     in_it = git(fork.bare, "ls-tree", "--name-only", fork.branch, "notebooks/").splitlines()
     for stem in STEMS:
         page = (folder / "site" / "made" / f"{stem}.html").read_text(encoding="utf-8")

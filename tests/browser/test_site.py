@@ -16,7 +16,16 @@ from PIL import Image
 from cnn_course import widgets
 from conftest import ROOT, unavailable
 
-PAGES = ["index", "reference", "made/results", "made/claims", "teaching/index"]
+PAGES = [
+    "index",
+    "reference",
+    "made/results",
+    "made/claims",
+    "made/answers",
+    "teaching/index",
+    "teaching/grading",
+    "teaching/capstone",
+]
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PAGES += [f"{folder}/{stem}" for folder in ("made", "teaching") for stem in STEMS]
 every_page = pytest.mark.parametrize("page", PAGES)
