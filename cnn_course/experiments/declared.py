@@ -114,6 +114,12 @@ EXPERIMENTS = {
             "local response norm": _net("alexnet_cifar", norm="lrn"),
             "batch norm": ALEXNET,
         }),
+        Experiment("own_rates", "Does local response normalization help, and batch norm, where each has a rate of its own?", {
+            "none": _net("alexnet_cifar", norm=None),
+            "local response norm": Variant("alexnet_cifar", make=variants.alexnet_lrn),
+            "LRN of raw pixels": Variant("alexnet_cifar", {"scale": 64}, make=variants.alexnet_lrn),
+            "batch norm": ALEXNET,
+        }, rates=(0.01, 0.03, 0.1, 0.3)),
         Experiment("pooling", "Is overlapping pooling better than plain pooling?", {
             "overlapping, 3x3": ALEXNET,
             "plain, 2x2": _net("alexnet_cifar", pool=(2, 2), pool_padding=0),
@@ -142,6 +148,10 @@ EXPERIMENTS = {
             "batch norm and auxiliary head": _net("googlenet_cifar", aux=("4a",)),
             "without batch norm": _net("googlenet_cifar", training.Recipe(lr=0.01), batch_norm=False),
         }),
+        Experiment("auxiliary", "What does an auxiliary head do where there is no batch norm, at a rate of its own?", {
+            "no auxiliary head": _net("googlenet_cifar", batch_norm=False),
+            "auxiliary head": _net("googlenet_cifar", batch_norm=False, aux=("4a",)),
+        }, rates=(0.003, 0.01, 0.03, 0.1)),
         Experiment("depth", "Is a deeper network better, with skip connections and without?", {
             "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
         }),

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_course import anatomy, experiments
-from cnn_course.experiments import EXPERIMENTS, Variant
+from cnn_course import anatomy, experiments, models
+from cnn_course.experiments import EXPERIMENTS, Variant, variants
 
 
 @pytest.mark.parametrize("name", experiments.names())
@@ -45,6 +45,13 @@ def test_one_by_one_compares_at_equal_cost():
         assert without.macs == pytest.approx(with_.macs, rel=0.03)
         assert without.parameters == pytest.approx(with_.parameters, rel=0.03)
     assert not costs
+
+
+def test_the_experiments_local_response_norm_is_torchs_also_for_values_of_raw_pixels():
+    maps, norm = 3 * torch.randn(2, 7, 5, 6), models.alexnet.local_response_norm()
+    torch.testing.assert_close(variants.LRN()(maps), norm(maps))
+    torch.testing.assert_close(variants.LRN(64)(maps), norm(64 * maps) / 64)
+    assert (variants.LRN(64)(maps) / variants.LRN()(maps)).min() < 0.5  # there it bites
 
 
 @pytest.mark.parametrize(
