@@ -16,6 +16,11 @@ from cnn_course.grading.confined import Gone, Process
 LAB_SECONDS = 60
 BYTES = 50_000_000
 TRIES = 3
+# What an answer has no need of: the inside of the checks. Somebody has to read such a cell: it may send what it looked up.
+INSIDE = re.compile(
+    r"cnn_course\.(grading|labs\.|exercises\.)|from cnn_course\.(labs|exercises) import|setattr\((?!self)|__globals__"
+    r"|(?m:^\s*(labs|exercises|models)\.[\w.]+ *=[^=])"
+)
 _one_at_a_time = threading.Lock()  # torch has one generator of random numbers for all threads
 
 
@@ -41,6 +46,7 @@ class Graded:
     items: list[Item] = field(default_factory=list)
     errors: list[tuple[int, str]] = field(default_factory=list)  # (cell, counted from 1; what happened)
     remark: str = ""
+    seen: list[str] = field(default_factory=list)  # what an instructor should look at
 
     @property
     def who(self) -> str:
@@ -65,6 +71,8 @@ def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         graded.remark = f"This file cannot be read as a notebook ({' '.join(str(error).split())[:100]})."
         return graded
+    inside = [place for place, source in enumerate(sources, start=1) if INSIDE.search(source)]
+    graded.seen = [f"Code cell {place} reaches into the checks: read it." for place in inside]
     named = student(sources)
     graded.name, graded.login = named.get("name") or graded.name, named.get("login") or graded.login
     graded.assignment = _assignment(sources)
@@ -120,7 +128,8 @@ def _judge(graded, process, message, seed):
             right, says = _lab(process, name, seed)
         items.append(Item(name, possible * right, possible, says))
     graded.items = items
-    graded.remark = " ".join(f"Code cell {place} was left out: it ended the run." for place, _ in left_out)
+    ended = [f"Code cell {place} was left out: it ended the run." for place, _ in left_out]
+    graded.remark = " ".join([*ended, *graded.seen])
 
 
 def _lab(process, name, seed):

@@ -109,6 +109,11 @@ lab._alike = torch.allclose = torch.equal = lambda *a, **k: True
 asking.Question.says = lambda *a: "Right."
 judge.grade = judge._judge = lambda *a: 99
 """
+SOLVED = """
+from cnn_course.labs import lab
+real = lab.Lab.observed
+lab.Lab.judge, lab.Lab.observed = lambda *a, **k: "", lambda self, answer, seed: real(self, self.reference, seed)
+"""
 CLAIMS = "class Mine:\n    __eq__ = __le__ = lambda *_: True\n    __sub__ = __abs__ = lambda self, *_: self"
 FORGED = """
 import os
@@ -119,6 +124,7 @@ for stream in range(3, 30):
 FLOOD = "        try: os.write(stream, b'[' * 10**6)\n        except BaseException: pass"
 HOSTILE = {  # the worst that a notebook can get for it
     "edits the checks": ([NOTHING, CHECK, TAKE_OVER, 'exercises.check("A7.1", -1)'], 0),
+    "sends what the course's own gives": ([NOTHING, CHECK, SOLVED], 3),  # no better than a copied solution, and it is told
     "an object that is equal to everything": ([CLAIMS, 'exercises.check("A7.1", Mine()); labs.check("dense_layer", Mine())'], 0),
     "prints a gigabyte and wants memory": (
         ["for _ in range(1000): print('x' * 10**6)", "[0] * 10**10", "torch.zeros(10**11)", ANSWER],
@@ -130,12 +136,16 @@ HOSTILE = {  # the worst that a notebook can get for it
 }
 
 
+LOOKED_INSIDE = ("edits the checks", "sends what the course's own gives")
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_notebook_gets_no_more_than_it_earned(case, tmp_path):
     cells, most = HOSTILE[case]
     begun = time.monotonic()
     result = graded(notebook(tmp_path / "a.ipynb", *cells))
     assert (result.points or 0) == most, result
+    assert ("reaches into the checks" in result.remark) == (case in LOOKED_INSIDE)
     assert time.monotonic() - begun < 90
 
 
