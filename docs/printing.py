@@ -70,15 +70,15 @@ class Part:
 def document(parts, title, before=""):
     """The parts as one HTML page, each under its own running head; it has to lie in SITE/made."""
     named = "\n".join(
-        f"@page {'p' + part.name} {{ @top-left {{ content: {json.dumps(part.title, ensure_ascii=False)} }} }}\n"
+        f"@page p{part.name} {{ @top-left {{ content: {json.dumps(part.title, ensure_ascii=False)} }} }}\n"
         f"[id='{part.name}'] {{ page: p{part.name} }}"
         for part in parts
     )
-    head = "\n".join(str(one) for one in parts[0].head.select("meta, link[rel=stylesheet], style"))
+    styles = "\n".join(str(one) for one in parts[0].head.select("meta, link[rel=stylesheet], style"))
     scripts = "\n".join({str(one): None for part in parts for one in part.scripts})
     bodies = "\n".join(f'<article id="{part.name}">{part.article.decode_contents()}</article>' for part in parts)
     return (
-        f'<!doctype html><html lang="en"><head>{head}<title>{html.escape(title)}</title><style>{named}</style></head>'
+        f'<!doctype html><html lang="en"><head>{styles}<title>{html.escape(title)}</title><style>{named}</style></head>'
         f'<body class="printed">{before}{bodies}{scripts}</body></html>'
     )
 
@@ -103,9 +103,8 @@ def front(site, parts, numbers):
 def pages_of(path):
     """id -> page, for everything in the PDF that a link leads to."""
     reader = PdfReader(path)
-    return {
-        name.removeprefix("/"): reader.get_destination_page_number(place) + 1 for name, place in reader.named_destinations.items()
-    }
+    places = reader.named_destinations.items()
+    return {name.removeprefix("/"): reader.get_destination_page_number(place) + 1 for name, place in places}
 
 
 class Press:
