@@ -16,7 +16,7 @@ from cnn_course import files
 # Not every page knows that it is dark: words bring the ground on which they can be read.
 STYLE = """<style>
 .cnn-course-guess { background: var(--jp-layout-color0, white); color: var(--jp-content-font-color1, black); }
-.cnn-course-guess :focus-visible { outline: 2px solid #0173b2; outline-offset: 1px; }
+.cnn-course-guess.cnn-course-guess :focus-visible { outline: 2px solid #0173b2 !important; outline-offset: 1px; }
 </style>"""
 
 _answers: dict[str, float] = {}  # what was revealed in this kernel

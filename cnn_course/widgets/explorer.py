@@ -17,6 +17,7 @@ import base64
 import contextlib
 import html
 import struct
+import threading
 import zlib
 from functools import partial
 
@@ -29,6 +30,7 @@ from cnn_course.training.device import one_thread
 
 QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
 LABEL, WIDTH, BOX = "118px", "322px", "66px"  # three controls fit side by side in a notebook cell
+ONE_AT_A_TIME = threading.RLock()  # ipykernel 7 hears two controls in two threads; style and threads of torch are the process's
 # What ipywidgets has no trait for. Not every page knows that it is dark: words bring the ground on which they can be read.
 # A hidden handle gets no focus and no reader comes upon it; what lies in it can be dragged. After a stroke: an icon in words.
 STYLE = """<style>
@@ -40,7 +42,7 @@ STYLE = """<style>
 .cnn-course .fa-stop::before { content: "\\f04d" / "Stop"; }
 .cnn-course .fa-retweet::before { content: "\\f079" / "Repeat"; }
 .cnn-course .cnn-course-spot { font-size: 0; }
-.cnn-course :focus-visible { outline: 2px solid #0173b2; outline-offset: 1px; }
+.cnn-course.cnn-course :focus-visible { outline: 2px solid #0173b2 !important; outline-offset: 1px; }
 </style>"""
 
 
@@ -206,7 +208,7 @@ class Explorer(ipywidgets.VBox):
     @property
     def settings(self):
         """The present value of each control, by name."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {name: _short(control.value) for name, control in self.controls.items()}
 
     @property
     def picture(self):
@@ -218,16 +220,17 @@ class Explorer(ipywidgets.VBox):
         unknown = sorted(set(settings) - set(self.controls))
         if unknown:
             raise ValueError(f"no setting {', '.join(unknown)}; this explorer has {', '.join(self.controls)}")
-        for name in self._linked.keys() & settings.keys():
-            if settings[name] != self.controls[name].value:
-                settings = self._linked[name](settings[name]) | settings
-        for _ in range(2):  # twice where `adjust` lifts a limit that stood in the way
-            with self._held():  # several moves, one redraw
-                for name, value in settings.items():
-                    self.controls[name].value = value
-            self.redraw()
-            if all(self.controls[name].value == value for name, value in settings.items()):
-                break
+        with ONE_AT_A_TIME:
+            for name in self._linked.keys() & settings.keys():
+                if settings[name] != self.controls[name].value:
+                    settings = self._linked[name](settings[name]) | settings
+            for _ in range(2):  # twice where `adjust` lifts a limit that stood in the way
+                with self._held():  # several moves, one redraw
+                    for name, value in settings.items():
+                        self.controls[name].value = value
+                self.redraw()
+                if all(self.controls[name].value == value for name, value in settings.items()):
+                    break
 
     def reset(self):
         """Back to the default settings."""
@@ -235,6 +238,10 @@ class Explorer(ipywidgets.VBox):
 
     def redraw(self):
         """Compute, say and draw the present settings."""
+        with ONE_AT_A_TIME:
+            self._redraw()
+
+    def _redraw(self):
         try:
             with one_thread():
                 result = self._compute(**self.settings)
@@ -289,12 +296,13 @@ class Explorer(ipywidgets.VBox):
 
     def _moved(self, name, change):
         # A control sends its next value only once this one is answered: no stale redraw waits in a queue.
-        if self._busy:
-            return
-        if name in self._linked:
-            self.set(**self._linked[name](change["new"]))
-        else:
-            self.redraw()
+        with ONE_AT_A_TIME:
+            if self._busy:
+                return
+            if name in self._linked:
+                self.set(**self._linked[name](change["new"]))
+            else:
+                self.redraw()
 
     def _say(self, sentence, style):
         look = f"font-size: 15px; line-height: 1.4; {style}"

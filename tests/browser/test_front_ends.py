@@ -28,7 +28,6 @@ def page(browser):
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
     page.console = []
     page.on("console", lambda message: page.console.append(message.text) if of_a_cell(message) else None)
-    page.on("pageerror", lambda error: page.console.append(str(error)))
     yield page
     page.close()
 
@@ -162,6 +161,7 @@ def test_a_plain_page_shows_what_vs_code_and_colab_show(colours, manager, page, 
         else:
             route.fulfill(status=204)  # the page's icon
 
+    page.on("pageerror", lambda error: page.console.append(str(error)))
     page.route("**/*", serve)  # a page from a file may not load scripts
     page.goto("http://course.test/page.html")
     boxes, guesses = page.locator(".cnn-course"), page.locator(".cnn-course-guess")

@@ -4,7 +4,10 @@ import base64
 import gc
 import io
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import ipywidgets
 import numpy as np
 import pytest
 from makers import MAKERS, another_value, noise
@@ -186,3 +189,35 @@ def test_an_error_that_nobody_meant_ends_in_a_sentence_beside_the_old_picture(pa
     assert "This does not work here: KeyError" in explorer._words.value and explorer.picture == before
     explorer.set(x=2)
     assert not explorer.problem and "It is 2." in explorer._words.value and explorer.picture != before
+
+
+def test_two_controls_that_two_threads_move_at_once_are_drawn_one_after_the_other():
+    """So ipykernel 7 moves them, while style and number of threads belong to the whole process."""
+    inside, most = [], []
+
+    def compute(x, y):
+        inside.append(1)
+        time.sleep(0.05)
+        most.append(len(inside))
+        inside.pop()
+        return x + y
+
+    explorer = Explorer(
+        {"x": slider("x", 0, 0, 9), "y": slider("y", 0, 0, 9)}, compute, lambda _: plots.Figure(figsize=(1, 1)), str
+    )
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda move: setattr(explorer.controls[move[0]], "value", move[1]), [("x", 3), ("y", 4)]))
+    assert most == [1, 1, 1] and explorer.result == 7
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_box_beside_a_slider_moves_with_it_and_it_with_the_box(name):
+    explorer = MAKERS[name]()
+    for row in (part for part in explorer.children[0].children if isinstance(part, ipywidgets.HBox)):
+        control, box = row.children
+        assert box.description == control.description
+        before, other = control.value, another_value(control)
+        control.value = other
+        assert box.value == (round(other, 10) if isinstance(other, float) else other)
+        box.value = before
+        assert control.value == before
