@@ -128,6 +128,10 @@ EXPERIMENTS = {
             "no dropout": ALEXNET,
             "dropout 0.5": _net("alexnet_cifar", dropout=0.5),
         }),
+        Experiment("dropout_unaugmented", "What does dropout do where there is overfitting to cure, without augmentation?", {
+            "no dropout": _net("alexnet_cifar", _images()),
+            "dropout 0.5": _net("alexnet_cifar", _images(), dropout=0.5),
+        }, epochs=12),
         Experiment("stacks", "Two small filters or one large one, three or one: equal receptive fields, which is better?", {
             "two 3x3": _net("vgg_cifar"),
             "one 5x5": _net("vgg_cifar", convs=(1, 1, 1), kernel=5),
