@@ -31,8 +31,15 @@ def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: boo
             "(apt install bubblewrap) and try again; elsewhere use a virtual machine or a container that holds nothing else, "
             "with --unconfined"
         )
+
+    def one(path):
+        try:
+            return grade(path, seed, confine)
+        except Exception as error:  # whatever it is, it is one student's
+            return Graded(path, path.stem, remark=f"It could not be graded ({type(error).__name__}: {error}).")
+
     with ThreadPoolExecutor(jobs) as pool:
-        found = pool.map(lambda path: grade(path, seed, confine), notebooks)
+        found = pool.map(one, notebooks)
         graded = _newest(list(tqdm(found, "grade", len(notebooks), unit="notebook")))
     report.write(graded, out, seed)
     return graded

@@ -82,4 +82,4 @@ def write(graded: list[Graded], folder: Path, seed: int) -> None:
 
 def put(path: Path, text: str) -> None:
     """Write a text file in one step."""
-    files.into_place(path, lambda part: part.write_text(text, encoding="utf-8", newline=""))
+    files.into_place(path, lambda part: part.write_text(text, encoding="utf-8", errors="replace", newline=""))

@@ -194,13 +194,14 @@ def test_a_class_is_graded_and_the_table_opens_in_canvas_and_moodle(tmp_path, ca
     (folder / "none.ipynb").write_text("[]")
     notebook(folder / "formula.ipynb", "1", name="=HYPERLINK(1)", login="+x")
     notebook(folder / "unnamed.ipynb", ANSWER, name="<b>", login="@y")
+    notebook(folder / "odd.ipynb", ANSWER, name="\ud800", login="odd")  # half a character, which no file can hold
     (folder / "link.ipynb").symlink_to(folder / "broken.ipynb")
     notebook(folder / "early.ipynb", RIGHT, CHECK, login="choi@school.org", name="Choi")
     os.utime(folder / "early.ipynb", (1, 1))
     notebook(folder / "late.ipynb", ANSWER, login="choi@school.org", name="Choi")
 
     assert main(["grade", str(folder), "--seed", "3", "--jobs", "2"]) == 0
-    assert "7 submissions, 3 of them without a grade; seed 3" in capsys.readouterr().out
+    assert "8 submissions, 3 of them without a grade; seed 3" in capsys.readouterr().out
     text = (tmp_path / "class-graded" / "grades.csv").read_text(encoding="utf-8-sig")
     head, *rows = csv.reader(io.StringIO(text))
     assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A7_densenet", "Remark on the Current Score"]
@@ -211,7 +212,7 @@ def test_a_class_is_graded_and_the_table_opens_in_canvas_and_moodle(tmp_path, ca
     assert by_name["broken"][5] == "" and "cannot be read as a notebook" in by_name["broken"][6]
     assert by_name["'=HYPERLINK(1)"][3] == "'+x" and "Nothing of an assignment" in by_name["'=HYPERLINK(1)"][6]
     pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "class-graded" / "feedback").iterdir()}
-    assert len(pages) == len(rows) == 7
+    assert len(pages) == len(rows) == 8
     assert "&lt;b&gt;" in pages["A7_densenet--y.html"] and all("<script" not in page for page in pages.values())
     assert "4 of 13 points" in pages["A7_densenet-kim-school.org.html"]
 
