@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; the kernels
 LONGEST = (
     "test_colab.py",
     "test_notebooks_in_a_browser.py",
+    "test_front_ends.py",
     "test_notebooks.py",
     "02_alexnet.ipynb",
     "08_comparison.ipynb",

@@ -54,7 +54,7 @@ def slider(label, value, low, high, step=1, tip=""):
 
 
 def steps(label, options, value, tip=""):
-    """A slider over a list of values, such as 8, 16, 32."""
+    """A slider over a rising list of whole numbers, such as 8, 16, 32."""
     return _dress(ipywidgets.SelectionSlider(options=options, value=value, description=label, readout=False), tip)
 
 
@@ -104,21 +104,36 @@ def _short(value):
 def _row(control):
     """The control as it stands on the bench: beside a slider a box with the same value, which has a name and takes keys."""
     if isinstance(control, ipywidgets.SelectionSlider):
-        box, same = ipywidgets.Dropdown(options=control.options, value=control.value), ("value", "disabled")
+        box = _snapping(control)
     elif isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
         whole = isinstance(control, ipywidgets.IntSlider)
         kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-        same = ("min", "max", "step", "value", "disabled")
+        same = ("min", "max", "step", "value")
         box = kind(**{name: getattr(control, name) for name in same})
+        for name in same:
+            ipywidgets.link((control, name), (box, name), transform=(_short, _short))
     else:
         return control
-    for name in same:
-        ipywidgets.link((control, name), (box, name), transform=(_short, _short))
+    ipywidgets.dlink((control, "disabled"), (box, "disabled"))
     unseen(box, control.description).layout.width = BOX
     control.layout.width = f"calc({WIDTH} - {BOX})"
     row = ipywidgets.HBox([control, box], layout=ipywidgets.Layout(width=f"calc({WIDTH} + 8px)"))
     ipywidgets.dlink((control.layout, "display"), (row.layout, "display"))
     return row
+
+
+def _snapping(control):
+    """A box for a slider over a list; an arrow key or a number between two values goes on to the next one in its direction."""
+    values = control.options
+    box = ipywidgets.BoundedIntText(control.value, min=values[0], max=values[-1])
+
+    def typed(change):
+        new, now = change["new"], control.value
+        control.value = next(v for v in values if v >= new) if new > now else next(v for v in reversed(values) if v <= new)
+
+    box.observe(typed, "value")
+    ipywidgets.dlink((control, "value"), (box, "value"))
+    return box
 
 
 def _png(figure):

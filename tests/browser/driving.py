@@ -30,8 +30,8 @@ FETCH_PNG = """async image => {
 class Shown:
     """An explorer on the page and its twin here.
 
-    whole: also the picture has to be the twin's. brief: each control is moved once, and no arrow key
-    pressed on a list (Notebook 7 keeps it, jupyter/notebook issue 7716).
+    whole: also the picture has to be the twin's. brief: each control is moved once. No arrow key is
+    pressed on a drop-down list: a notebook that edits no cell keeps it for itself (jupyter/notebook issue 7716).
     """
 
     def __init__(self, box, twin, whole=True, brief=False):
@@ -67,8 +67,7 @@ class Shown:
     def find(self, control):
         """What a screen reader finds by the control's name."""
         kinds = {ipywidgets.Checkbox: "checkbox", ipywidgets.Text: "textbox", ipywidgets.Dropdown: "combobox"}
-        role = kinds.get(type(control), "combobox" if hasattr(control, "options") else "spinbutton")
-        return self.box.get_by_role(role, name=control.description, exact=True)
+        return self.box.get_by_role(kinds.get(type(control), "spinbutton"), name=control.description, exact=True)
 
     def move(self, control):
         """Move a control with keyboard or mouse, and its twin likewise; yields what was done after each move."""
@@ -79,7 +78,8 @@ class Shown:
             yield "ticked"
         elif isinstance(control, ipywidgets.Dropdown):
             last = len(control.options) - 1
-            self.choose(control, control.index + 1 if control.index < last else control.index - 1)
+            found.press("End" if control.index < last else "Home")
+            control.index = last if control.index < last else 0
             yield "chosen"
         elif isinstance(control, ipywidgets.Text):
             control.value = control.value.replace("4", "5")
@@ -90,13 +90,7 @@ class Shown:
 
     def choose(self, control, index):
         """Choose from a drop-down list, here and there."""
-        found = self.find(control)
-        if self.brief:
-            found.select_option(index=index)
-        else:
-            found.press("Home")
-            for _ in range(index):
-                found.press("ArrowDown")
+        self.find(control).select_option(index=index)
         control.index = index
 
     def slide(self, control, found):
@@ -106,19 +100,13 @@ class Shown:
         high, step = (steps[-1], 1) if steps else (control.max, control.step)
         now = getattr(control, name)
         up = now + step <= high
-        if steps and self.brief:
-            self.choose(control, now + step if up else now - step)
-        else:
-            found.press("ArrowDown" if up == bool(steps) else "ArrowUp")  # the next of a list stands below
-            setattr(control, name, round(now + step if up else now - step, 10))
+        found.press("ArrowUp" if up else "ArrowDown")
+        setattr(control, name, round(now + step if up else now - step, 10))
         yield "one step"
         if self.brief:
             return
-        if steps:
-            found.press("End")
-        else:
-            found.fill(str(high))
-            found.press("Enter")
+        found.fill(str(control.options[high] if steps else high))
+        found.press("Enter")
         setattr(control, name, high)
         yield "to its end"
         if not isinstance(control, ipywidgets.FloatSlider):  # the page gives its value to one decimal only

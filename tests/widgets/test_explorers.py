@@ -14,7 +14,7 @@ from makers import MAKERS, another_value, noise
 from PIL import Image
 
 from cnn_course import plots, widgets
-from cnn_course.widgets.explorer import Explorer, in_words, slider
+from cnn_course.widgets.explorer import Explorer, in_words, slider, steps
 from cnn_course.widgets.scales import even, scale
 
 IMPOSSIBLE = {"convolution": {"size": 4, "kernel": 7}, "groups": {"groups": 3}, "bottleneck": {"width": 256}}
@@ -180,10 +180,10 @@ def test_an_error_that_nobody_meant_ends_in_a_sentence_beside_the_old_picture(pa
         figure.panel().plot([0, x])
         return figure
 
-    steps = {"compute": lambda x: x, "draw": draw, "describe": lambda x: f"It is {x}."}
-    usual = steps[part]
-    steps[part] = lambda x: usual(fails(x))
-    explorer = Explorer({"x": slider("x", 1, 0, 5)}, **steps)
+    parts = {"compute": lambda x: x, "draw": draw, "describe": lambda x: f"It is {x}."}
+    usual = parts[part]
+    parts[part] = lambda x: usual(fails(x))
+    explorer = Explorer({"x": slider("x", 1, 0, 5)}, **parts)
     before = explorer.picture
     explorer.set(x=3)
     assert "This does not work here: KeyError" in explorer._words.value and explorer.picture == before
@@ -221,3 +221,11 @@ def test_the_box_beside_a_slider_moves_with_it_and_it_with_the_box(name):
         assert box.value == (round(other, 10) if isinstance(other, float) else other)
         box.value = before
         assert control.value == before
+
+
+def test_the_box_of_a_list_goes_on_to_the_next_value():
+    explorer = Explorer({"x": steps("x", [1, 2, 4, 8], 2)}, lambda x: x, lambda _: plots.Figure(figsize=(1, 1)), str)
+    box = explorer.children[0].children[0].children[1]
+    for typed, value in ((3, 4), (3, 2), (7, 8), (5, 4), (0, 1), (99, 8)):
+        box.value = typed
+        assert box.value == explorer.result == value
