@@ -77,9 +77,8 @@ class Shown:
             control.value = not control.value
             yield "ticked"
         elif isinstance(control, ipywidgets.Dropdown):
-            last = len(control.options) - 1
-            found.press("End" if control.index < last else "Home")
-            control.index = last if control.index < last else 0
+            found.press("Home" if control.index else "End")
+            control.index = 0 if control.index else len(control.options) - 1
             yield "chosen"
         elif isinstance(control, ipywidgets.Text):
             control.value = control.value.replace("4", "5")
