@@ -46,7 +46,14 @@ def prose_and_code():
     return "\n".join("".join(cell["source"]) for path in NOTEBOOKS for cell in cells(path))
 
 
-COMPLETE = [name for name in experiments.names() if set(experiments.recorded(name).runs) == set(experiments.find(name).variants)]
+def seeds(name):
+    """How many seeds every variant of an experiment has been run with."""
+    kept = experiments.recorded(name)
+    return min(len(kept.runs.get(label, [])) for label in experiments.find(name).variants)
+
+
+# What is drawn has to stand in a notebook; from a record of one seed, whose others are still to come, nothing is drawn yet.
+COMPLETE = [name for name in experiments.names() if seeds(name) > 1 or len(experiments.find(name).seeds) == seeds(name)]
 
 
 @pytest.mark.parametrize("name", COMPLETE)
