@@ -114,12 +114,12 @@ def test_a_page_reads_well_for_all_on_every_screen(page, site, browser):
     needed("axe_playwright_python")
     from axe_playwright_python.sync_playwright import Axe
 
-    window, console, bad = browser.new_page(), [], []
-    window.on("console", lambda message: console.append(message.text) if message.type == "error" else None)
-    window.on("pageerror", lambda error: console.append(str(error)))
-    try:
-        for width in (360, 1280):
-            window.set_viewport_size({"width": width, "height": 900})
+    bad = []
+    for width in (360, 1280):
+        window, console = browser.new_page(viewport={"width": width, "height": 900}), []
+        window.on("console", lambda message, console=console: console.append(message.text) if message.type == "error" else None)
+        window.on("pageerror", lambda error, console=console: console.append(str(error)))
+        try:
             window.goto((site / f"{page}.html").as_uri())
             window.wait_for_timeout(300)
             assert window.evaluate("document.documentElement.scrollWidth") <= width
@@ -129,10 +129,9 @@ def test_a_page_reads_well_for_all_on_every_screen(page, site, browser):
                 for each in Axe().run(window).response["violations"]:
                     if each["impact"] in ("serious", "critical"):
                         bad.append((width, scheme, each["id"], each["nodes"][0]["html"][:200]))
-            console.clear()
-        assert bad == []
-    finally:
-        window.close()
+        finally:
+            window.close()
+    assert bad == []
 
 
 def test_a_table_sorts_and_a_report_names_its_section(site, browser):
