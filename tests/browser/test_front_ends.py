@@ -55,7 +55,7 @@ def test_every_explorer_moves_in_notebook_7_and_a_lab_is_passed(on_the_page, pag
     name, called, _ = next(student.checks(nbformat.read(next((ROOT / "notebooks").glob("07*.ipynb")), 4)))
     stub = len(bench().cells) - 3
     answer = student.source(student.right(name), called)
-    boxes, guesses = on_the_page("notebooks/bench.ipynb", lambda: type_into(page, stub, answer))
+    boxes, guesses = on_the_page("notebooks/bench-7.ipynb", lambda: type_into(page, stub, answer))
     assert output(page, stub + 1).startswith("Passed")
     for index, source in enumerate(EXPLORERS):
         play(Shown(boxes.nth(index), eval(source, names), brief=True), source)
