@@ -21,13 +21,21 @@ Generator = torch.Generator | None
 LUMA = (0.299, 0.587, 0.114)  # the shares of R, G and B in brightness (ITU-R BT.601)
 
 
-def crop(images: Tensor, padding: int = 4, generator: Generator = None) -> Tensor:
-    """Shift by up to `padding` pixels each way; black comes in from outside (He et al. 2015, section 4.2)."""
+def crop(images: Tensor, padding: int = 4, mirrored: bool = False, generator: Generator = None) -> Tensor:
+    """Shift by up to `padding` pixels each way; black comes in from outside (He et al. 2015, section 4.2).
+
+    mirrored: not black, but what lies inside of the edge comes in.
+    """
     _check(images)
     if not isinstance(padding, int) or padding < 0:
         raise ValueError(f"padding is {padding!r}; expected a whole number of pixels, 0 or more")
     n, c, h, w = images.shape
-    padded = F.pad(images.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()
+    pixels = images.permute(0, 2, 3, 1)
+    if mirrored:
+        rows, columns = (_mirrored(side, padding, images.device) for side in (h, w))
+        padded = pixels.index_select(1, rows).index_select(2, columns)
+    else:
+        padded = F.pad(pixels, (0, 0, padding, padding, padding, padding)).contiguous()
     tall, wide = h + 2 * padding, w + 2 * padding
     shift = torch.randint(2 * padding + 1, (2, n), generator=generator, device=_home(generator)).to(images.device)
     first = torch.arange(n, device=images.device) * tall + shift[0]
@@ -46,6 +54,17 @@ def flip(images: Tensor, p: float = 0.5, generator: Generator = None) -> Tensor:
     mirrored = _uniform(images, generator, n) < p
     chosen = torch.arange(n, device=images.device) + n * mirrored
     return torch.cat([pixels, pixels.flip(2)]).index_select(0, chosen).permute(0, 3, 1, 2)
+
+
+def alternating_flip(images: Tensor, index: Tensor, epoch: int, generator: Generator = None) -> Tensor:
+    """Mirror half of the images in one epoch, the other half in the next, and so on (Jordan 2024, arXiv 2404.00498, section 3.6).
+
+    index (N,): their numbers in the training set; those and the generator's seed decide in which half an image is.
+    """
+    _check(images)
+    seed = 0 if generator is None else generator.initial_seed()
+    half = (index.to(images.device) * 2_654_435_761 + seed % 2**31 * 40_503 >> 16) & 1  # as good as random, and no draw
+    return torch.where((half == epoch % 2)[:, None, None, None], images.flip(3), images)
 
 
 def rotate(images: Tensor, degrees: float = 15, generator: Generator = None) -> Tensor:
@@ -189,6 +208,14 @@ def _grey(images):
     _check(images, colour=True)
     weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
     return (images.float() * weights).sum(1, keepdim=True)
+
+
+def _mirrored(side, padding, device):
+    """The places that a row of so many pixels is read from, with `padding` mirrored ones on either side."""
+    if padding >= side:
+        raise ValueError(f"padding is {padding!r}; expected less than the {side} pixels that there are to mirror")
+    place = torch.arange(-padding, side + padding, device=device).abs()
+    return torch.where(place < side, place, 2 * (side - 1) - place)
 
 
 def _warp(images, matrix):

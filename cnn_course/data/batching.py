@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_course.data.cifar10 import Split
@@ -47,11 +48,13 @@ def batches(
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
     shuffle: bool = True,
+    epoch: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield x, normalized float32 (B, 3, 32, 32) in channels_last, and y, int64 (B,); the last is the rest.
 
     A rest of one image joins the batch before: of one, batch norm has no variance. `augment` is a pipeline of transforms as those
-    of data.augment, applied to the uint8 batch on the device, which is the split's unless another is named.
+    of data.augment, applied to the uint8 batch on the device, which is the split's unless another is named. A transform with
+    parameters `index` and `epoch` is told which images of the split these are and in which epoch, from 0.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; expected 1 or more")
@@ -66,25 +69,36 @@ def batches(
     for index in parts:
         images = pixels.index_select(0, index).permute(0, 3, 1, 2)
         for transform in augment:
-            images = transformed(images, transform, generator)
+            images = transformed(images, transform, generator, index=index, epoch=epoch)
         yield to_float(images), labels[index]
 
 
-def transformed(images: Tensor, transform: Callable, generator: torch.Generator | None) -> Tensor:
-    """What a transform makes of a batch; one that takes no generator is called without. ValueError for another shape or dtype."""
-    changed = transform(images, generator=generator) if _takes_a_generator(transform) else transform(images)
+def shrunk(images: Tensor, size: int) -> Tensor:
+    """Float images (N, C, H, W) at `size` pixels a side, each pixel a mean of those that it covers."""
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+
+
+def transformed(images: Tensor, transform: Callable, generator: torch.Generator | None, **told) -> Tensor:
+    """What a transform makes of a batch; it is handed the generator, and of what else is `told`, what it has parameters for.
+
+    ValueError for another shape or dtype.
+    """
+    changed = transform(images, **_wanted(transform, {"generator": generator, **told}))
     if not isinstance(changed, Tensor) or (changed.shape, changed.dtype) != (images.shape, images.dtype):
         name = getattr(transform, "__name__", transform)
         raise ValueError(f"the transform {name} makes {_told(changed)} of {_told(images)}; expected the same shape and dtype")
     return changed
 
 
-def _takes_a_generator(transform):
+def _wanted(transform, told):
     try:
-        parameters = inspect.signature(transform).parameters.values()
+        parameters = inspect.signature(transform).parameters
     except (TypeError, ValueError):  # a function without a signature
-        return False
-    return any(parameter.name == "generator" or parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
+        return {}
+    wanted = {name: value for name, value in told.items() if name in parameters}
+    if any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()):
+        wanted["generator"] = told["generator"]
+    return wanted
 
 
 def _told(value):

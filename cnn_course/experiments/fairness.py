@@ -1,7 +1,5 @@
 """What else differs: under a comparison, the sheet of all that its variants do not share, whatever the question is."""
 
-from dataclasses import fields
-
 import torch
 from torch import nn
 
@@ -62,7 +60,7 @@ def facts(net: nn.Module, recipe: training.Recipe, images: int, device: torch.de
         "learning rate": recipe.lr or default_lr(net, batch_size),
         "batch size": batch_size,
     }
-    settings = {field.name.replace("_", " "): getattr(recipe, field.name) for field in fields(training.Recipe)}
+    settings = {name.replace("_", " "): value for name, value in recipe.settings.items()}
     for name in ("lr", "batch size", *(() if getattr(net, "aux", ()) else ("aux weight",))):
         settings.pop(name)
     return found | {name: in_words(value) if isinstance(value, tuple) else value for name, value in settings.items()}

@@ -8,9 +8,10 @@ from contextlib import nullcontext
 
 import torch
 
-from cnn_course.models import alexnet, densenet, inception, lenet, nin, resnet, vgg
+from cnn_course.models import alexnet, densenet, fast, inception, lenet, nin, resnet, vgg
 from cnn_course.models.alexnet import AlexNet
 from cnn_course.models.densenet import DenseBlock, DenseLayer, DenseNet, Transition
+from cnn_course.models.fast import FastNet
 from cnn_course.models.inception import AuxiliaryHead, GoogLeNet, Inception
 from cnn_course.models.lenet import LeNet5, LeNet5Of1998
 from cnn_course.models.network import Network
@@ -21,8 +22,8 @@ from cnn_course.models.vgg import VGG
 from cnn_course.models.weight_cards import cards
 
 __all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
-           "DenseBlock", "DenseLayer", "DenseNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN", "Network",
-           "PreActBasicBlock", "PreActBottleneck", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
+           "DenseBlock", "DenseLayer", "DenseNet", "FastNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN",
+           "Network", "PreActBasicBlock", "PreActBottleneck", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
            "weights"]  # fmt: skip
 
 FAMILIES = {
@@ -33,6 +34,7 @@ FAMILIES = {
     "GoogLeNet": inception,
     "ResNet": resnet,
     "DenseNet": densenet,
+    "FastNet": fast,
 }
 COURSE = ("lenet5", "alexnet_cifar", "vgg_cifar", "nin_cifar", "googlenet_cifar", "resnet20", "densenet_cifar")
 
@@ -43,7 +45,7 @@ def names() -> list[str]:
 
 
 def family(name: str) -> str:
-    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet" or "DenseNet"."""
+    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet", "DenseNet" or "FastNet"."""
     for title, module in FAMILIES.items():
         if name in module.PRESETS:
             return title

@@ -9,14 +9,18 @@ SMALLEST = 32  # pixels; below this the ImageNet networks have no pixel left at 
 class Network(nn.Module):
     """Base of the course's networks: normalized images (N, C, H, W) in, logits (N, classes) out.
 
-    `input_shape` is the (C, H, W) that the network was designed for. With `fixed_size` (dense
-    layers that expect a map of one size) H and W must match it; otherwise any H and W of at least
-    32 will do. Raises ValueError or TypeError, before anything is computed, for images of another shape or dtype.
+    `input_shape` is the (C, H, W) that the network was designed for. With `fixed_size` (dense layers that expect a map of one
+    size) H and W must match it; otherwise any H and W of at least `smallest`, 32 for most, will do. Raises ValueError or
+    TypeError, before anything is computed, for images of another shape or dtype.
     """
 
     input_shape: tuple[int, int, int] = (3, 32, 32)
     fixed_size = False
+    smallest = SMALLEST
     name = ""
+
+    def look_at(self, images):
+        """Take from normalized training images (N, C, H, W) what no gradient teaches; most networks take nothing."""
 
     def __call__(self, images):
         self._check(images)
@@ -24,13 +28,13 @@ class Network(nn.Module):
 
     def _check(self, images):
         c, h, w = self.input_shape
-        wanted = f"(N, {c}, {h}, {w})" if self.fixed_size else f"(N, {c}, H, W) with H and W of {SMALLEST} or more"
+        wanted = f"(N, {c}, {h}, {w})" if self.fixed_size else f"(N, {c}, H, W) with H and W of {self.smallest} or more"
         title = self.name or type(self).__name__
         if not isinstance(images, torch.Tensor):
             raise TypeError(f"{title} takes a tensor {wanted}, not {type(images).__name__}")
         shape = tuple(images.shape)
         fits = len(shape) == 4 and shape[1] == c
-        fits = fits and (shape[2:] == (h, w) if self.fixed_size else min(shape[2:]) >= SMALLEST)
+        fits = fits and (shape[2:] == (h, w) if self.fixed_size else min(shape[2:]) >= self.smallest)
         if not fits:
             hint = "; add the batch dimension with images[None]" if len(shape) == 3 else ""
             raise ValueError(f"{title} takes images {wanted}, but got {shape}{hint}")

@@ -17,6 +17,7 @@ FAMILY_COLOURS = {
     "GoogLeNet": PALETTE[2],
     "ResNet": PALETTE[3],
     "DenseNet": PALETTE[4],
+    "FastNet": PALETTE[6],
     "MobileNet": PALETTE[5],
     "Plain": "#6d7f92",
 }

@@ -13,6 +13,22 @@ from cnn_course.training import gate
 from cnn_course.training.recipe import heads
 
 
+def _both_ways(images):
+    """An image and its mirror image, each with half of the weight."""
+    return [(images, 0.5), (images.flip(3), 0.5)]
+
+
+def _shifted(images):
+    """Both ways, as it is (half of the weight) and a pixel up and left or down and right; the edge is mirrored."""
+    size, around = images.shape[2], F.pad(images, (1, 1, 1, 1), mode="reflect")
+    moved = [around[:, :, first : first + size, first : first + size] for first in (0, 2)]
+    weighted = [(images, 0.5), *((each, 0.25) for each in moved)]
+    return [(view, share * weight) for each, share in weighted for view, weight in _both_ways(each)]
+
+
+VIEWS = {1: lambda images: [(images, 1.0)], 2: _both_ways, 6: _shifted}  # how many views -> those of a batch, with weights
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Mean cross-entropy in nats, share of images right, and the predicted class of each image (N,)."""
@@ -23,13 +39,15 @@ class Evaluation:
 
 
 def predict(
-    net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int | None = None
-) -> torch.Tensor:
+    net: nn.Module, images: torch.Tensor, device: torch.device | str | None = None, batch_size: int | None = None,
+    views: int = 1,
+) -> torch.Tensor:  # fmt: skip
     """Logits (N, classes), float32 on the CPU, for uint8 images (N, C, H, W); of a part of a network its maps.
 
     Every module's mode is left as it was.
     device: None is where the network is. batch_size: None picks 100 on a CPU, whose caches hold that (a third faster than 500),
-    and 1,000 elsewhere. Raises ValueError for what is no network, and where the network cannot take the images.
+    and 1,000 elsewhere. views: 1, or 2 or 6, of which the mean is taken (see `VIEWS`). Raises ValueError for what is no
+    network, and where the network cannot take the images.
     """
     plain = gate.network(net)
     if not isinstance(images, torch.Tensor) or len(images) == 0:
@@ -37,22 +55,24 @@ def predict(
         raise ValueError(f"images is {what}; expected a uint8 tensor (N, 3, H, W), such as cifar.test.images")
     gate.complete(plain, images)
     device = gate.device(next((p.device for p in plain.parameters()), "cpu") if device is None else device)
+    if views not in VIEWS:
+        raise ValueError(f"views is {views!r}; expected one of {', '.join(map(str, VIEWS))}")
     batch_size = whole("batch_size", (100 if device.type == "cpu" else 1_000) if batch_size is None else batch_size, 1)
     logits, call = [], gate.Caller(net)
     with torch.inference_mode(), gate.evaluating(net):
         for chunk in images.split(batch_size):
             x = data.to_float(chunk.to(device))
             with gate.explained(plain, images):
-                outputs = call(x)
-            logits.append(heads(outputs, maps=True)[0].float())
+                seen = [heads(call(view), maps=True)[0].float() * weight for view, weight in VIEWS[views](x)]
+            logits.append(sum(seen))
         return torch.cat(logits).cpu()  # once at the end: on a GPU every copy waits for the answer
 
 
-def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None) -> Evaluation:
-    """Loss and accuracy of `net` on a split, without augmentation, one view of each image. ValueError for what is no split."""
+def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None, views: int = 1) -> Evaluation:
+    """Loss and accuracy of `net` on a split, without augmentation. views: as for `predict`. ValueError for what is no split."""
     if not isinstance(split, data.Split):
         raise ValueError(f"split is a {type(split).__name__}, expected a Split, such as data.load().test")
-    logits, _ = heads(predict(net, split.images, device))
+    logits, _ = heads(predict(net, split.images, device, views=views))
     labels = split.labels.cpu()
     predictions = logits.argmax(dim=1)
     accuracy = (predictions == labels).float().mean().item()

@@ -15,13 +15,16 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cnn_course import data
+from cnn_course import data, models
 from cnn_course.anatomy.arithmetic import whole
 from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate
 from cnn_course.training.history import History, by_split
-from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, scheduler, sgd
+from cnn_course.training.muon import Lookahead
+from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, optimizer, scheduler
+
+LOOKED_AT = 1_000  # images from which a first layer may be computed: a million patches of 2x2 pixels
 
 
 class Diverged(RuntimeError):
@@ -119,6 +122,8 @@ def _ready(net, cifar, epochs, seed, device, quiet):
     whole("seed", seed, 0)
     device = gate.device(device)
     caller, logits = gate.tried(net, cifar, device)
+    if isinstance(plain := gate.network(net), models.Network):
+        plain.look_at(data.to_float(cifar.train.images[:LOOKED_AT]))
     said = [gate.advice(logits)]
     if caller.layout != torch.channels_last:
         said.append(
@@ -147,13 +152,14 @@ class _Run:
         self.steps = self.batches * epochs
         caller.net = distributed.wrap(net)
         self.model, self.dtype = caller, caller.dtype
-        self.optimizer = sgd(self.plain, recipe, self.batch_size)
+        self.optimizer = optimizer(self.plain, recipe, self.batch_size)
+        self.lookahead = Lookahead(self.plain, self.steps) if recipe.lookahead else None
         self.lr = self.optimizer.param_groups[0]["lr"]
         self.scheduler = scheduler(self.optimizer, recipe, self.steps)
         # 2**10 rather than torch's 2**16: the first steps overflow less often, and a step that overflows is lost
         self.scaler = torch.amp.GradScaler(device.type, init_scale=2.0**10, enabled=devices.precision(device) == torch.float16)
         self.generator = torch.Generator(device).manual_seed(history.seed)
-        self.replay = None  # on CUDA: forward and backward of a full batch as a graph, recorded at the first of them
+        self.replay = {}  # on CUDA: images' shape -> forward and backward of a full batch as a graph, recorded at the first
         devices.reuse_memory()
 
     def epoch(self, bar):
@@ -164,8 +170,11 @@ class _Run:
         self.replays = cuda_graph.possible(self.net, self.device)
         start, seen = time.perf_counter(), 0
         sums = torch.zeros(2, device=self.device)  # of the losses and of the right answers
-        batches = data.batches(self.split, self.batch_size, self.recipe.augment, self.generator, self.device)
+        done = len(self.history.rows)
+        batches = data.batches(self.split, self.batch_size, self.recipe.augment, self.generator, self.device, epoch=done)
         for step, (images, labels) in enumerate(batches):
+            if size := self.recipe.size_at((done * self.batches + step) / self.steps):
+                images = data.shrunk(images, size)
             # All processes draw the same batch and each takes its part, so that the run does not depend on their number.
             sums += self._step(distributed.share(images), distributed.share(labels), of=len(labels))
             seen += len(labels)
@@ -177,18 +186,25 @@ class _Run:
 
     def _step(self, images, labels, of):
         """One step of the optimizer on this process's share of a batch `of` so many images: summed loss, right answers."""
-        if self.replays and of == self.batch_size:
-            self.replay = self.replay or cuda_graph.Replay(self._gradients, self.net, images, labels)
-            result = self.replay(images, labels)
+        if self.replays and of == self.batch_size and not self.recipe.micro_batch:
+            if images.shape not in self.replay:
+                self.replay[images.shape] = cuda_graph.Replay(self._gradients, self.net, images, labels)
+            result = self.replay[images.shape](images, labels)
         else:
             self.optimizer.zero_grad(set_to_none=True)
-            # gradients are averaged over processes, whose shares may differ by an image
-            result = self._gradients(images, labels, len(labels) * distributed.processes() / of)
+            size = self.recipe.micro_batch or len(labels)
+            # gradients add up over the parts, and are averaged over processes, whose shares may differ by an image
+            result = sum(
+                self._gradients(part, right, len(right) * distributed.processes() / of)
+                for part, right in zip(images.split(size), labels.split(size), strict=True)
+            )
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.scaler.get_scale() >= scale:  # smaller: the gradients overflowed, and the step was left out
             self.scheduler.step()
+        if self.lookahead:
+            self.lookahead.after_step()
         return result
 
     def _gradients(self, images, labels, weight=1.0):
@@ -212,7 +228,8 @@ class _Run:
         }
 
     def _parts(self):
-        return {"net": self.plain, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
+        parts = {"net": self.plain, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
+        return parts | ({"lookahead": self.lookahead} if self.lookahead else {})
 
     def _generators(self):
         """The random streams: of batches and augmentation, and torch's own, which dropout draws from."""

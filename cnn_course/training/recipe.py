@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
+from itertools import pairwise
 from numbers import Real
 
 import torch
@@ -12,7 +13,8 @@ from torch import nn
 
 from cnn_course.data import augment
 
-SCHEDULES = ("one-cycle", "steps", "constant")
+SCHEDULES = ("one-cycle", "steps", "constant", "down")
+LATER = ("optimizer", "sizes", "micro_batch", "lookahead")  # settings that records made before them do not name
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,14 @@ class Recipe:
     lr: the peak learning rate; None picks one for the network and the batch size, see `default_lr`.
     batch_size: None picks 32 for a lesson on a CPU, else 128; see `default_batch_size`.
     schedule: "one-cycle" (up for a quarter of the steps, then down to zero), "steps" (divided by 10 after half and three
-    quarters) or "constant". Weight decay acts on weights only, not on biases and norms. augment: see `augment.STANDARD`.
+    quarters), "constant" or "down" (from the first step in a straight line to zero). Weight decay acts on weights only, not on
+    biases and norms. augment: see `augment.STANDARD`.
     aux_weight: what each auxiliary loss of a GoogLeNet counts (Szegedy 2014, section 5).
+
+    optimizer: what makes one of the network, the recipe and the batch size: `sgd`, or `muon`. sizes: smaller images first, as
+    pairs ((0.4, 24), (0.7, 28)): until that share of the steps images are shrunk to so many pixels a side, then they are whole.
+    micro_batch: a step's images go through the network so many at a time (None: all at once), whose gradients add up and whose
+    statistics batch norm takes. lookahead: see `Lookahead`.
     """
 
     lr: float | None = None
@@ -35,6 +43,10 @@ class Recipe:
     schedule: str = "one-cycle"
     augment: tuple[Callable, ...] = augment.STANDARD
     aux_weight: float = 0.3
+    optimizer: Callable | None = None  # None: `sgd`
+    sizes: tuple[tuple[float, int], ...] = ()
+    micro_batch: int | None = None
+    lookahead: bool = False
 
     def __post_init__(self):
         """ValueError for what no training could use, before any image is read."""
@@ -45,16 +57,40 @@ class Recipe:
             "weight_decay": (lambda v: _number(v) and v >= 0, "0 or more"),
             "label_smoothing": (lambda v: _number(v) and 0 <= v < 1, "0 or more, below 1"),
             "aux_weight": (lambda v: _number(v) and v >= 0, "0 or more"),
-            "schedule": (lambda v: v in SCHEDULES, '"one-cycle", "steps" or "constant"'),
+            "schedule": (lambda v: v in SCHEDULES, '"one-cycle", "steps", "constant" or "down"'),
             "augment": (lambda v: isinstance(v, tuple) and all(map(callable, v)), "a tuple of functions: (augment.flip,)"),
+            "optimizer": (lambda v: v is None or callable(v), "a function, such as training.muon, or None"),
+            "sizes": (_growing, "pairs of a share of the steps and pixels, both growing: ((0.4, 24), (0.7, 28))"),
+            "micro_batch": (lambda v: v is None or hasattr(v, "__index__") and v is not True and v >= 1, "1 or more, or None"),
+            "lookahead": (lambda v: isinstance(v, bool), "True or False"),
         }
         for name, (allowed, words) in rules.items():
             value = getattr(self, name)
             if not allowed(value):
                 raise ValueError(f"{name} is {value!r}; expected {words}")
 
+    @property
+    def settings(self) -> dict:
+        """Setting -> value; the later ones only where they are not what was done before there were any."""
+        every = {field: getattr(self, field.name) for field in fields(self)}
+        return {field.name: value for field, value in every.items() if field.name not in LATER or value != field.default}
+
+    def size_at(self, share: float) -> int | None:
+        """The pixels a side that images are shrunk to after this share of the steps; None: they are not."""
+        return next((size for until, size in self.sizes if share < until), None)
+
     def __str__(self):
-        return ", ".join(f"{f.name}={in_words(getattr(self, f.name))}" for f in fields(self))
+        return ", ".join(f"{name}={in_words(value)}" for name, value in self.settings.items())
+
+
+def _growing(sizes):
+    """Whether these are pairs (share of the steps, pixels), both rising."""
+    try:
+        pairs = [(share, size) for share, size in sizes]
+        fits = all(_number(share) and 0 < share <= 1 and hasattr(size, "__index__") and size > 0 for share, size in pairs)
+    except TypeError:
+        return False
+    return isinstance(sizes, tuple) and fits and all(a < b for p, q in pairwise(pairs) for a, b in zip(p, q, strict=True))
 
 
 def _number(value):
@@ -93,6 +129,11 @@ def default_lr(net: nn.Module, batch_size: int) -> float:
     return 0.05 * max(1, batch_size / 32) if _has_batch_norm(net) else 0.02
 
 
+def optimizer(net: nn.Module, recipe: Recipe, batch_size: int) -> torch.optim.Optimizer:
+    """The optimizer that the recipe asks for."""
+    return (recipe.optimizer or sgd)(net, recipe, batch_size)
+
+
 def sgd(net: nn.Module, recipe: Recipe, batch_size: int = 32) -> torch.optim.SGD:
     """The optimizer of a recipe: weights decay, biases and norms do not."""
     matrices = [p for p in net.parameters() if p.ndim > 1]
@@ -117,6 +158,8 @@ def scheduler(optimizer, recipe, steps):
             cycle_momentum=False,
             div_factor=10,
         )
+    if recipe.schedule == "down":
+        return lr_scheduler.LinearLR(optimizer, 1, 1 / steps / 1e6, total_iters=steps)
     if recipe.schedule == "steps":
         return lr_scheduler.MultiStepLR(optimizer, [steps // 2, steps * 3 // 4])
     return lr_scheduler.ConstantLR(optimizer, factor=1)

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import briefly
 import nbformat
 import pytest
 import student
@@ -113,6 +114,7 @@ def lab(browser, tmp_path_factory):
     ]
     with (folder / "lab.log").open("w") as log:
         environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "XDG_DATA_HOME": str(folder / "own")}
+        environment |= briefly.environment(folder / "ipython")
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             wait_for(f"{address}/api?token={TOKEN}", server, folder / "lab.log")

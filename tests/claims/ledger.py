@@ -99,11 +99,12 @@ def entered() -> list[Claim]:
 
 def show() -> None:
     """Print every claim with what it rests on and what was found."""
-    for claim in entered():
+    claims = entered()
+    for claim in claims:
         try:
             found = claim.check()
         except NoCifar as reason:
             found = f"not checked, {reason}"
         words = "; ".join(map(str, found)) if isinstance(found, list) else found
         print(f"{claim.notebook}: {claim.sentence}\n    {claim.rests_on}" + (f": {words}" if words else ""))
-    print(f"{len(LEDGER)} claims")
+    print(f"{len(claims)} claims")

@@ -66,10 +66,12 @@ def test_a_run_changed_by_a_point_is_noticed(name, monkeypatch):
             assert not all(map(holds, resting)), f"no claim notices that run {i} of {label!r} is a point better"
 
 
-def test_the_ledger_can_be_printed(capsys):
+def test_the_ledger_can_be_printed(capsys, monkeypatch):
+    some = CLAIMS[::10]  # all of them have just been checked
+    monkeypatch.setattr(ledger, "entered", lambda: some)
     assert __main__.main(["claims"]) == 0
     out = capsys.readouterr().out
-    assert out.endswith(f"{len(CLAIMS)} claims\n") and all(claim.sentence in out for claim in CLAIMS)
+    assert out.endswith(f"{len(some)} claims\n") and all(claim.sentence in out for claim in some)
     assert "95% interval" in out
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import briefly
 import nbformat
 import pytest
 import torch
@@ -122,6 +123,8 @@ def course(python, repository, tmp_path_factory):
         patch.setenv("OPEN_NOTEBOOK", str(opened))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setenv("CNN_COURSE_DATA", "")
+        for name, value in briefly.environment(folder / "ipython").items():
+            patch.setenv(name, value)
         patch.delenv("PYTHONPATH", raising=False)
         empty = {"metadata": {"path": str(folder / "empty")}}
         client = NotebookClient(notebook, timeout=600, kernel_name="colab", resources=empty, coalesce_streams=True)

@@ -86,8 +86,8 @@ def interrupted(cifar, path, after, recipe=FAST, epochs=4):
     """A run that is stopped in the middle of an epoch, when `after` epochs are finished."""
     net, batches = tiny(), data.batches
 
-    def cut(*arguments):
-        for number, batch in enumerate(batches(*arguments)):
+    def cut(*arguments, **settings):
+        for number, batch in enumerate(batches(*arguments, **settings)):
             if number == 3 and finished == after:
                 raise KeyboardInterrupt
             yield batch
