@@ -35,7 +35,7 @@ def fails(capsys, *arguments):
 def test_the_module_lists_its_commands():
     run = subprocess.run([sys.executable, "-m", "cnn_course"], capture_output=True, text=True)
     assert run.returncode == 0 and run.stderr == ""
-    for command in ("data ", "train ", "bench ", "record ", "doctor "):
+    for command in ("data ", "train ", "bench ", "speedrun ", "record ", "doctor "):
         assert f"\n    {command}" in run.stdout
 
 

@@ -49,7 +49,7 @@ class Experiment:
 
     keep: label -> the seeds whose weights are kept, for `models.build(label, pretrained=True)`. rates: learning rates, each
     a factor of two or three above the last, of which every variant gets the best before its runs begin (see `run`); none: the
-    recipes' own.
+    recipes' own. views: of each test image, whose mean counts beside the single view that every run reports: 1 or 6.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Experiment:
     seeds: tuple[int, ...] = (0, 1, 2)
     keep: dict[str, tuple[int, ...]] = field(default_factory=dict)
     rates: tuple[float, ...] = ()
+    views: int = 1
 
     def settings(self, label: str, lr: float | None = None) -> str:
         """All that decides how a variant is trained, but for the seed; equal settings, equal runs. lr: the rate it was given."""

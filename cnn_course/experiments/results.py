@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnn_course import files, training
 from cnn_course.experiments import declared, paired
+from cnn_course.training import speedrun
 
 INITIALIZATION = "fan_in"  # what the networks of `models` begin from
 
@@ -66,6 +67,15 @@ class Record:
             said.append(f"Computed in {' and '.join(precisions)}, by seed.")
         return " ".join(said)
 
+    @property
+    def operations(self) -> dict[str, float]:
+        """The floating-point operations of a run: label -> number, as torch counts them."""
+        experiment = declared.find(self.name)
+        return {
+            label: speedrun.operations(variant.build(), variant.recipe, experiment.train_images, experiment.epochs)
+            for label, variant in experiment.variants.items()
+        }
+
     def find(self, label: str, seed: int) -> training.History | None:
         """The run of a variant with this seed, if it was recorded."""
         return next((history for history in self.runs.get(label, []) if history.seed == seed), None)
@@ -93,6 +103,8 @@ class Record:
                 "test accuracy": tested.mean(),
                 "deviation": tested.std(),  # nan for a single run
             }
+            if declared.find(self.name).views == speedrun.VIEWS:
+                rows[label]["six views"] = pd.Series([history.six_views for history in histories], dtype=float).mean()
             if self.sweeps:
                 rows[label]["learning rate"] = self.rate(label)
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -142,6 +154,9 @@ def write(record: Record) -> None:
     files.RECORDED.mkdir(exist_ok=True)
     parts = asdict(record)
     runs = parts.pop("runs")
+    for run in sum(runs.values(), []):
+        if run["six_views"] is None:  # most experiments ask for one view
+            del run["six_views"]
     lines = [
         f"  {json.dumps(label)}: [\n" + ",\n".join(f"   {json.dumps(run)}" for run in group) + "\n  ]"
         for label, group in runs.items()

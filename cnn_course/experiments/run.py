@@ -25,6 +25,7 @@ from cnn_course import anatomy, data, files, models, training
 from cnn_course.experiments import declared, results
 from cnn_course.experiments.results import INITIALIZATION
 from cnn_course.models import pretrained
+from cnn_course.training import speedrun
 
 SWEEP_SEED = 0
 
@@ -243,6 +244,8 @@ def _run(task):
     history.rows = [{column: round(value, 5) for column, value in row.items()} for row in history.rows]
     history.learned = round(training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy, 5)
     _keep_right(history, net, cifar)
+    if experiment.views == speedrun.VIEWS:
+        history.six_views = round(training.evaluate(net, cifar.test, views=experiment.views).accuracy, 5)
     if task.keeps_weights:
         models.save_weights(net, label, seed)
     part.unlink()

@@ -206,7 +206,7 @@ def test_a_run_of_a_few_steps_has_its_schedule(steps):
 
 
 def test_unknown_schedule_lists_the_known(cifar):
-    with pytest.raises(ValueError, match='"one-cycle", "steps" or "constant"'):
+    with pytest.raises(ValueError, match='"one-cycle", "steps", "constant" or "down"'):
         training.fit(tiny(), cifar, recipe=training.Recipe(schedule="cosine"), quiet=True)
 
 
