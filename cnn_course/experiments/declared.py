@@ -110,13 +110,9 @@ EXPERIMENTS = {
             **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (7, 11)},
             **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
         }),
-        Experiment("norm", "Does local response normalization help, and does batch norm?", {
+        Experiment("norm", "Does local response normalization help, and batch norm, where each has a rate of its own?", {
             "none": _net("alexnet_cifar", norm=None),
-            "local response norm": _net("alexnet_cifar", norm="lrn"),
-            "batch norm": ALEXNET,
-        }),
-        Experiment("own_rates", "Does local response normalization help, and batch norm, where each has a rate of its own?", {
-            "none": _net("alexnet_cifar", norm=None),
+            "times 0.59": Variant("alexnet_cifar", make=variants.alexnet_constant),
             "local response norm": Variant("alexnet_cifar", make=variants.alexnet_lrn),
             "LRN of raw pixels": Variant("alexnet_cifar", {"scale": 64}, make=variants.alexnet_lrn),
             "batch norm": ALEXNET,
@@ -125,11 +121,7 @@ EXPERIMENTS = {
             "overlapping, 3x3": ALEXNET,
             "plain, 2x2": _net("alexnet_cifar", pool=(2, 2), pool_padding=0),
         }),
-        Experiment("dropout", "What does dropout do to a network of this size?", {
-            "no dropout": ALEXNET,
-            "dropout 0.5": _net("alexnet_cifar", dropout=0.5),
-        }),
-        Experiment("dropout_unaugmented", "What does dropout do where there is overfitting to cure, without augmentation?", {
+        Experiment("dropout", "What does dropout do where there is overfitting to cure, without augmentation?", {
             "no dropout": _net("alexnet_cifar", _images()),
             "dropout 0.5": _net("alexnet_cifar", _images(), dropout=0.5),
         }, epochs=12),

@@ -59,10 +59,26 @@ class LRN(nn.Module):
         return x * root * root.sqrt()  # to the power of beta = 0.75
 
 
+class Constant(nn.Module):
+    """A factor of 2 ** -0.75, what LRN multiplies by where all activations are small. (N, C, H, W) -> the same."""
+
+    def forward(self, x):
+        return x * 2**-0.75
+
+
 def alexnet_lrn(scale=1) -> Network:
     """alexnet_cifar with an `LRN` behind conv1 and conv2, in place of batch norm."""
+    return _with(LRN(scale), LRN(scale))
+
+
+def alexnet_constant() -> Network:
+    """alexnet_cifar with a `Constant` there."""
+    return _with(Constant(), Constant())
+
+
+def _with(norm1, norm2):
     net = models.build("alexnet_cifar", norm="lrn")
-    net.features.norm1, net.features.norm2 = LRN(scale), LRN(scale)
+    net.features.norm1, net.features.norm2 = norm1, norm2
     return net
 
 
