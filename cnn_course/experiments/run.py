@@ -133,8 +133,11 @@ def _try_rate(task):
     variant = experiment.variants[label].at(task.lr)
     torch.manual_seed(seed)
     cifar = _cifar(experiment.train_images, experiment.test_images).validation(experiment.train_images // 10)
-    epochs = max(1, experiment.epochs // 2)
-    return training.fit(variant.build(), cifar, epochs, variant.recipe, seed, name=label, quiet=True).accuracy
+    epochs, recipe = max(1, experiment.epochs // 2), variant.recipe
+    if recipe.batch_size is None:  # that of the runs, which are longer: a rate is good for a batch size
+        images = experiment.train_images * experiment.epochs
+        recipe = replace(recipe, batch_size=training.default_batch_size(training.best_device(), images))
+    return training.fit(variant.build(), cifar, epochs, recipe, seed, name=label, quiet=True).accuracy
 
 
 def _look_up_right(experiment):

@@ -41,10 +41,10 @@ class FigureOne(Network):
 
 # ------------------------------------------------------------------------------------- local response normalization
 class LRN(nn.Module):
-    """Section 3.3 of the AlexNet paper: what `models.alexnet.local_response_norm` does, twice as fast on a processor.
+    """Section 3.3 of the AlexNet paper: what `models.alexnet.local_response_norm` does, several times as fast on a processor.
 
-    scale: maps are taken to be so many times as large, as they are where a network reads raw pixels: only there does the sum of
-    squares count against k = 2. (N, C, H, W) -> the same.
+    The sum over five neighbours is a 1x1 convolution with ones around the diagonal. scale: maps are taken to be so many times
+    as large, as they are where a network reads raw pixels: only there does the sum count against k = 2. (N, C, H, W) -> the same.
     """
 
     def __init__(self, scale=1):
@@ -52,10 +52,10 @@ class LRN(nn.Module):
         self.scale = scale
 
     def forward(self, x):
-        n, c, h, w = x.shape
-        pixels = (self.scale * x).square().permute(0, 2, 3, 1).reshape(n, h * w, c)
-        means = F.avg_pool1d(pixels, 5, stride=1, padding=2).reshape(n, h, w, c).permute(0, 3, 1, 2)  # n = 5
-        root = torch.rsqrt(2 + 5e-4 * means)  # alpha = 1e-4, for the sum of five
+        channel = torch.arange(x.shape[1], device=x.device)
+        near = (channel[:, None] - channel).abs() <= 2  # n = 5
+        sums = F.conv2d(x.square(), near.to(x.dtype)[:, :, None, None])
+        root = torch.rsqrt(2 + 1e-4 * self.scale**2 * sums)
         return x * root * root.sqrt()  # to the power of beta = 0.75
 
 

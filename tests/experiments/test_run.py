@@ -1,6 +1,7 @@
 """The runs of an experiment: what is missing is run, once; what was stopped goes on; what others have is shared."""
 
 import base64
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -164,12 +165,15 @@ def test_a_rate_is_tried_on_training_images_that_are_held_out(small, monkeypatch
     seen = []
 
     def fit(net, cifar, epochs, recipe, seed, **settings):
-        seen.append((len(cifar.train), len(cifar.test), cifar.held_out, epochs, recipe.lr, seed))
+        seen.append((len(cifar.train), len(cifar.test), cifar.held_out, epochs, recipe.lr, recipe.batch_size, seed))
         return training.History("lenet5", "CIFAR-10", 0, 1, 1, split="validation", rows=[{"validation_accuracy": 0.5}])
 
     monkeypatch.setattr(training, "fit", fit)
     assert run._try_rate(run.Task(declared.find("first"), "plain", 0, 0.3)) == 0.5
-    assert seen == [(54, 6, "validation", 1, 0.3, 0)]
+    assert seen == [(54, 6, "validation", 1, 0.3, 32, 0)]
+    monkeypatch.setitem(declared.EXPERIMENTS, "first", replace(declared.find("first"), epochs=2_000))
+    run._try_rate(run.Task(declared.find("first"), "plain", 0, 0.3))
+    assert seen[1][5] == 128  # that of the whole run, which sees 120,000 images; the trial sees half of them
 
 
 @pytest.mark.parametrize(
