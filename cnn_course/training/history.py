@@ -22,8 +22,8 @@ class History:
 
     None where nobody measured or said it (recorded experiments do): held_out_images, how many. learned: share of training images
     right in the end as they are, without augmentation. right: which of the held-out images were right in the end, in order, a bit
-    each: base64 of numpy's packbits. six_views: their share by the mean of six views each. initialization: the mode of He's that the weights began from. others: fields of a file that
-    this version does not know; they are written back.
+    each: base64 of numpy's packbits. six_views: their share by the mean of six views each. initialization: the mode of He's that
+    the weights began from. others: fields of a file that this version does not know; they are written back.
     """
 
     network: str

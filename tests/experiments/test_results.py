@@ -48,7 +48,7 @@ def test_a_record_tells_what_is_varied_and_what_it_costs():
     widths = {label: varied["bottleneck"] for label, varied in experiments.recorded("bottleneck").varied.items()}
     assert widths == {"8": 8, "16": 16, "32": 32, "64": 64, "none": None}
     assert experiments.recorded("activation").varied["tanh"] == {"activation": "Tanh"}
-    assert experiments.recorded("norm").multiply_adds == dict.fromkeys(("none", "local response norm", "batch norm"), 18_302_208)
+    assert experiments.recorded("dropout").multiply_adds == dict.fromkeys(("no dropout", "dropout 0.5"), 18_302_208)
 
 
 def test_older_runs_say_what_their_weights_began_from():
