@@ -6,7 +6,7 @@ from cnn_course.training.evaluation import Evaluation, ensemble, evaluate, predi
 from cnn_course.training.fitting import Diverged, fit, lesson
 from cnn_course.training.history import History, fastest
 from cnn_course.training.loop import train
-from cnn_course.training.muon import Lookahead, Muon, muon, orthogonalized
+from cnn_course.training.optimizers import Lookahead, Muon, muon, orthogonalized
 from cnn_course.training.recipe import Recipe, default_batch_size, default_lr
 
 __all__ = ["CheckpointError", "Diverged", "Evaluation", "History", "Lookahead", "Muon", "Recipe", "best_device",

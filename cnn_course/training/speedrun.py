@@ -17,7 +17,7 @@ from cnn_course.data import augment
 from cnn_course.training.evaluation import evaluate
 from cnn_course.training.fitting import fit
 from cnn_course.training.history import History
-from cnn_course.training.muon import muon
+from cnn_course.training.optimizers import muon
 from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, optimizer
 
 VIEWS = 6  # that the published accuracy is of

@@ -13,7 +13,7 @@ from torch import nn
 from cnn_course import __main__, anatomy, data, models, training
 from cnn_course.data import augment
 from cnn_course.training import speedrun
-from cnn_course.training.muon import Lookahead
+from cnn_course.training.optimizers import Lookahead
 
 EVERYTHING = training.Recipe(
     batch_size=64, augment=(partial(augment.crop, padding=2, mirrored=True), augment.alternating_flip), schedule="down",
