@@ -36,6 +36,9 @@ PUBLISHED = Recipe(
     micro_batch=250,
 )
 PUBLISHED_EPOCHS = 8
+# The course's own: a fifth fewer operations, by images that grow; twice as many steps an epoch, each somewhat shorter.
+COURSE = replace(PUBLISHED, lr=0.17, batch_size=1_000, sizes=((0.3, 20), (0.6, 25)))
+COURSE_EPOCHS = 9
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _counted(work: Callable) -> int:
 
 
 def run(
-    cifar: data.Cifar10, seed: int = 0, recipe: Recipe = PUBLISHED, epochs: int = PUBLISHED_EPOCHS,
+    cifar: data.Cifar10, seed: int = 0, recipe: Recipe = COURSE, epochs: int = COURSE_EPOCHS,
     on_epoch: Callable[[History], None] | None = None, **settings
 ) -> Speedrun:  # fmt: skip
     """Train a new FastNet (with these `settings`) by a recipe, and look at each test image once and six times."""

@@ -446,17 +446,27 @@ def _():
     assert min(ends["tanh"]) > max(ends["ReLU"])
 
 
-@claim("In four epochs with augmentation, dropout costs this small network points", "record dropout")
+@claim("Dropout narrows the gap, and the test accuracy falls all the same", "record dropout")
 def _():
     found = experiments.recorded("dropout").difference("dropout 0.5", "no dropout")
-    assert says(found, "-8.4") and found.decided
+    assert says(found, "-1.8") and found.decided
     return found
 
 
-@claim("without dropout its accuracy on training images is less than two points above that on test images.", "record dropout")
+@claim("The gap between training and test images shrinks from 12.7 points to 7.9, and no seed gains by it", "record dropout")
 def _():
-    row = experiments.recorded("dropout").table().loc["no dropout"]
-    assert 1 < 100 * (row["training accuracy"] - row["test accuracy"]) < 2
+    record = experiments.recorded("dropout")
+    gaps = 100 * (record.table()["training accuracy"] - record.table()["test accuracy"])
+    assert gaps.map("{:.1f}".format).to_dict() == {"no dropout": "12.7", "dropout 0.5": "7.9"}
+    without, dropped = ([run.test_accuracy for run in record.runs[label]] for label in gaps.index)
+    assert all(a > b for a, b in zip(without, dropped, strict=True))
+
+
+@claim("the paper's hidden layers have 4,096 units each, this net's have 128.", "computed")
+def _():
+    for name, units in (("alexnet", 4_096), ("alexnet_cifar", 128)):
+        classifier = models.build(name, device="meta").classifier
+        assert classifier.fc6.out_features == classifier.fc7.out_features == units
 
 
 @claim("One network, two recipes: the course's is ahead at the end", "record recipe")

@@ -268,6 +268,7 @@ def test_operations_are_three_passes_of_every_image_at_its_size():
     by_muon = training.Recipe(batch_size=100, augment=(), optimizer=training.muon, weight_decay=0.0)
     assert speedrun.operations(net, by_muon, 500, 2) > 1.01 * expected  # orthogonal steps are products of matrices too
     assert speedrun.operations(net, speedrun.PUBLISHED, 50_000, 8) == pytest.approx(0.274e15, rel=0.01)
+    assert speedrun.operations(net, speedrun.COURSE, 50_000, speedrun.COURSE_EPOCHS) < 0.22e15
 
 
 def test_the_command_tells_accuracy_seconds_and_operations(cifar, capsys, monkeypatch):
