@@ -58,9 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     command = commands.add_parser("speedrun", help="train to 94%% with few operations: accuracy, seconds, PFLOPs")
     command.add_argument("--seeds", type=_positive(int), default=1, metavar="N", help="how many runs (default 1)")
-    command.add_argument(
-        "--published", action="store_true", help="by the published recipe, not the course's own"
-    )
+    command.add_argument("--published", action="store_true", help="by the published recipe, not the course's own")
     command.add_argument("--epochs", type=_positive(int), metavar="N", help="passes over the images (default: the recipe's)")
     command.set_defaults(run=speedrun)
 
