@@ -12,7 +12,7 @@ def orthogonalized(matrix: torch.Tensor, steps: int = 3, dtype: torch.dtype | No
     """A matrix (m, n) with the singular vectors of `matrix`, its singular values pushed towards 1; computed in `dtype`.
 
     Each step applies to every singular value s, at most 1, the polynomial a*s + b*s^3 + c*s^5, by products of matrices alone;
-    they settle between 0.7 and 1.2, not at 1.
+    after five steps all that were above 0.01 lie between 0.68 and 1.14, and there they stay.
     """
     a, b, c = NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
