@@ -63,7 +63,8 @@ def alternating_flip(images: Tensor, index: Tensor, epoch: int, generator: Gener
     """
     _check(images)
     seed = 0 if generator is None else generator.initial_seed()
-    half = (index.to(images.device) * 2_654_435_761 + seed % 2**31 * 40_503 >> 16) & 1  # as good as random, and no draw
+    mixed = (index.to(images.device) + seed % 2**31 * 50_000) * 2_654_435_761  # as good as random, and no draw
+    half = (mixed ^ mixed >> 15) * 2_246_822_519 >> 16 & 1
     return torch.where((half == epoch % 2)[:, None, None, None], images.flip(3), images)
 
 

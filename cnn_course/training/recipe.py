@@ -88,7 +88,7 @@ def _growing(sizes):
     try:
         pairs = [(share, size) for share, size in sizes]
         fits = all(_number(share) and 0 < share <= 1 and hasattr(size, "__index__") and size > 0 for share, size in pairs)
-    except TypeError:
+    except (TypeError, ValueError):
         return False
     return isinstance(sizes, tuple) and fits and all(a < b for p, q in pairwise(pairs) for a, b in zip(p, q, strict=True))
 

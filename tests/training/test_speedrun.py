@@ -105,6 +105,7 @@ def test_images_grow_with_the_share_of_the_steps():
         {"sizes": ((0.5, 28), (0.6, 24))},
         {"sizes": ((2.0, 24),)},
         {"sizes": (24,)},
+        {"sizes": ((0.5, 24, 1),)},
         {"sizes": [(0.5, 24)]},
         {"micro_batch": 0},
         {"optimizer": "muon"},
@@ -141,9 +142,10 @@ def test_alternating_flip_shows_every_image_both_ways_in_two_epochs():
     second = (shown[1] == images.flip(3)).flatten(1).all(1)
     assert torch.equal(first, ~second) and 140 < first.sum() < 260
     assert torch.equal(shown[0], shown[2]) and torch.equal(shown[1], shown[3])
-    other = augment.alternating_flip(images, index, 0, torch.Generator().manual_seed(4))
-    agree = (other == shown[0]).flatten(1).all(1).float().mean()
-    assert 0.3 < agree < 0.7  # another seed, other halves
+    for seed in (0, 1, 4, 8, 10**12):
+        other = augment.alternating_flip(images, index, 0, torch.Generator().manual_seed(seed))
+        agree = (other == shown[0]).flatten(1).all(1).float().mean()
+        assert 0.4 < agree < 0.6, seed  # other halves
     moved = augment.alternating_flip(images.flip(0), index.flip(0), 0, generator)
     assert torch.equal(moved, shown[0].flip(0))  # what counts is the image, not its place in the batch
 
