@@ -56,8 +56,8 @@ class FastNet(Network):
     """(N, 3, H, W) -> logits (N, classes), for images of 16 pixels a side and more.
 
     All weights but the head's begin as torch draws them: batch norm takes their scale away. whiten: the first layer is
-    `whitening` and its negative, computed once by `look_at` (which `training.fit` calls) and never trained; else its 24 filters
-    are learned like all others. dirac: see `conv`.
+    `whitening` and its negative, computed once by `look_at` (which `training.fit` calls); of it only the biases learn. Else its
+    24 filters are learned like all others. dirac: see `conv`.
     """
 
     smallest = 16
@@ -65,7 +65,7 @@ class FastNet(Network):
     def __init__(self, widths=(64, 256, 256), whiten=True, dirac=True, activation=nn.GELU, classes=10):
         super().__init__()
         first, second, third = widths
-        self.first = nn.Conv2d(3, 24, 2, bias=False)  # (N, 24, 31, 31)
+        self.first = nn.Conv2d(3, 24, 2)  # (N, 24, 31, 31)
         self.blocks = nn.Sequential(
             activation(),
             block(24, first, dirac, activation),  # (N, 64, 15, 15)

@@ -194,7 +194,7 @@ def test_six_views_are_an_image_both_ways_and_two_shifts():
 
 
 # ------------------------------------------------------------------------------------- the network
-def test_the_first_layer_whitens_what_it_has_seen_and_never_learns(cifar):
+def test_the_first_layer_whitens_what_it_has_seen_and_its_filters_never_learn(cifar):
     net = small()
     before = net.first.weight.clone()
     training.fit(net, cifar, 1, EVERYTHING, quiet=True)
@@ -261,15 +261,15 @@ def test_operations_are_three_passes_of_every_image_at_its_size():
     net = models.build("fastnet")
     plain = training.Recipe(batch_size=100, augment=())
     macs = anatomy.cost(net).macs
-    first = 24 * 12 * 31 * 31  # whose filters are not learned: no gradient of them, nor of what they make
-    expected = 2 * 1_000 * (3 * macs - 2 * first - 24 * 64 * 9 * 31 * 31)
+    first = 24 * 12 * 31 * 31  # whose filters are not learned: no gradient of them, nor of the images
+    expected = 2 * 1_000 * (3 * macs - 2 * first)
     assert speedrun.operations(net, plain, 500, 2) == pytest.approx(expected, rel=1e-3)
     half = training.Recipe(batch_size=100, augment=(), sizes=((0.5, 24),))
     small_macs = anatomy.cost(net, (3, 24, 24)).macs
     assert 0.7 < speedrun.operations(net, half, 500, 2) / expected < 0.8 and small_macs / macs == pytest.approx(0.52, abs=0.02)
     by_muon = training.Recipe(batch_size=100, augment=(), optimizer=training.muon, weight_decay=0.0)
     assert speedrun.operations(net, by_muon, 500, 2) > 1.01 * expected  # orthogonal steps are products of matrices too
-    assert speedrun.operations(net, speedrun.PUBLISHED, 50_000, 8) == pytest.approx(0.274e15, rel=0.01)
+    assert speedrun.operations(net, speedrun.PUBLISHED, 50_000, 8) == pytest.approx(0.283e15, rel=0.01)
     assert speedrun.operations(net, speedrun.COURSE, 50_000, speedrun.COURSE_EPOCHS) < 0.22e15
 
 
