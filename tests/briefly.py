@@ -1,11 +1,16 @@
 """A lesson cut short, for kernels in which a notebook is run once more and something other than its training is looked at.
 
-`environment(folder)` is an environment whose IPython kernels train on few images; `pytest --nbval` trains as a reader does.
+`environment(folder)` is one whose IPython kernels train on few images; `pytest --nbval` trains as a reader does.
 """
 
+# Before each cell, for a kernel has to be up before it has imported torch.
 STARTUP = """
-def _briefly():
-    from cnn_course import training
+import sys
+
+def _briefly(_):
+    training = sys.modules.get("cnn_course.training")
+    if not hasattr(training, "fit") or training.fit.__name__ == "<lambda>":
+        return
     fit, images = training.fit, 256
 
     def cut(cifar):
@@ -13,11 +18,8 @@ def _briefly():
 
     training.fit = lambda net, cifar, epochs=2, *rest, **more: fit(net, cut(cifar), min(epochs, 2), *rest, **more)
     training.lesson = lambda cifar: (cut(cifar), 2)
-try:
-    _briefly()
-except ImportError:  # before the set-up cell has brought the course
-    pass
-del _briefly
+
+get_ipython().events.register("pre_run_cell", _briefly)
 """
 
 

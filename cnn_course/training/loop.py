@@ -7,14 +7,12 @@ import torch.nn.functional as F
 
 from cnn_course import data
 from cnn_course.training.history import History
-from cnn_course.training.recipe import LATER, Recipe, scheduler, sgd
+from cnn_course.training.recipe import Recipe, scheduler, sgd
 
 
 def train(net, cifar, epochs=2, recipe=None, seed=0):
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History."""
     recipe = recipe or Recipe()
-    if beyond := recipe.settings.keys() & set(LATER):
-        raise ValueError(f"this loop knows no {min(beyond)}: train such a recipe with training.fit")
     batch_size = recipe.batch_size or 32
     steps = epochs * data.number_of_batches(len(cifar.train), batch_size)
     net.to(memory_format=torch.channels_last)  # how images lie in memory where convolutions are fastest
@@ -27,7 +25,7 @@ def train(net, cifar, epochs=2, recipe=None, seed=0):
     for epoch in range(1, epochs + 1):
         start, summed, right = time.perf_counter(), 0.0, 0
         net.train()  # batch norm looks at the batch, dropout drops
-        for images, labels in data.batches(cifar.train, batch_size, recipe.augment, generator, epoch=epoch - 1):
+        for images, labels in data.batches(cifar.train, batch_size, recipe.augment, generator):
             logits = net(images)  # (N, 3, 32, 32) -> (N, classes)
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)  # mean over the batch
             optimizer.zero_grad()  # forget the last batch's gradients, or they add up

@@ -31,7 +31,7 @@ class Recipe:
     optimizer: what makes one of the network, the recipe and the batch size: `sgd`, or `muon`. sizes: smaller images first, as
     pairs ((0.4, 24), (0.7, 28)): until that share of the steps images are shrunk to so many pixels a side, then they are whole.
     micro_batch: a step's images go through the network so many at a time (None: all at once), whose gradients add up and whose
-    statistics batch norm takes. lookahead: see `Lookahead`.
+    statistics batch norm takes. lookahead: see `Lookahead`. These four are for `fit`: the plain loop of `train` knows none.
     """
 
     lr: float | None = None

@@ -45,8 +45,3 @@ def test_fit_is_the_loop_with_machinery(float32, make, capsys):
 def test_the_loop_is_one_page_and_one_function():
     source = inspect.getsource(loop)
     assert len(source.splitlines()) <= 60 and source.count("def ") == 1
-
-
-def test_what_the_page_leaves_out_is_said():
-    with pytest.raises(ValueError, match="this loop knows no micro_batch: train such a recipe with training.fit"):
-        training.train(models.build("lenet5"), striped.cifar(64, 10), 1, training.Recipe(micro_batch=8))
