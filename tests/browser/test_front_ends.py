@@ -5,7 +5,6 @@ VS Code and Colab show widgets by the html-manager of ipywidgets; here it does s
 
 import shutil
 import subprocess
-import tarfile
 
 import ipywidgets
 import nbformat
@@ -135,8 +134,7 @@ def manager(tmp_path_factory):
     if done.returncode:
         unavailable(f"npm brings no html-manager: {done.stderr[-300:]}")
     for packed in folder.glob("*.tgz"):
-        with tarfile.open(packed) as tar:
-            tar.extractall(folder / packed.name.rpartition("-")[0], filter="data")
+        shutil.unpack_archive(packed, folder / packed.name.rpartition("-")[0], "gztar")
     return folder
 
 
