@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--seconds", type=_positive(float), default=4, metavar="X", help="of each measurement (default 4)")
     command.set_defaults(run=bench)
 
-    command = commands.add_parser("speedrun", help="train to 94%% with few operations: accuracy, seconds, PFLOPs")
+    command = commands.add_parser("speedrun", help="train towards 94%% with few operations: accuracy, seconds, PFLOPs")
     command.add_argument("--seeds", type=_positive(int), default=1, metavar="N", help="how many runs (default 1)")
     command.add_argument("--published", action="store_true", help="by the published recipe, not the course's own")
     command.add_argument("--epochs", type=_positive(int), metavar="N", help="passes over the images (default: the recipe's)")

@@ -1,4 +1,4 @@
-"""To 94% with few operations: a published recipe, the course's own, and what a training costs, counted by torch.
+"""Towards 94% with few operations: a published recipe, the course's own, and what a training costs, counted by torch.
 
 `python -m cnn_course speedrun` runs them.
 """
