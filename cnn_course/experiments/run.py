@@ -40,8 +40,8 @@ class Task(NamedTuple):
 
     @property
     def training(self) -> tuple:
-        """All that decides the run: tasks that agree in it are twins, and one run serves them."""
-        return self.experiment.settings(self.label, self.lr), self.seed
+        """All that decides the run and what is asked of it: tasks that agree in it are twins, and one run serves them."""
+        return self.experiment.settings(self.label, self.lr), self.experiment.views, self.seed
 
     @property
     def keeps_weights(self) -> bool:

@@ -220,3 +220,15 @@ def test_a_record_is_not_completed_in_another_precision(small, monkeypatch):
     with pytest.raises(RuntimeError, match=r"first was recorded in \w+ on cpu, and this machine computes in float64 on cpu"):
         run.record("first", quiet=True)
     assert experiments.recorded("first").seeds == 1
+
+
+def test_an_experiment_that_asks_for_six_views_keeps_what_they_reach_and_counts_its_operations(small, monkeypatch):
+    monkeypatch.setitem(declared.EXPERIMENTS, "viewed", replace(declared.find("first"), name="viewed", seeds=(0,), views=6))
+    run.record("viewed", "third", seeds=(0,), quiet=True)
+    kept = experiments.recorded("viewed")
+    reached = [group[0].six_views for group in kept.runs.values()]
+    assert all(0 <= share <= 1 for share in reached) and list(kept.table()["six views"]) == reached
+    assert set(kept.operations) == {"plain", "flipped"} and len(set(kept.operations.values())) == 1
+    cost = kept.variants["plain"]["multiply_adds"]
+    assert 4 < kept.operations["plain"] / (2 * 60 * cost) < 6  # two a multiply-add: forward, and twice that on the way back
+    assert '"six_views"' in (small / "viewed.json").read_text() and '"six_views"' not in (small / "third.json").read_text()
