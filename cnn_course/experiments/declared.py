@@ -10,6 +10,7 @@ from torch import nn
 from cnn_course import models, training
 from cnn_course.data import augment
 from cnn_course.experiments import variants
+from cnn_course.training import optimizers, speedrun
 from cnn_course.training.recipe import in_words
 
 
@@ -48,8 +49,9 @@ class Experiment:
     """One question put to training runs: the variants by their labels, everything else the same for all.
 
     keep: label -> the seeds whose weights are kept, for `models.build(label, pretrained=True)`. rates: learning rates, each
-    a factor of two or three above the last, of which every variant gets the best before its runs begin (see `run`); none: the
-    recipes' own. views: of each test image, whose mean counts beside the single view that every run reports: 1 or 6.
+    a factor of two or three above the last, of which every variant whose recipe leaves it open gets the best before its runs
+    begin (see `run`); none: the recipes' own. views: of each test image, whose mean counts beside the single view that every run
+    reports: 1 or 6.
     """
 
     name: str
@@ -76,6 +78,11 @@ def _images(*transforms):
     return training.Recipe(augment=transforms)
 
 
+def _fast(settings=None, network="fastnet", **changes):
+    """The speedrun of the course, with half as many maps; changes: what is otherwise in its recipe."""
+    return _net(network, replace(speedrun.COURSE, **changes), **FAST, **(settings or {}))
+
+
 def _figure1(activation, lr):
     """Section 3.1 of the AlexNet paper: no regularization; the rate does not change, so that epochs can be compared."""
     recipe = training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
@@ -85,6 +92,7 @@ def _figure1(activation, lr):
 # Section 5 of the AlexNet paper; the batch of 128 is what `fit` picks for so many images.
 RECIPE_2012 = training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")
 COURSE = {name: _net(name) for name in models.COURSE}
+FAST = {"widths": (64, 128, 128)}  # half of FastNet's maps: a run of the ablation takes two minutes
 ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
 # A table, laid out by hand.
 # fmt: off
@@ -227,6 +235,20 @@ EXPERIMENTS = {
             "3x3": COURSE["vgg_cifar"],
             "depthwise, then 1x1": Variant("vgg_cifar", make=variants.separable_vgg),
         }, epochs=8),
+        Experiment("ablation", "What is each step of the speedrun's recipe worth?", {
+            "all of it": _fast(),
+            "first layer learned": _fast({"whiten": False}),
+            "random filters": _fast({"dirac": False}),
+            "random flips": _fast(augment=(speedrun.CROP, augment.flip)),
+            "no label smoothing": _fast(label_smoothing=0.0),
+            "biases as slow as filters": _fast(optimizer=partial(training.muon, bias_lr=optimizers.BIAS_LR / 64)),
+            "SGD, not Muon": _fast(lr=None, momentum=0.9, optimizer=partial(training.muon, orthogonal=False, filter_decay=5e-4)),
+            "no Nesterov": _fast(nesterov=False),
+            "constant rate": _fast(schedule="constant"),
+            "whole images": _fast(sizes=()),
+            "and lookahead": _fast(lookahead=True),
+            "none of it": _net("fastnet_plain", **FAST),
+        }, epochs=4, rates=(0.1, 0.3, 1, 3)),
     )
 }
 # fmt: on

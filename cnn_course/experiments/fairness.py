@@ -63,7 +63,8 @@ def facts(net: nn.Module, recipe: training.Recipe, images: int, device: torch.de
     settings = {name.replace("_", " "): value for name, value in recipe.settings.items()}
     for name in ("lr", "batch size", *(() if getattr(net, "aux", ()) else ("aux weight",))):
         settings.pop(name)
-    return found | {name: in_words(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    in_text = {name: in_words(value) for name, value in settings.items() if isinstance(value, tuple) or callable(value)}
+    return found | settings | in_text
 
 
 def words(value) -> str:

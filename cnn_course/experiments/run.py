@@ -1,7 +1,7 @@
 """Makes the runs: what is missing of the experiments, side by side if wanted; each is kept as soon as it is finished.
 
-Where an experiment names learning rates, each variant first gets its own: a sweep with one seed, judged on training images that
-are held out, on a grid that grows until the best rate has a worse one on either side.
+Where an experiment names learning rates, each variant whose recipe leaves it open first gets its own: a sweep with one seed,
+judged on training images that are held out, on a grid that grows until the best rate has a worse one on either side.
 `python -m cnn_course record NAME` calls `record`.
 """
 
@@ -101,7 +101,8 @@ def _sweep(experiment, jobs, quiet):
     kept = results.recorded(experiment.name)
     while wanted := [
         Task(experiment, label, SWEEP_SEED, lr)
-        for label in experiment.variants
+        for label, variant in experiment.variants.items()
+        if variant.recipe.lr is None
         for lr in _untried(kept.sweeps.get(label, []), experiment.rates)
     ]:
         for task, result in _side_by_side(_try_rate, wanted, jobs):

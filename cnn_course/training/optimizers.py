@@ -5,6 +5,7 @@ from torch import nn
 
 from cnn_course.training.device import precision
 
+BIAS_LR, HEAD_LR = 0.053, 0.67  # for the sum of the losses in a batch, by the authors' code
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # steepest at zero, where the smallest singular values are
 
 
@@ -24,13 +25,14 @@ def orthogonalized(matrix: torch.Tensor, steps: int = 3, dtype: torch.dtype | No
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov's momentum; in groups with `orthogonal` each step is `orthogonalized`, as a matrix of a row an output channel.
+    """Momentum, with Nesterov's look ahead; in groups with `orthogonal` each step is `orthogonalized`, as a matrix of a row an
+    output channel.
 
     Before a step such weights are scaled to rows of length 1 in the mean, so that the rate alone says how far they turn.
     """
 
     def __init__(self, groups: list[dict]):
-        super().__init__(groups, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "orthogonal": False})
+        super().__init__(groups, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "nesterov": True, "orthogonal": False})
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -41,23 +43,27 @@ class Muon(torch.optim.Optimizer):
                 gradient = p.grad.add(p, alpha=group["weight_decay"])
                 momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
                 momentum.mul_(group["momentum"]).add_(gradient)
-                update = gradient.add(momentum, alpha=group["momentum"])
+                update = gradient.add(momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
                 if group["orthogonal"]:
                     p.mul_(len(p) ** 0.5 / p.norm())
                     update = orthogonalized(update.flatten(1), dtype=precision(p.device)).view_as(p)
                 p.sub_(update, alpha=group["lr"])
 
 
-def muon(net: nn.Module, recipe, batch_size: int, bias_lr: float = 0.053, head_lr: float = 0.67, momentum: float = 0.85) -> Muon:
+def muon(
+    net: nn.Module, recipe, batch_size: int, bias_lr: float = BIAS_LR, head_lr: float = HEAD_LR, momentum: float = 0.85,
+    orthogonal: bool = True, filter_decay: float = 0.0
+) -> Muon:  # fmt: skip
     """The optimizer of a recipe: filters by orthogonal steps of the recipe's rate and momentum, all else by ordinary ones.
 
     bias_lr, head_lr: the rates of biases and of the dense layer, and momentum theirs; they and the recipe's weight decay are
-    those of the authors' code, for the sum of the losses in a batch and for one image. Filters do not decay.
+    those of the authors' code, for the sum of the losses in a batch and for one image. filter_decay: that of filters, which
+    orthogonal steps do not need. Without `orthogonal` filters get ordinary steps too.
     """
     trained = [p for p in net.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 2], "lr": recipe.lr or 0.24, "momentum": recipe.momentum, "orthogonal": True}
-    ]
+    filters = {"params": [p for p in trained if p.ndim > 2], "lr": recipe.lr or 0.24, "momentum": recipe.momentum}
+    filters |= {"orthogonal": orthogonal, "nesterov": recipe.nesterov, "weight_decay": filter_decay}
+    groups = [filters]
     for dimensions, rate in ((1, bias_lr), (2, head_lr)):
         params = [p for p in trained if p.ndim == dimensions]
         groups.append(

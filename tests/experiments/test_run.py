@@ -176,6 +176,15 @@ def test_a_rate_is_tried_on_training_images_that_are_held_out(small, monkeypatch
     assert seen[1][5] == 128  # that of the whole run, which sees 120,000 images; the trial sees half of them
 
 
+def test_a_variant_whose_recipe_names_a_rate_keeps_it(swept, monkeypatch):
+    experiment = declared.find("swept")
+    fixed = replace(experiment, variants=experiment.variants | {"plain": experiment.variants["plain"].at(0.5)})
+    monkeypatch.setitem(declared.EXPERIMENTS, "swept", fixed)
+    run.record("swept", quiet=True)
+    kept = experiments.recorded("swept")
+    assert list(kept.sweeps) == ["flipped"] and "lr=0.5" in kept.variants["plain"]["settings"]
+
+
 @pytest.mark.parametrize(
     ("tried", "wanted"),
     [

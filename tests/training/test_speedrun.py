@@ -70,6 +70,23 @@ def test_a_step_turns_filters_by_the_rate_and_what_else_there_is_as_sgd_would():
     assert torch.equal(net.blocks[1].norm1.weight, torch.ones(24))  # batch norm does not scale
 
 
+def test_filters_may_have_ordinary_steps_with_decay_and_momentum_that_does_not_look_ahead():
+    net = small(whiten=False)
+    recipe = training.Recipe(lr=0.1, momentum=0.6, nesterov=False)
+    optimizer = training.muon(net, recipe, batch_size=50, orthogonal=False, filter_decay=0.01)
+    filters = [p for p in net.parameters() if p.ndim == 4]
+    twins = [p.detach().clone().requires_grad_() for p in filters]
+    reference = torch.optim.SGD(twins, lr=0.1, momentum=0.6, weight_decay=0.01)
+    for _ in range(3):
+        for p in net.parameters():
+            p.grad = torch.randn_like(p) if p.requires_grad else None
+        for twin, p in zip(twins, filters, strict=True):
+            twin.grad = p.grad.clone()
+        optimizer.step()
+        reference.step()
+    assert all(torch.allclose(twin, p, rtol=1e-5, atol=1e-6) for twin, p in zip(twins, filters, strict=True))
+
+
 def test_lookahead_ends_at_its_mean_and_says_where_it_is():
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
