@@ -10,11 +10,13 @@ from collections.abc import Callable
 from torch import nn
 
 from cnn_course import show
-from cnn_course.labs import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, resnet, sandbox, vgg
+from cnn_course.labs import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, sandbox, vgg
 from cnn_course.labs.lab import Lab
 
 LABS = {
-    lab.name: lab for module in (ilsvrc, alexnet, vgg, conv1x1, inception, resnet, densenet, comparison) for lab in module.LABS
+    lab.name: lab
+    for module in (ilsvrc, alexnet, vgg, conv1x1, inception, resnet, densenet, comparison, recipe)
+    for lab in module.LABS
 }
 _hinted: dict[str, int] = {}  # how many hints of a lab were given
 _passed: dict[str, Callable] = {}  # what the student wrote, of labs that passed
