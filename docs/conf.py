@@ -85,6 +85,9 @@ def page(name, title, *parts):
     (MADE / f"{name}.md").write_text("\n\n".join([f"# {title}", *parts]) + "\n", encoding="utf-8")
 
 
+WRITTEN = {"deviation": "{:.1%}", "six views": "{:.1%}", "learning rate": "{:g}"}
+
+
 def results():
     """Every recorded experiment as a table."""
     from cnn_course import experiments
@@ -98,7 +101,7 @@ def results():
         if record.runs:
             frame = record.table().rename_axis("variant").reset_index()
             for column in frame.columns[1:]:
-                write = "{:.1%}" if "accuracy" in column or column == "deviation" else "{:,.0f}"
+                write = WRITTEN.get(column, "{:.1%}" if "accuracy" in column else "{:,.0f}")
                 frame[column] = frame[column].map(write.format, na_action="ignore").fillna("")
             parts += [
                 f"## {name}",
