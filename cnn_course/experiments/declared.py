@@ -118,12 +118,7 @@ EXPERIMENTS = {
             **{f"{k}x{k}": _net("alexnet_cifar", first_kernel=k, first_padding=k // 2) for k in (7, 11)},
             **{f"5x5, stride {s}": _net("alexnet_cifar", first_stride=s) for s in (2, 4)},
         }),
-        Experiment("norm", "Does local response normalization help, and does batch norm?", {
-            "none": _net("alexnet_cifar", norm=None),
-            "local response norm": _net("alexnet_cifar", norm="lrn"),
-            "batch norm": ALEXNET,
-        }),
-        Experiment("own_rates", "Does local response normalization help, and batch norm, where each has a rate of its own?", {
+        Experiment("norm", "Does local response normalization help, and batch norm, where each has a rate of its own?", {
             "none": _net("alexnet_cifar", norm=None),
             "times 0.59": Variant("alexnet_cifar", make=variants.alexnet_constant),
             "local response norm": Variant("alexnet_cifar", make=variants.alexnet_lrn),

@@ -18,7 +18,7 @@ from cnn_course.experiments import mean_interval
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
 from cnn_course.plots.charts import make_room, short_numbers, tidy, to_array, to_picture
-from cnn_course.plots.colours import ACCENT, GREY, INK, colour, family, tint, told_apart
+from cnn_course.plots.colours import ACCENT, GREY, INK, PALETTE, colour, family, tint, told_apart
 from cnn_course.training import History
 
 
@@ -464,8 +464,8 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     dashed line; the bar of any other is the 95% interval of its difference from that one, for other seeds and other test images
     (`Record.difference`): a bar that reaches the line may be no difference. Default the best. training: squares for the accuracy
     on as many training images, without augmentation. own: histories of the reader, whose name is a label, as hollow dots.
-    colours: label -> colour; by default that of the network's family. Where each variant has a learning rate of its own, a small
-    panel shows how it was found.
+    colours: label -> colour; by default that of the network's family. Where variants have learning rates of their own, a small
+    panel shows how they were found, in colours that tell them apart.
     """
     import seaborn  # which imports pyplot: not before it is needed
 
@@ -476,7 +476,10 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
     mine = {h.label: 100 * h.accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
-    shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())} | (colours or {})
+    shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())}
+    if record.sweeps and len(set(shade.values())) == 1:  # lines of one family, to be told apart
+        shade = dict(zip(runs, PALETTE, strict=False))
+    shade |= colours or {}
     seeds = _seeds(runs)
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
@@ -570,6 +573,8 @@ def differences(found, title="", colours=None, note="", alt="", figsize=None):
 def _sweeps(axes, record, shade):
     """How each variant came to its learning rate: accuracy on training images that were held out, the chosen rate filled."""
     for label, colour_ in shade.items():
+        if label not in record.sweeps:  # its recipe names a rate
+            continue
         rates, accuracy = zip(*((rate, 100 * share) for rate, share in record.sweeps[label] if share is not None), strict=True)
         axes.plot(rates, accuracy, "o-", color=colour_, markerfacecolor="white", markersize=3.5, linewidth=1.1)
         best = rates.index(record.rate(label))

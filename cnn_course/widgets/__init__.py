@@ -11,9 +11,11 @@ from cnn_course.widgets.dense import dense_block
 from cnn_course.widgets.explorer import Explorer
 from cnn_course.widgets.gradient_flow import gradients
 from cnn_course.widgets.inception import inception_block
+from cnn_course.widgets.orthogonal import orthogonal_step
 from cnn_course.widgets.residual import residual_block
 from cnn_course.widgets.sliding import convolution
 from cnn_course.widgets.windows import receptive_field
 
 __all__ = ["Explorer", "activation", "augmentation", "bottleneck", "compare", "convolution", "dense_block", "first_filter",
-           "gradients", "groups", "inception_block", "one_by_one", "receptive_field", "residual_block"]  # fmt: skip
+           "gradients", "groups", "inception_block", "one_by_one", "orthogonal_step", "receptive_field",
+           "residual_block"]  # fmt: skip

@@ -398,19 +398,40 @@ def _():
     return f"standard error {error:.2f} points"
 
 
-# ------------------------------------------------- records that are to be made anew: norm, activation, dropout, recipe
-@claim("At ten times the learning rate, batch norm is points ahead", "record norm")
+# ------------------------------------------------- normalization, activation, dropout, recipe
+@claim("Batch norm is points ahead; LRN cannot be told from a constant", "record norm")
 def _():
     record = experiments.recorded("norm")
-    found, rates = record.difference("batch norm", "none"), experiments.sheet(record)["learning rate"]
-    assert says(found, "+7.8") and found.decided and rates["batch norm"] == pytest.approx(10 * rates["none"])
-    return found
+    lrn = [record.difference(label, "times 0.59") for label in ("local response norm", "LRN of raw pixels")]
+    ahead = [record.difference("batch norm", label) for label in record.runs if label != "batch norm"]
+    assert [says(*pair) for pair in zip(lrn, ("+0.3", "-0.6"), strict=True)] == [True, True]
+    assert not any(found.decided for found in lrn) and all(found.decided and found.points > 5 for found in ahead)
+    return lrn + ahead
 
 
-@claim("What LRN gains or loses here may be nothing", "record norm")
+@claim("Each has a learning rate of its own, the best of four on training images that were held out", "record norm")
 def _():
-    found = experiments.recorded("norm").difference("local response norm", "none")
-    assert says(found, "-0.8") and not found.decided
+    record = experiments.recorded("norm")
+    assert {len(tried) for tried in record.sweeps.values()} == {4} and record.sweeps.keys() == record.runs.keys()
+    return f"{', '.join(f'{label} {record.rate(label):g}' for label in record.runs)}"
+
+
+@claim("LRN on normalized images is ahead of nothing, and so may the constant be.", "record norm")
+def _():
+    record = experiments.recorded("norm")
+    lrn, constant = (record.difference(label, "none") for label in ("local response norm", "times 0.59"))
+    assert says(lrn, "+1.5") and lrn.decided and says(constant, "+1.2") and not constant.decided
+    return [lrn, constant]
+
+
+@claim("Batch norm gains 8.6 points, and not by its rate alone: in the small panel it is ahead at each of the four rates.",
+       "record norm")  # fmt: skip
+def _():
+    record = experiments.recorded("norm")
+    found, tried = record.difference("batch norm", "none"), {label: dict(pairs) for label, pairs in record.sweeps.items()}
+    own = tried.pop("batch norm")
+    assert says(found, "+8.6") and found.decided and len(own) == 4
+    assert all((others[rate] or 0) < share for others in tried.values() for rate, share in own.items())
     return found
 
 

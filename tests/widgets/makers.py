@@ -31,6 +31,7 @@ MAKERS = {
     "residual_block": widgets.residual_block,
     "gradients": widgets.gradients,
     "dense_block": widgets.dense_block,
+    "orthogonal_step": widgets.orthogonal_step,
     "compare": lambda: widgets.compare(experiments.recorded("lesson"), own()),
 }
 # Moves that need a partner: a text that only counts for own numbers, groups that must divide, a shortcut where shapes differ.

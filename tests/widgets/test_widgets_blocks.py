@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_course import anatomy, experiments, models
+from cnn_course import anatomy, experiments, models, training
 from cnn_course.models.densenet import DenseBlock, Transition
 from cnn_course.models.inception import Inception
 from cnn_course.models.resnet import BasicBlock, Bottleneck
 from cnn_course.training import History
-from cnn_course.widgets import dense, inception, residual
+from cnn_course.widgets import dense, inception, orthogonal, residual
 
 # The package exports functions of the same names.
 compare, gradients = (import_module(f"cnn_course.widgets.{name}") for name in ("comparison", "gradient_flow"))
@@ -61,6 +61,24 @@ def test_inception_sentence_says_whose_widths_and_what_is_saved():
     assert "your widths" in inception.describe(own)
     wide = inception.inception_cost("3a", True, 64, 192, 8, 96, 8, 32)
     assert wide.parameters_reduced > wide.parameters_full and "larger" in inception.describe(wide)
+
+
+# ---------------------------------------------------------------- orthogonal
+@pytest.mark.parametrize("times", [0, 1, 3, 6])
+def test_the_explorers_values_are_those_of_a_matrix_that_muon_steps_with(times):
+    left, right = (torch.linalg.qr(torch.randn(n, orthogonal.VALUES, dtype=torch.float64))[0] for n in (24, 40))
+    shown = orthogonal.compute(times)
+    matrix = 7 * (left * torch.tensor(shown.before)) @ right.T
+    found = torch.linalg.svdvals(training.orthogonalized(matrix, steps=times))
+    assert torch.allclose(found, torch.tensor(sorted(shown.after, reverse=True)), rtol=1e-5)
+    assert shown.near == sum(0.68 <= value <= 1.14 for value in found.tolist()) and str(shown.near) in orthogonal.describe(shown)
+
+
+def test_every_polynomial_of_the_explorer_leads_near_one():
+    for name in orthogonal.POLYNOMIALS:
+        assert orthogonal.compute(12, name, 10).near == orthogonal.VALUES
+    with pytest.raises(ValueError, match="quartic"):
+        orthogonal.compute(1, "quartic")
 
 
 # ---------------------------------------------------------------- residual
