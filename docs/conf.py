@@ -33,7 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
-MODULES = ("ilsvrc", "alexnet", "vgg", "conv1x1", "inception", "resnet", "densenet", "comparison")  # of each notebook's labs
+MODULES = ("ilsvrc", "alexnet", "vgg", "conv1x1", "inception", "resnet", "densenet", "comparison", "recipe")  # labs
 URLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
 REPOSITORY, BRANCH = re.fullmatch("(.+)/tree/(.+)/notebooks", URLS["Notebooks"]).groups()
 html_context = {"repository": REPOSITORY, "place": re.sub(r"^https?://github\.com/", "", REPOSITORY), "branch": BRANCH}

@@ -150,7 +150,7 @@ def test_the_first_push_stamps_the_fork_once_and_starts_nothing_more(fork):
     assert fork.commits == ["github-actions[bot]: All links lead to this repository", "me: course"]
     changed = git(fork.bare, "diff", "--name-only", f"{fork.branch}~", fork.branch).splitlines()
     notebooks = git(fork.tree, "ls-files", "*.ipynb").splitlines()  # the assignments too
-    assert len(notebooks) >= len(STEMS) == 8 and changed == sorted(["CITATION.cff", "README.md", "pyproject.toml", *notebooks])
+    assert len(notebooks) >= len(STEMS) == 9 and changed == sorted(["CITATION.cff", "README.md", "pyproject.toml", *notebooks])
     fork.run("stamp", "stamp")  # as if that commit had started the workflow again, which GitHub does not let it do
     assert len(fork.commits) == 2 and git(fork.tree, "status", "--porcelain") == ""
 

@@ -2,13 +2,13 @@
 
 import difflib
 
-from cnn_course.exercises import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, resnet, vgg
+from cnn_course.exercises import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, vgg
 from cnn_course.exercises.asking import Question
 from cnn_course.exercises.graded import GRADED
 
 QUESTIONS: dict[str, Question] = {
     number: question
-    for module in (ilsvrc, alexnet, vgg, conv1x1, inception, resnet, densenet, comparison)
+    for module in (ilsvrc, alexnet, vgg, conv1x1, inception, resnet, densenet, comparison, recipe)
     for number, question in module.QUESTIONS.items()
 }
 handed: dict[str, object] = {}  # what was last given to the check, for a grader

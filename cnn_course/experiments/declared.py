@@ -244,6 +244,15 @@ EXPERIMENTS = {
             "and lookahead": _fast(lookahead=True),
             "none of it": _net("fastnet_plain", **FAST),
         }, epochs=4, rates=(0.1, 0.3, 1, 3)),
+        Experiment("fewer_epochs", "What do three epochs of larger images reach, for the operations of the ablation's four?", {
+            "three epochs": _fast(sizes=((0.34, 25),)),
+        }, epochs=3),
+        Experiment("speedrun", "How far does the course's recipe bring FastNet, and how sure is it?", {
+            "FastNet": _net("fastnet", speedrun.COURSE),
+        }, epochs=speedrun.COURSE_EPOCHS, seeds=tuple(range(10)), views=speedrun.VIEWS),
+        Experiment("published", "How far does the published recipe bring FastNet here?", {
+            "FastNet": _net("fastnet", speedrun.PUBLISHED),
+        }, epochs=speedrun.PUBLISHED_EPOCHS, views=speedrun.VIEWS),
     )
 }
 # fmt: on

@@ -1,6 +1,6 @@
 """`fit`: a network trained by a recipe, tested after every epoch, interrupted and resumed at will.
 
-Fast for reasons that the last notebook measures: images wait as uint8 in the memory of the training device and whole batches
+Fast for reasons that notebook 8 measures: images wait as uint8 in the memory of the training device and whole batches
 are augmented at once; convolutions see channels_last memory; 16-bit floats are used where the device gains from them;
 memory that was given back is kept for the next batch; and on CUDA forward and backward pass are replayed as one graph.
 """

@@ -277,7 +277,7 @@ def test_the_whole_course_is_one_pdf_whose_contents_give_the_page(printed):
 
     path = printed / "pdf" / "cnn_course.pdf"
     pages = PdfReader(path).pages
-    assert path.stat().st_size < 40_000_000 and "Eight notebooks" in pages[0].extract_text()
+    assert path.stat().st_size < 40_000_000 and "Nine notebooks" in pages[0].extract_text()
     contents = [re.findall(r"(?m)^(\D.*|\d · .*) (\d+)$", page.extract_text()) for page in pages[1:6]]
     entries = [(words, int(number)) for found in contents if len(found) > 5 for words, number in found]
     starts = [number for words, number in entries if re.match(r"\d · |The recorded", words)]

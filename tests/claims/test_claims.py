@@ -76,5 +76,5 @@ def test_the_ledger_can_be_printed(capsys, monkeypatch):
 
 
 def test_every_notebook_has_its_claims():
-    count = {f"{number:02}": sum(claim.notebook.startswith(f"{number:02}") for claim in CLAIMS) for number in range(1, 9)}
+    count = {f"{number:02}": sum(claim.notebook.startswith(f"{number:02}") for claim in CLAIMS) for number in range(1, 10)}
     assert sum(count.values()) >= 150 and min(count.values()) >= 20, count

@@ -18,7 +18,9 @@ from cnn_course import experiments
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-NAMES = "01_ilsvrc 02_alexnet 03_vgg_receptive_field 04_conv1x1 05_inception 06_resnet 07_densenet 08_comparison".split()
+IDEAS = "ilsvrc alexnet vgg_receptive_field conv1x1 inception resnet densenet comparison recipe"
+NAMES = [f"{number:02}_{idea}" for number, idea in enumerate(IDEAS.split(), start=1)]
+
 ADDRESS, SITE = (
     re.search(f'{name} = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
     for name in ("Repository", "Documentation")
@@ -81,7 +83,7 @@ def stamp(folder, *address):
 
 def test_a_forks_address_is_stamped_into_all_notebooks_and_nothing_else_changes(fork):
     before = {path: path.read_text(encoding="utf-8") for path in (fork / "pyproject.toml", *fork.rglob("*.ipynb"))}
-    assert len(before) == 9 and all(text.count(f'"{ADDRESS}"') == 1 for text in before.values())
+    assert len(before) == 10 and all(text.count(f'"{ADDRESS}"') == 1 for text in before.values())
     assert stamp(fork, "https://example.org/me/course").returncode == 0
     after = {path: path.read_text(encoding="utf-8") for path in before}
     new = {ADDRESS: "https://example.org/me/course", SITE: "https://me.github.io/course/"}
@@ -160,7 +162,7 @@ def test_a_kernel_whose_cells_are_run_again_and_again_does_not_grow():
     assert kilobytes[7] - kilobytes[2] < 25_000, kilobytes
 
 
-def test_the_eight_notebooks_are_there():
+def test_the_nine_notebooks_are_there():
     assert [path.stem for path in NOTEBOOKS] == NAMES
 
 
