@@ -247,6 +247,11 @@ EXPERIMENTS = {
         Experiment("fewer_epochs", "What do three epochs of larger images reach, for the operations of the ablation's four?", {
             "three epochs": _fast(sizes=((0.34, 25),)),
         }, epochs=3),
+        Experiment("fast_lesson", "What does FastNet's recipe reach in a lesson, and what does it do for ResNet-20?", {
+            "FastNet": _fast(batch_size=50),
+            "FastNet, recipe of notebook 8": _net("fastnet_plain", **FAST),
+            "ResNet-20, recipe of FastNet": _net("resnet20", replace(speedrun.COURSE, batch_size=50)),
+        }, epochs=2, train_images=5_000, test_images=1_000),
         Experiment("speedrun", "How far does the course's recipe bring FastNet, and how sure is it?", {
             "FastNet": _net("fastnet", speedrun.COURSE),
         }, epochs=speedrun.COURSE_EPOCHS, seeds=tuple(range(10)), views=speedrun.VIEWS),

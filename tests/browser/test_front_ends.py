@@ -49,15 +49,28 @@ def on_the_page(lab, page):
     lab.end_kernels()
 
 
-def test_every_explorer_moves_in_notebook_7_and_a_lab_is_passed(on_the_page, page, names):
+def kinds(explorer):
+    """What there is to move in it: controls by their type, points of the picture, buttons."""
+    buttons = [part for part in explorer.children[0].children if isinstance(part, ipywidgets.Button)]
+    return (
+        {type(control) for control in explorer.controls.values()}
+        | ({"points"} if explorer._spots else set())
+        | {f"{min(len(buttons), 2)} buttons"}
+    )
+
+
+def test_every_kind_of_control_moves_in_notebook_7_and_a_lab_is_passed(on_the_page, page, names):
     pytest.importorskip("notebook", reason="no Notebook 7; install it with: pip install notebook", minversion="7")
     name, called, _ = next(student.checks(nbformat.read(next((ROOT / "notebooks").glob("07*.ipynb")), 4)))
     stub = len(bench().cells) - 3
     answer = student.source(student.right(name), called)
     boxes, guesses = on_the_page("notebooks/bench-7.ipynb", lambda: type_into(page, stub, answer))
     assert output(page, stub + 1).startswith("Passed")
-    for index, source in enumerate(EXPLORERS):
-        play(Shown(boxes.nth(index), eval(source, names), brief=True), source)
+    twins, met = [eval(source, names) for source in EXPLORERS], set()
+    for index, twin in sorted(enumerate(twins), key=lambda pair: -len(kinds(pair[1]))):
+        if kinds(twin) - met:  # JupyterLab, which shows the same widgets, plays all of them
+            play(Shown(boxes.nth(index), twin, brief=True), EXPLORERS[index])
+            met |= kinds(twin)
     guesses.first.get_by_role("textbox").fill("about 12")
     guesses.first.get_by_role("textbox").press("Enter")
     guesses.first.get_by_role("status").filter(has_text="noted").wait_for()
