@@ -78,9 +78,9 @@ def _images(*transforms):
     return training.Recipe(augment=transforms)
 
 
-def _fast(settings=None, network="fastnet", **changes):
+def _fast(settings=None, **changes):
     """The speedrun of the course, with half as many maps; changes: what is otherwise in its recipe."""
-    return _net(network, replace(speedrun.COURSE, **changes), **FAST, **(settings or {}))
+    return _net("fastnet", replace(speedrun.COURSE, **changes), **FAST, **(settings or {}))
 
 
 def _figure1(activation, lr):
@@ -92,7 +92,7 @@ def _figure1(activation, lr):
 # Section 5 of the AlexNet paper; the batch of 128 is what `fit` picks for so many images.
 RECIPE_2012 = training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")
 COURSE = {name: _net(name) for name in models.COURSE}
-FAST = {"widths": (64, 128, 128)}  # half of FastNet's maps: a run of the ablation takes two minutes
+FAST = {"widths": (64, 128, 128)}  # half of FastNet's maps: a run is cheap enough for many variants
 ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
 # A table, laid out by hand.
 # fmt: off
@@ -236,7 +236,7 @@ EXPERIMENTS = {
             "random filters": _fast({"dirac": False}),
             "random flips": _fast(augment=(speedrun.CROP, augment.flip)),
             "no label smoothing": _fast(label_smoothing=0.0),
-            "biases as slow as filters": _fast(optimizer=partial(training.muon, bias_lr=optimizers.BIAS_LR / 64)),
+            "biases 64 times slower": _fast(optimizer=partial(training.muon, bias_lr=optimizers.BIAS_LR / 64)),
             "SGD, not Muon": _fast(lr=None, momentum=0.9, optimizer=partial(training.muon, orthogonal=False, filter_decay=5e-4)),
             "no Nesterov": _fast(nesterov=False),
             "constant rate": _fast(schedule="constant"),

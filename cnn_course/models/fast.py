@@ -67,10 +67,12 @@ class FastNet(Network):
         first, second, third = widths
         self.first = nn.Conv2d(3, 24, 2)  # (N, 24, 31, 31)
         self.blocks = nn.Sequential(
-            activation(),
-            block(24, first, dirac, activation),  # (N, 64, 15, 15)
-            block(first, second, dirac, activation),  # (N, 256, 7, 7)
-            block(second, third, dirac, activation),  # (N, 256, 3, 3)
+            OrderedDict(
+                act=activation(),
+                block1=block(24, first, dirac, activation),  # (N, 64, 15, 15)
+                block2=block(first, second, dirac, activation),  # (N, 256, 7, 7)
+                block3=block(second, third, dirac, activation),  # (N, 256, 3, 3)
+            )
         )
         self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())  # (N, 256)
         self.head = nn.Linear(third, classes, bias=False)

@@ -67,7 +67,7 @@ def test_a_step_turns_filters_by_the_rate_and_what_else_there_is_as_sgd_would():
             values = torch.linalg.svdvals((old - p.detach()).flatten(1)) / 0.1
             assert values.max() < 1.4 and values.median() > 0.4
     assert all(torch.allclose(twin, p, rtol=1e-5) for twin, p in zip(twins, others, strict=True))
-    assert torch.equal(net.blocks[1].norm1.weight, torch.ones(24))  # batch norm does not scale
+    assert torch.equal(net.blocks.block1.norm1.weight, torch.ones(24))  # batch norm does not scale
 
 
 def test_filters_may_have_ordinary_steps_with_decay_and_momentum_that_does_not_look_ahead():
@@ -228,8 +228,8 @@ def test_the_first_layer_whitens_what_it_has_seen_and_its_filters_never_learn(ci
 
 def test_a_block_begins_as_copies_of_its_inputs():
     x = torch.randn(2, 24, 9, 9)
-    assert torch.allclose(small().blocks[1].conv1(x), x, atol=1e-5)
-    assert not torch.allclose(small(dirac=False).blocks[1].conv1(x), x, atol=0.1)
+    assert torch.allclose(small().blocks.block1.conv1(x), x, atol=1e-5)
+    assert not torch.allclose(small(dirac=False).blocks.block1.conv1(x), x, atol=0.1)
 
 
 @pytest.mark.parametrize("size", [16, 20, 25, 32, 40])
