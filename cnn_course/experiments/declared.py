@@ -250,7 +250,7 @@ EXPERIMENTS = {
         Experiment("fast_lesson", "What does FastNet's recipe reach in a lesson, and what does it do for ResNet-20?", {
             "FastNet": _fast(batch_size=50),
             "FastNet, recipe of notebook 8": _net("fastnet_plain", **FAST),
-            "ResNet-20, recipe of FastNet": _net("resnet20", replace(speedrun.COURSE, batch_size=50)),
+            "ResNet-20, recipe of FastNet": _net("resnet20", replace(speedrun.COURSE, batch_size=50, sizes=())),
         }, epochs=2, train_images=5_000, test_images=1_000),
         Experiment("speedrun", "How far does the course's recipe bring FastNet, and how sure is it?", {
             "FastNet": _net("fastnet", speedrun.COURSE),
