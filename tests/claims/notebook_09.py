@@ -251,3 +251,41 @@ def _():
     assert says(found, "+0.3") and not found.decided and f"{found.missed:.1f}" == "0.7"
     assert abs(times - 1) < 0.015
     return [found, f"{times:.3f} times the operations"]
+
+
+# ------------------------------------------------------------------------------- a lesson
+def in_a_lesson(label, network):
+    """A variant of `fast_lesson` against the lesson of a network by the recipe of notebook 8."""
+    ours, theirs = experiments.recorded("fast_lesson").runs[label], experiments.recorded("lesson").runs[network]
+    return experiments.difference(label, network, ours, theirs, 1_000)
+
+
+@claim("In a lesson the recipe brings FastNet 22 points; ResNet-20 needs rates of its own", "record fast_lesson")
+def _():
+    record = experiments.recorded("fast_lesson")
+    found = record.difference("FastNet", "FastNet, recipe of notebook 8")
+    fits = record.difference("ResNet-20, rates of its own", "ResNet-20, recipe of FastNet")
+    assert says(found, "+22.1") and found.decided and says(fits, "+47.1") and fits.decided
+    return [found, fits]
+
+
+@claim("ResNet-20 by FastNet's rates does no better than guessing.", "record fast_lesson")
+def _():
+    runs = experiments.recorded("fast_lesson").runs["ResNet-20, recipe of FastNet"]
+    low, high = experiments.mean_interval([100 * run.test_accuracy for run in runs], 1_000)
+    assert low < 10 < high < 15
+    return f"{low:.1f} to {high:.1f}%"
+
+
+@claim("With those of its biases and of its dense layer 53 and 670 times lower", "computed")
+def _():
+    own = experiments.find("fast_lesson").variants["ResNet-20, rates of its own"].recipe.optimizer.keywords
+    assert [round(optimizers.BIAS_LR / own["bias_lr"]), round(optimizers.HEAD_LR / own["head_lr"])] == [53, 670]
+
+
+@claim("it has 57.9%, where the recipe of notebook 8 brought 44.4%.", "record fast_lesson")
+def _():
+    found = in_a_lesson("ResNet-20, rates of its own", "resnet20")
+    means = [experiments.recorded(name).table()["test accuracy"] for name in ("fast_lesson", "lesson")]
+    assert [f"{100 * mean:.1f}" for mean in (means[0][found.a], means[1][found.b])] == ["57.9", "44.4"] and found.decided
+    return found
