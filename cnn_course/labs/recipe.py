@@ -1,4 +1,4 @@
-"""The labs of notebook 9: an orthogonal step, an alternating flip."""
+"""The labs of notebook 9: an alternating flip, an orthogonal step."""
 
 import torch
 
@@ -217,4 +217,4 @@ ALTERNATING_FLIP = Lab(
     ),
 )  # fmt: skip
 
-LABS = (ORTHOGONALIZE, ALTERNATING_FLIP)
+LABS = (ALTERNATING_FLIP, ORTHOGONALIZE)  # in the order of the notebook

@@ -289,3 +289,12 @@ def _():
     means = [experiments.recorded(name).table()["test accuracy"] for name in ("fast_lesson", "lesson")]
     assert [f"{100 * mean:.1f}" for mean in (means[0][found.a], means[1][found.b])] == ["57.9", "44.4"] and found.decided
     return found
+
+
+@claim("Whole images cost more and reach more; at equal operations the two may be equal", "record ablation")
+def _():
+    found, times = against("whole images"), operations("whole images") / operations(FULL)
+    three = experiments.recorded("fewer_epochs").runs["three epochs"]
+    assert says(found, "+0.9") and found.decided and times > 1.4
+    assert not experiments.difference(FULL, "three", experiments.recorded("ablation").runs[FULL], three, 10_000).decided
+    return found
