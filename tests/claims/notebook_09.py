@@ -4,10 +4,11 @@ import inspect
 from functools import lru_cache
 
 import torch
-from ledger import claims_of, says
+import torch.nn.functional as F
+from ledger import cifar, claims_of, says
 from torch import nn
 
-from cnn_course import anatomy, experiments, models, training
+from cnn_course import anatomy, data, experiments, models, training
 from cnn_course.training import optimizers, speedrun
 from cnn_course.widgets import orthogonal
 
@@ -86,7 +87,28 @@ def _():
     assert [sum(sum(way) == times for way in ways) / 4 for times in (0, 2)] == [0.25, 0.25]
 
 
+@claim("Random filters see little else of a patch.", "computed")
+def _():
+    patches = F.unfold(data.to_float(cifar().train.images[:1_000]), 2).transpose(1, 2).reshape(-1, 12)
+    variances, axes = torch.linalg.eigh(patches.T @ patches / len(patches))
+    first = axes[:, -1].abs()  # nearly the same weight for every number of the patch: brightness
+    assert variances[-1] / variances.sum() > 0.8 and first.min() > 0.8 * first.max()
+    return f"{variances[-1] / variances.sum():.1%} of the variance in one direction"
+
+
 # ------------------------------------------------------------------------------- the step
+@claim("A gradient goes far along few directions.", "computed")
+def _():
+    net, images = fastnet(), data.to_float(cifar().train.images[:100])
+    net.look_at(images)
+    F.cross_entropy(net(images), cifar().train.labels[:100]).backward()
+    gradient = net.blocks.block2.conv2.weight.grad.flatten(1)
+    values, level = torch.linalg.svdvals(gradient), torch.linalg.svdvals(training.orthogonalized(gradient, steps=5))
+    squares, even = (each[:13].square().sum() / each.square().sum() for each in (values, level))
+    assert squares > 0.5 > 0.2 > even
+    return f"a tenth of the directions: {squares:.0%} of the squares, {even:.0%} made orthogonal"
+
+
 @claim("Each step turns every singular value $s$ into $a s + b s^3 + c s^5$ and leaves the vectors alone.", "computed")
 def _():
     left, right = (torch.linalg.qr(torch.randn(n, 6, dtype=torch.float64))[0] for n in (6, 9))
