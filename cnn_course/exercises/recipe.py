@@ -1,7 +1,7 @@
 """The questions of notebook 9."""
 
 from cnn_course.exercises.asking import Question, within
-from cnn_course.training.optimizers import NEWTON_SCHULZ
+from cnn_course.training.optimizers import polynomial
 from cnn_course.training.speedrun import COURSE
 
 EPOCHS = 4
@@ -19,10 +19,7 @@ def _share_of_pixels():
 
 def _steps():
     """How often the polynomial is applied until the faint value is large enough."""
-    (a, b, c), value, steps = NEWTON_SCHULZ, FAINT, 0
-    while value < ENOUGH:
-        value, steps = a * value + b * value**3 + c * value**5, steps + 1
-    return steps
+    return next(steps for steps in range(100) if polynomial(FAINT, steps) >= ENOUGH)
 
 
 QUESTIONS = {

@@ -9,6 +9,14 @@ BIAS_LR, HEAD_LR = 0.053, 0.67  # for the sum of the losses in a batch, by the a
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # steepest at zero, where the smallest singular values are
 
 
+def polynomial(values, steps: int, coefficients: tuple[float, float, float] = NEWTON_SCHULZ):
+    """a s + b s^3 + c s^5, applied so many times: what becomes of singular values s, an array or a number."""
+    a, b, c = coefficients
+    for _ in range(steps):
+        values = a * values + b * values**3 + c * values**5
+    return values
+
+
 def orthogonalized(matrix: torch.Tensor, steps: int = 3, dtype: torch.dtype | None = None) -> torch.Tensor:
     """A matrix (m, n) with the singular vectors of `matrix`, its singular values pushed towards 1; computed in `dtype`.
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from cnn_course import plots
-from cnn_course.training.optimizers import NEWTON_SCHULZ
+from cnn_course.training.optimizers import NEWTON_SCHULZ, polynomial
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.scales import even, scale
 
@@ -34,14 +34,6 @@ class Pushed:
     def near(self) -> int:
         """How many lie in NEAR."""
         return int(((self.after >= NEAR[0]) & (self.after <= NEAR[1])).sum())
-
-
-def polynomial(values, times, coefficients=NEWTON_SCHULZ):
-    """a s + b s^3 + c s^5, applied so many times to each value."""
-    a, b, c = coefficients
-    for _ in range(times):
-        values = a * values + b * values**3 + c * values**5
-    return values
 
 
 @lru_cache(maxsize=256)
