@@ -83,6 +83,11 @@ def _fast(settings=None, **changes):
     return _net("fastnet", replace(speedrun.COURSE, **changes), **FAST, **(settings or {}))
 
 
+def _plainly(recipe=None, **settings):
+    """The same network; its recipe is that of notebook 8 unless another is given."""
+    return _net("fastnet", recipe, **FAST, **settings)
+
+
 def _figure1(activation, lr):
     """Section 3.1 of the AlexNet paper: no regularization; the rate does not change, so that epochs can be compared."""
     recipe = training.Recipe(lr=lr, augment=(), weight_decay=0.0, label_smoothing=0.0, schedule="constant")
@@ -93,6 +98,7 @@ def _figure1(activation, lr):
 RECIPE_2012 = training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")
 COURSE = {name: _net(name) for name in models.COURSE}
 FAST = {"widths": (64, 128, 128)}  # half of FastNet's maps: a run is cheap enough for many variants
+SGD = {"lr": None, "momentum": 0.9, "optimizer": partial(training.muon, orthogonal=False, filter_decay=5e-4)}  # in Muon's place
 ALEXNET, RESNET, DENSENET = COURSE["alexnet_cifar"], COURSE["resnet20"], COURSE["densenet_cifar"]
 # A table, laid out by hand.
 # fmt: off
@@ -237,12 +243,20 @@ EXPERIMENTS = {
             "random flips": _fast(augment=(speedrun.CROP, augment.flip)),
             "no label smoothing": _fast(label_smoothing=0.0),
             "biases 64 times slower": _fast(optimizer=partial(training.muon, bias_lr=optimizers.BIAS_LR / 64)),
-            "SGD, not Muon": _fast(lr=None, momentum=0.9, optimizer=partial(training.muon, orthogonal=False, filter_decay=5e-4)),
+            "SGD, not Muon": _fast(**SGD),
             "no Nesterov": _fast(nesterov=False),
             "constant rate": _fast(schedule="constant"),
             "whole images": _fast(sizes=()),
             "and lookahead": _fast(lookahead=True),
             "none of it": _net("fastnet_plain", **FAST),
+        }, epochs=4, rates=(0.1, 0.3, 1, 3)),
+        # Between the ablation's "none of it" and its "whole images", each with all that stands above it.
+        Experiment("step_by_step", "What does each step of the speedrun's recipe bring on top of those before it?", {
+            "first layer computed": _plainly(dirac=False),
+            "filters that copy": _plainly(),
+            "its shifts and flips": _plainly(training.Recipe(augment=speedrun.COURSE.augment)),
+            "its label smoothing": _plainly(training.Recipe(augment=speedrun.COURSE.augment, label_smoothing=0.2)),
+            "its batches and schedule": _fast(sizes=(), **SGD),
         }, epochs=4, rates=(0.1, 0.3, 1, 3)),
         Experiment("fewer_epochs", "What do three epochs of larger images reach, for the operations of the ablation's four?", {
             "three epochs": _fast(sizes=((0.34, 25),)),
