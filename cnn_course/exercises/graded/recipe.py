@@ -76,7 +76,7 @@ QUESTIONS = {
     ),
     "A9.4": Question(  # of the eleven changes of the ablation, those whose interval leaves zero out
         _decided,
-        "SGD, whole images, the constant rate, and all of it together. What is left out of a figure for its size counts too.",
+        "SGD, whole images, the rate that never falls, and the recipe of notebook 8. What a figure leaves out counts too.",
         "A difference says itself whether it is `decided`. Go through all labels of `record.runs` but the whole recipe.",
         (
             (2, "That is what the notebook's figure shows. Which labels of the record did it leave out?"),
