@@ -278,8 +278,9 @@ def test_the_whole_course_is_one_pdf_whose_contents_give_the_page(printed):
     path = printed / "pdf" / "cnn_course.pdf"
     pages = PdfReader(path).pages
     assert path.stat().st_size < 40_000_000 and "Nine notebooks" in pages[0].extract_text()
-    contents = [re.findall(r"(?m)^(\D.*|\d · .*) (\d+)$", page.extract_text()) for page in pages[1:6]]
-    entries = [(words, int(number)) for found in contents if len(found) > 5 for words, number in found]
+    line = re.compile(r"(?m)^(\D.*|\d · .*) (\d+)$")
+    first = int(line.search(pages[1].extract_text())[2])  # the page of the first notebook: the contents end before it
+    entries = [(words, int(number)) for page in pages[1 : first - 1] for words, number in line.findall(page.extract_text())]
     starts = [number for words, number in entries if re.match(r"\d · |The recorded", words)]
     assert len(entries) > 100
     assert starts == sorted(starts) and len(starts) == len(STEMS) + 1
