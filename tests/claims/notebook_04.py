@@ -332,7 +332,7 @@ def _():
     assert (narrowest(built), narrowest(models.build("resnet50", device="meta"))) == (15, 64)
 
 
-@claim("NIN's nine layers become four, and ResNet's twenty become 29", "computed")
+@claim("NIN's nine layers become four, and ResNet's twenty become 29, or 32 with the projections of its shortcuts", "computed")
 def _():
     built = {label: variant.build() for label, variant in experiments.find("one_by_one").variants.items()}
 
@@ -343,6 +343,7 @@ def _():
 
     assert (layers(built["NIN"]), layers(built["NIN without 1x1"])) == (9, 4)
     assert (layers(built["ResNet-20"]), layers(built["ResNet-20 with 1x1"])) == (20, 29)
+    assert sum(isinstance(layer, (nn.Conv2d, nn.Linear)) for layer in built["ResNet-20 with 1x1"].modules()) == 32
 
 
 @claim("has 12% of the 3x3's weights", "computed")

@@ -361,7 +361,7 @@ def _():
     return found
 
 
-@claim("By one view they bring FastNet 2.4 and 2.6 points above the ResNet-20 of notebook 8", "record published")
+@claim("By one view the two recipes bring FastNet 2.4 and 2.6 points above the ResNet-20 of notebook 8", "record published")
 def _():
     found = over_resnet("published")
     assert says(found, "+2.6") and found.decided and over_resnet("speedrun").decided
