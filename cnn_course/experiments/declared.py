@@ -256,7 +256,7 @@ EXPERIMENTS = {
             "filters that copy": _plainly(),
             "its shifts and flips": _plainly(training.Recipe(augment=speedrun.COURSE.augment)),
             "its label smoothing": _plainly(training.Recipe(augment=speedrun.COURSE.augment, label_smoothing=0.2)),
-            "its batches and schedule": _fast(sizes=(), **SGD),
+            "its batches, schedule, biases": _fast(sizes=(), **SGD),
         }, epochs=4, rates=(0.1, 0.3, 1, 3)),
         Experiment("fewer_epochs", "What do three epochs of larger images reach, for the operations of the ablation's four?", {
             "three epochs": _fast(sizes=((0.34, 25),)),

@@ -39,8 +39,8 @@ class Difference:
 
     @property
     def missed(self) -> float:
-        """The largest difference, in points, that the interval still allows, either way."""
-        return max(map(abs, self.interval))
+        """The largest difference, in points, that an interval still allows, either way: of few seeds theirs is the wider one."""
+        return max(map(abs, (*self.interval, *(self.of_seeds or ()))))
 
     def __str__(self):
         seeds = f"other seeds {_to(self.of_seeds)}" if self.of_seeds else "one seed, so nothing is known of others"

@@ -18,9 +18,11 @@ import briefly
 import nbformat
 import pytest
 import student
+from driving import of_a_cell
 
 ROOT = Path(__file__).parents[2]
-SHOTS = ROOT / "screenshots"  # kept after a run to be looked at; git ignores it
+SHOTS = ROOT / "screenshots"  # git ignores it
+PANEL_OR_ALL = "document.querySelector('.jp-WindowedPanel-outer') ?? document.documentElement"  # what scrolls
 TOKEN = "course"
 SET_UP = """from cnn_course import data, exercises, experiments, labs, training, widgets
 cifar = data.load(quiet=True)
@@ -53,6 +55,35 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A window; what its console says of errors is in `page.console`. Where its test fails, SHOTS has what it showed."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.console = []
+    page.on("console", lambda message: page.console.append(message.text) if of_a_cell(message) else None)
+    yield page
+    page.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed and call.when == "call" and "page" in item.funcargs:
+        with contextlib.suppress(Exception):  # of a page that has crashed there is no picture
+            photograph(item.funcargs["page"], item.name)
+    return report
+
+
+def photograph(page, name):
+    """What the screen shows, page by page."""
+    SHOTS.mkdir(exist_ok=True)
+    tall, view = page.evaluate(f"(({{scrollHeight, clientHeight}}) => [scrollHeight, clientHeight])({PANEL_OR_ALL})")
+    for number, top in enumerate(range(0, tall, view - 60), start=1):
+        page.evaluate(f"({PANEL_OR_ALL}).scrollTop = {top}")
+        page.wait_for_timeout(150)
+        page.screenshot(path=SHOTS / f"{name}-{number:02d}.png")
 
 
 class Lab:

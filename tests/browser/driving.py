@@ -8,11 +8,9 @@ import time
 
 import ipywidgets
 
-from conftest import SHOTS
-
 # A control that shows, or that changes something, only after another one was set.
 PARTNERS = {"numbers": ("kind", "own numbers"), "shortcut": ("stride", 2)}
-PAGE, CELL = ".jp-WindowedPanel-outer", ".jp-Notebook .jp-Cell"
+CELL = ".jp-Notebook .jp-Cell"
 ERRORS = ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr"))
 # No cell waits, and the kernel has rested three times in a row (cells far from the screen need not be on the page).
 IDLE = """() => {
@@ -190,14 +188,3 @@ def play(shown, source):
         button.click()
         shown.wait(f"{source}, a point clicked")
         assert shown.sentence != before
-
-
-def photograph(page, name):
-    """What the screen shows, page by page."""
-    SHOTS.mkdir(exist_ok=True)
-    tall = page.evaluate(f"document.querySelector('{PAGE}').scrollHeight")
-    view = page.evaluate(f"document.querySelector('{PAGE}').clientHeight")
-    for number, top in enumerate(range(0, tall, view - 60), start=1):
-        page.evaluate(f"document.querySelector('{PAGE}').scrollTop = {top}")
-        page.wait_for_timeout(150)
-        page.screenshot(path=SHOTS / f"{name}-{number:02d}.png")

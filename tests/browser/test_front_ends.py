@@ -10,7 +10,7 @@ import ipywidgets
 import nbformat
 import pytest
 import student
-from driving import ERRORS, Shown, of_a_cell, open_notebook, output, photograph, play, run_all, type_into
+from driving import ERRORS, Shown, open_notebook, output, play, run_all, type_into
 from ipywidgets.embed import dependency_state, embed_snippet
 
 from conftest import ROOT, bench, cells, unavailable
@@ -19,16 +19,6 @@ EXPLORERS, GUESSES = cells("widgets."), cells("exercises.guess(")
 ACTED_ON = {"button", "checkbox", "combobox", "slider", "spinbutton", "textbox", "image"}
 # Plays, stops and repeats: the names of these three come from a style sheet, which axe-core does not read.
 AXE = {"include": [[".cnn-course"], [".cnn-course-guess"]], "exclude": [[".widget-play"]]}
-
-
-@pytest.fixture
-def page(browser):
-    """A window; what its console says of errors is in `page.console`."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    page.console = []
-    page.on("console", lambda message: page.console.append(message.text) if of_a_cell(message) else None)
-    yield page
-    page.close()
 
 
 @pytest.fixture
@@ -45,7 +35,6 @@ def on_the_page(lab, page):
         return boxes, guesses
 
     yield open_bench
-    photograph(page, "bench")
     lab.end_kernels()
 
 

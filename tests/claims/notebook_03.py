@@ -252,13 +252,13 @@ def _():
     assert abs((likely.amax(dim=0) > 0.5)[between].sum() - 111) <= 1 and between.sum() == 153  # of bfloat16 or not
 
 
-@claim("Between VGG and LeNet-5 the difference may be none, or up to 4.1 points; that AlexNet leads VGG, other seeds "
+@claim("Between VGG and LeNet-5 the difference may be none, or up to 5.6 points; that AlexNet leads VGG, other seeds "
        "may turn round.",
        "record lesson")  # fmt: skip
 def _():
     record = experiments.recorded("lesson")
     found = [record.difference("vgg_cifar", other) for other in ("lenet5", "alexnet_cifar")]
-    assert f"{found[0].missed:.1f}" == "4.1" and says(found[0], "-0.3") and says(found[1], "-4.2")
+    assert f"{found[0].missed:.1f}" == "5.6" and says(found[0], "-0.3") and says(found[1], "-4.2")
     assert not any(difference.decided for difference in found) and found[1].interval[1] < 0
     return found
 

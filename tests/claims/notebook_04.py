@@ -302,10 +302,10 @@ def _():
     return found
 
 
-@claim("DenseNet may be level, or up to 1.2 points worse with its own.", "record one_by_one")
+@claim("DenseNet may be level, or up to 1.5 points worse with its own.", "record one_by_one")
 def _():
     found = worth(*ONE_BY_ONE[3])
-    assert found.interval[0] < 0 < found.interval[1] and f"{found.missed:.1f}" == "1.2"
+    assert found.interval[0] < 0 < found.interval[1] and f"{found.missed:.1f}" == "1.5"
     return found
 
 

@@ -112,6 +112,14 @@ def test_it_says_in_words_what_it_found():
     assert "-0.0" not in str(record(a=(0.9,), b=(0.90001,)).difference("a", "b"))
 
 
+def test_what_may_have_been_missed_is_what_either_interval_allows():
+    two = record(a=(0.90, 0.86), b=(0.87, 0.87)).difference("a", "b")
+    assert two.missed == max(map(abs, two.of_seeds)) > 2 * max(map(abs, two.interval))
+    assert str(two).endswith(f"is at most {two.missed:.1f}")
+    one = record(a=(0.90,), b=(0.89, 0.90)).difference("a", "b")
+    assert one.missed == max(map(abs, one.interval))
+
+
 def test_the_interval_of_a_mean_is_students_over_seeds_and_wider_over_images():
     percent = [80.0, 82.0, 81.0]
     assert mean_interval(percent) == pytest.approx(stats.t.interval(0.95, 2, np.mean(percent), stats.sem(percent)), rel=1e-4)
