@@ -1,7 +1,9 @@
 """The claims of notebook 09."""
 
 import inspect
+from dataclasses import fields
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -276,6 +278,116 @@ def _():
     assert says(found, "+0.3") and not found.decided and f"{found.missed:.1f}" == "0.7"
     assert 0.005 < abs(times - 1) < 0.015
     return [found, f"{times:.3f} times the operations"]
+
+
+# ------------------------------------------------------------------------------- one step upon another
+@lru_cache
+def brought(step):
+    """What a step brings on top of those before it."""
+    ablation = experiments.recorded("ablation").runs
+    rungs = {"none of it": ablation["none of it"]} | experiments.recorded("step_by_step").runs
+    rungs |= {"Muon": ablation["whole images"], "small images first": ablation[FULL]}
+    below = list(rungs)[list(rungs).index(step) - 1]
+    return experiments.difference(step, below, rungs[step], rungs[below], 10_000)
+
+
+STEPS = ("first layer computed", "filters that copy", "its shifts and flips", "its label smoothing",
+         "its batches, schedule, biases", "Muon", "small images first")  # fmt: skip
+
+
+@claim("in seven steps, each on top of those before it", "computed")
+def _():
+    """The declarations: from one rung to the next nothing changes but what the step names."""
+    found = experiments.find("ablation").variants
+    rungs = [found["none of it"], *experiments.find("step_by_step").variants.values(), found["whole images"], found[FULL]]
+    changes = []
+    for below, rung in pairwise(rungs):
+        net = {name for name, _ in rung.settings.items() ^ below.settings.items()}
+        recipe = {
+            field.name for field in fields(rung.recipe) if getattr(rung.recipe, field.name) != getattr(below.recipe, field.name)
+        }
+        changes.append((rung.network, net | recipe))
+    assert changes == [
+        ("fastnet", {"dirac"}),  # the network of the first rung is fastnet_plain: neither whitened nor dirac
+        ("fastnet", {"dirac"}),
+        ("fastnet", {"augment"}),
+        ("fastnet", {"label_smoothing"}),
+        ("fastnet", {"batch_size", "weight_decay", "schedule", "optimizer", "micro_batch"}),
+        ("fastnet", {"lr", "momentum", "optimizer"}),
+        ("fastnet", {"sizes"}),
+    ]
+
+
+@claim("The first five are trained by SGD, each with the best of four rates", "record step_by_step")
+def _():
+    record = experiments.recorded("step_by_step")
+    assert list(record.runs) == list(STEPS[:5]) and all(len(tried) == 4 for tried in record.sweeps.values())
+    assert all(dict(tried)[record.rate(label)] == max(dict(tried).values()) for label, tried in record.sweeps.items())
+    assert len(record.sweeps) == 5
+    return str({label: record.rate(label) for label in record.sweeps})
+
+
+@claim("among them shifts shrink from four pixels to two, and label smoothing doubles to 0.2.", "computed")
+def _():
+    rungs = experiments.find("step_by_step").variants
+    before, after = rungs["filters that copy"].recipe, rungs["its label smoothing"].recipe
+    shifts = [inspect.signature(recipe.augment[0]).parameters["padding"].default for recipe in (before, after)]
+    assert shifts == [4, 2] and (before.label_smoothing, after.label_smoothing) == (0.1, 0.2)
+
+
+@claim("Upon one another, three steps bring points and the last gives some back", "record step_by_step")
+def _():
+    found = {step: brought(step) for step in STEPS}
+    points = dict(zip(STEPS, ("+1.9", "+0.2", "+1.0", "-0.2", "+0.2", "+2.9", "-0.9"), strict=True))
+    assert all(says(found[step], points[step]) for step in STEPS)
+    assert [step for step in STEPS if found[step].decided] == [STEPS[0], STEPS[2], STEPS[5], STEPS[6]]
+    return list(found.values())
+
+
+@claim("As the first step, the first layer brings 1.9 points; beside all the rest it may bring none.", "record step_by_step")
+def _():
+    first, beside = brought("first layer computed"), against("first layer learned")
+    assert says(first, "+1.9") and first.decided and says(beside, "-0.3") and not beside.decided
+    return [first, beside]
+
+
+@claim(
+    "Muon brings 2.9 on whole images, and cost 1.1 where it was left out of a training with small ones.", "record step_by_step"
+)
+def _():
+    on_whole, on_small = brought("Muon"), against("SGD, not Muon")
+    assert says(on_whole, "+2.9") and on_whole.decided and says(on_small, "-1.1") and on_small.decided
+    return [on_whole, on_small]
+
+
+@claim("Small images give back 0.9 points, for a third fewer operations.", "record ablation")
+def _():
+    found, times = brought("small images first"), operations(FULL) / operations("whole images")
+    assert says(found, "-0.9") and found.decided and 0.64 < times < 0.69
+    return f"{found}; {times:.2f} times the operations"
+
+
+@claim("The seven steps add up to the 5.1 points between the two recipes", "record step_by_step")
+def _():
+    total = sum(brought(step).points for step in STEPS)
+    assert f"{total:.1f}" == "5.1" and says(against("none of it"), "-5.1")
+
+
+@claim("SGD's rates are a factor of three apart and were chosen by one seed", "record step_by_step")
+def _():
+    for tried in experiments.recorded("step_by_step").sweeps.values():
+        assert all(2.9 < above / below < 3.4 for below, above in pairwise(sorted(rate for rate, _ in tried)))
+
+
+@claim("The computed first layer may be worth nothing beside the others, and is worth 1.9 points as the first of seven steps.",
+       "record step_by_step")  # fmt: skip
+def _():
+    assert says(brought("first layer computed"), "+1.9") and not against("first layer learned").decided
+
+
+@claim("as the first of seven steps the computed first layer brings 1.9.", "record step_by_step")
+def _():
+    assert says(brought("first layer computed"), "+1.9") and brought("first layer computed").decided
 
 
 # ------------------------------------------------------------------------------- a lesson
