@@ -281,18 +281,22 @@ def _():
 
 
 # ------------------------------------------------------------------------------- one step upon another
-@lru_cache
-def brought(step):
-    """What a step brings on top of those before it."""
-    ablation = experiments.recorded("ablation").runs
-    rungs = {"none of it": ablation["none of it"]} | experiments.recorded("step_by_step").runs
-    rungs |= {"Muon": ablation["whole images"], "small images first": ablation[FULL]}
-    below = list(rungs)[list(rungs).index(step) - 1]
-    return experiments.difference(step, below, rungs[step], rungs[below], 10_000)
-
-
 STEPS = ("first layer computed", "filters that copy", "its shifts and flips", "its label smoothing",
          "its batches, schedule, biases", "Muon", "small images first")  # fmt: skip
+IN_ABLATION = {"none of it": "none of it", "Muon": "whole images", "small images first": FULL}
+
+
+def rung(step):
+    """The runs with this step and all those before it."""
+    if step in IN_ABLATION:
+        return experiments.recorded("ablation").runs[IN_ABLATION[step]]
+    return experiments.recorded("step_by_step").runs[step]
+
+
+def brought(step):
+    """What a step brings on top of those before it."""
+    below = ("none of it", *STEPS)[STEPS.index(step)]
+    return experiments.difference(step, below, rung(step), rung(below), 10_000)
 
 
 @claim("in seven steps, each on top of those before it", "computed")
@@ -468,12 +472,12 @@ def _():
 @claim("FastNet at full width: two to three points above ResNet-20 by one view, for fewer operations", "record speedrun")
 def _():
     found = over_resnet("speedrun")
-    assert says(found, "+2.4") and found.decided
+    assert says(found, "+2.5") and found.decided
     assert operations("FastNet", "speedrun") < 0.8 * operations("resnet20", "comparison")
     return found
 
 
-@claim("By one view the two recipes bring FastNet 2.4 and 2.6 points above the ResNet-20 of notebook 8", "record published")
+@claim("By one view the two recipes bring FastNet 2.5 and 2.6 points above the ResNet-20 of notebook 8", "record published")
 def _():
     found = over_resnet("published")
     assert says(found, "+2.6") and found.decided and over_resnet("speedrun").decided
@@ -496,21 +500,20 @@ def _():
     return f"{means[0]:.2%} and {means[1]:.2%}; {times:.3f} times the operations"
 
 
-@claim("By one view it may be level with the course's: two seeds are few, and others may move that difference by nearly two "
-       "points.", "record published")  # fmt: skip
+@claim("By one view the two may be level, and lie at most 0.5 points apart.", "record published")
 def _():
     found = experiments.difference("published", "course", full_width("published"), full_width("speedrun"), 10_000)
-    assert says(found, "+0.2") and not found.decided and found.seeds == (2, 2)
-    assert 1.5 < (found.of_seeds[1] - found.of_seeds[0]) / 2 < 2
+    assert says(found, "+0.0") and not found.decided and f"{found.missed:.1f}" == "0.5"
     return found
 
 
-@claim("**94.0% for 0.22 PFLOPs was the aim of the course's recipe, and it is missed.**", "record speedrun")
+@claim("**94.0% for 0.22 PFLOPs was the aim of the course's recipe, and it is missed by 0.2 points.** With other seeds the mean "
+       "may lie between 93.7 and 93.9%.", "record speedrun")  # fmt: skip
 def _():
-    runs, cost = full_width("speedrun"), operations("FastNet", "speedrun") / 1e15
-    six = sum(run.six_views for run in runs) / len(runs)
-    assert six < 0.9395 and cost <= 0.22
-    return f"{six:.2%} for {cost:.3f} PFLOPs"
+    six, cost = [100 * run.six_views for run in full_width("speedrun")], operations("FastNet", "speedrun") / 1e15
+    low, high = experiments.mean_interval(six)
+    assert f"{94 - sum(six) / len(six):.1f}" == "0.2" and (f"{low:.1f}", f"{high:.1f}") == ("93.7", "93.9") and cost <= 0.22
+    return f"{low:.2f} to {high:.2f}% for {cost:.3f} PFLOPs"
 
 
 @claim("in which batch norm sees all 2,000 images of a step; here it sees 250.", "computed")
