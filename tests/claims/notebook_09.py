@@ -305,12 +305,12 @@ def _():
     found = experiments.find("ablation").variants
     rungs = [found["none of it"], *experiments.find("step_by_step").variants.values(), found["whole images"], found[FULL]]
     changes = []
-    for below, rung in pairwise(rungs):
-        net = {name for name, _ in rung.settings.items() ^ below.settings.items()}
+    for below, above in pairwise(rungs):
+        net = {name for name, _ in above.settings.items() ^ below.settings.items()}
         recipe = {
-            field.name for field in fields(rung.recipe) if getattr(rung.recipe, field.name) != getattr(below.recipe, field.name)
+            field.name for field in fields(above.recipe) if getattr(above.recipe, field.name) != getattr(below.recipe, field.name)
         }
-        changes.append((rung.network, net | recipe))
+        changes.append((above.network, net | recipe))
     assert changes == [
         ("fastnet", {"dirac"}),  # the network of the first rung is fastnet_plain: neither whitened nor dirac
         ("fastnet", {"dirac"}),

@@ -132,7 +132,7 @@ HOSTILE = {  # the worst that a notebook can get for it
     ),
     "forges messages": ([NOTHING, CHECK, FORGED], 0),
     "forges messages without end": (["import os\nwhile True:\n    for stream in range(3, 9):\n" + FLOOD], 0),
-    "many processes": (["import os\nfor _ in range(40):\n    if not os.fork():\n        while True: pass", ANSWER], 1),
+    "many processes": (["import os\nfor _ in range(12):\n    if not os.fork():\n        while True: pass", ANSWER], 1),
 }
 
 
