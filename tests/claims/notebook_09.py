@@ -503,7 +503,7 @@ def _():
 @claim("By one view the two may be level, and lie at most 0.5 points apart.", "record published")
 def _():
     found = experiments.difference("published", "course", full_width("published"), full_width("speedrun"), 10_000)
-    assert says(found, "+0.0") and not found.decided and f"{found.missed:.1f}" == "0.5"
+    assert says(found, "+0.1") and not found.decided and f"{found.missed:.1f}" == "0.5"
     return found
 
 
