@@ -15,18 +15,21 @@ CPU = torch.device("cpu")
 def sheet(record, *labels: str):
     """One row a variant of a Record (all of them without labels), one column for each thing that is not the same for all.
 
-    Of networks: parameters, multiply-adds, convolutions and dense layers, normalization, dropout. Of recipes: every setting,
-    and the learning rate that was used. What is the same stands in `attrs["caption"]`.
+    Of networks: parameters, multiply-adds, convolutions and dense layers, normalization, dropout, and what the weights began
+    from. Of recipes: every setting, and the learning rate that was used. What is the same stands in `attrs["caption"]`.
 
     Raises ValueError for a label that the record does not have.
     """
     if unknown := [label for label in labels if label not in record.runs]:
         raise ValueError(f"{record.name} has no variant {unknown[0]!r}; its variants are {', '.join(record.runs)}")
-    experiment = declared.find(record.name)
+    experiment, labels = declared.find(record.name), labels or tuple(record.runs)
     seen, rows = experiment.epochs * experiment.train_images, {}
-    for label in labels or record.runs:
+    begun = {label: " or ".join(sorted({str(run.initialization) for run in record.runs[label]})) for label in labels}
+    for label in labels:
         variant = experiment.variants[label].at(record.rate(label))
         rows[label] = facts(variant.build(), variant.recipe, seen)
+        if len(set(begun.values())) > 1:  # records made before the course changed it may hold both
+            rows[label]["weights began from"] = begun[label]
     return unlike(rows, f"{experiment.epochs} epochs of {experiment.train_images:,} images")
 
 

@@ -58,13 +58,17 @@ class Record:
     @property
     def remarks(self) -> str:
         """What has to be said with the results, in words: what the weights of older runs began from, and unlike precisions."""
-        runs = [run for group in self.runs.values() for run in group]
-        said, modes = [], {run.initialization for run in runs if run.initialization}
-        if older := sorted(modes - {INITIALIZATION}):
-            some = "Some weights" if INITIALIZATION in modes else "Weights"
-            said.append(f"{some} began from He's {' and '.join(older)}, as the course once did.")
-        if len(precisions := sorted({run.precision for run in runs})) > 1:
-            said.append(f"Computed in {' and '.join(precisions)}, by seed.")
+        begun = {label: {run.initialization for run in group if run.initialization} for label, group in self.runs.items()}
+        said = []
+        for older in sorted(set().union(*begun.values()) - {INITIALIZATION}):
+            some = "Some weights" if any(older in of and len(of) > 1 for of in begun.values()) else "Weights"
+            others = [label for label, of in begun.items() if older not in of]
+            but = f", but for those of {', '.join(others)}" if others else ""
+            said.append(f"{some} began from He's {older}, as the course once did{but}.")
+        computed = {(run.seed, run.precision) for group in self.runs.values() for run in group}
+        if len(precisions := sorted({precision for _, precision in computed})) > 1:
+            by_seed = len(computed) == len({seed for seed, _ in computed})
+            said.append(f"Computed in {' and '.join(precisions)}{', by seed' if by_seed else ''}.")
         return " ".join(said)
 
     @property

@@ -156,7 +156,7 @@ def _():
     assert 0.5 < arriving(torch.relu, 2 / 128) < 2
 
 
-@claim("The networks of this course begin so.", "computed")
+@claim("The networks of this course begin so", "computed")
 def _():
     torch.manual_seed(0)
     for name in models.COURSE:
@@ -272,16 +272,17 @@ def _():
     assert least - most > 10 and experiments.find("comparison").epochs == 24
 
 
-@claim("four times the parameters, 28 times the multiply-adds, three more layers, batch norm, ten times the learning rate.",
-       "computed")  # fmt: skip
+@claim("four times the parameters, 28 times the multiply-adds, three more layers, batch norm, ten times the learning rate, "
+       "another start.", "record comparison")  # fmt: skip
 def _():
     record, nets = experiments.recorded("comparison"), [models.build(name, device="meta") for name in ("alexnet_cifar", "lenet5")]
     (a, b), (deep, flat) = ([sum(count(net).values()) for net in nets] for count in (sizes, work))
     assert f"{a / b:.0f}" == "4" and f"{deep / flat:.0f}" == "28" and len(layers(nets[0])) == len(layers(nets[1])) + 3
     batch_norms = [sum(isinstance(module, nn.BatchNorm2d) for module in net.modules()) for net in nets]
     assert batch_norms == [5, 0]
-    rates = experiments.sheet(record, "alexnet_cifar", "lenet5")["learning rate"]
-    assert rates["alexnet_cifar"] == pytest.approx(10 * rates["lenet5"])
+    sheet = experiments.sheet(record, "alexnet_cifar", "lenet5")
+    assert sheet["learning rate"]["alexnet_cifar"] == pytest.approx(10 * sheet["learning rate"]["lenet5"])
+    assert sheet["weights began from"].to_dict() == {"alexnet_cifar": "fan_out", "lenet5": "fan_in"}
 
 
 @claim("After a lesson the same two are 3.9 points apart", "record lesson")
@@ -289,6 +290,15 @@ def _():
     found = compared("lesson")
     assert says(found, "+3.9") and found.decided
     return found
+
+
+@claim("after the first epoch here 14.1, after the tenth 8.8.", "record comparison")
+def _():
+    means = [
+        [sum(run.rows[epoch]["test_accuracy"] for run in experiments.recorded("comparison").runs[name]) / 5 for epoch in (0, 9)]
+        for name in ("alexnet_cifar", "lenet5")
+    ]
+    assert [f"{100 * (a - b):.1f}" for a, b in zip(*means, strict=True)] == ["14.1", "8.8"]
 
 
 @claim("one point would do, and seven as well.", "record lesson")

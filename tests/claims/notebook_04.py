@@ -183,13 +183,22 @@ def _():
     return found
 
 
-@claim("(four such layers for 8 and 16, three for 32 and 64)", "computed")
+@claim("(four of them for 8 and 16, three for 32 and 64)", "computed")
 def _():
     def squeezes(label):
         net = experiments.find("bottleneck").variants[label].build()
         return sum(isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) for layer in net.modules())
 
     assert [squeezes(label) for label in ("none", "8", "16", "32", "64")] == [0, 4, 4, 3, 3]
+
+
+@claim("begun from He's fan_out, the same network with ReLU has 77.3% in *How narrow may it get?*", "record bottleneck")
+def _():
+    former, later = (experiments.recorded(name) for name in ("bottleneck", "squeeze"))
+    built = [experiments.find(record.name).settings(label) for record, label in ((former, "32"), (later, "with ReLU"))]
+    assert built[0] == built[1].replace(" relu=True", "") and f"{former.table()['test accuracy']['32']:.1%}" == "77.3%"
+    assert {run.initialization for run in former.runs["32"]} == {"fan_out"}
+    assert {run.initialization for run in later.runs["with ReLU"]} == {"fan_in"}
 
 
 # ------------------------------------------------------------------------------- head

@@ -195,13 +195,23 @@ def _():
     assert max(macs, key=macs.get) == "nin_cifar"
 
 
-@claim("GoogLeNet has four kinds of branches, and four times as many layers as NIN.", "computed")
+def convolutions(module):
+    return sum(isinstance(layer, nn.Conv2d) for layer in module.modules())
+
+
+@claim("GoogLeNet has four kinds of branches, and 14 layers on its longest path where NIN has 9.", "computed")
 def _():
-    count = {
-        name: sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in built(name).modules())
-        for name in ("googlenet_cifar", "nin_cifar")
-    }
-    assert round(count["googlenet_cifar"] / count["nin_cifar"]) == 4
+    net = built("googlenet_cifar")
+    blocks = [block for block in net.blocks.values() if convolutions(block)]
+    deepest = [max(map(convolutions, block.children())) for block in blocks]
+    assert {len(list(block.children())) for block in blocks} == {4}
+    assert convolutions(net.stem) + sum(deepest) + 1 == 14 and convolutions(built("nin_cifar")) == 9
+
+
+@claim("with naive blocks it would be larger than AlexNet.", "computed")
+def _():
+    naive = models.build("googlenet", device="meta", blocks=without(project=False))
+    assert anatomy.parameters(naive) > anatomy.parameters(built("alexnet_two_gpus"))
 
 
 # ------------------------------------------------------------------------------- windows

@@ -79,7 +79,7 @@ def one_layer(channels, bottleneck):
     return anatomy.parameters(models.DenseLayer(channels, 32, bottleneck))
 
 
-@claim("From 256 channels on.", "computed")
+@claim("From 256 channels on, in steps of 32.", "computed")
 def _():
     saves = [channels for channels in range(64, 1025, 32) if one_layer(channels, True) < one_layer(channels, False)]
     assert saves == list(range(256, 1025, 32))

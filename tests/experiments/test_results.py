@@ -56,8 +56,10 @@ def test_older_runs_say_what_their_weights_began_from():
     assert kept.remarks == ""
     kept.runs["a"][0].initialization = "fan_out"
     assert "fan_out" in kept.remarks and "fan_out" in " ".join(text.get_text() for text in plots.experiment(kept).texts)
-    kept.runs["a"].append(replace(kept.runs["a"][0], precision="bfloat16", initialization="fan_in"))
+    kept.runs["a"].append(replace(kept.runs["a"][0], seed=1, precision="bfloat16", initialization="fan_in"))
     assert kept.remarks.startswith("Some weights") and kept.remarks.endswith("Computed in bfloat16 and float32, by seed.")
+    kept.runs["b"] = [replace(kept.runs["a"][0], precision="bfloat16", initialization="fan_in")]
+    assert "but for those of b. " in kept.remarks and kept.remarks.endswith("Computed in bfloat16 and float32.")
     assert {run.initialization for run in experiments.recorded("growth_rate").runs["8"]} == {"fan_out"}
 
 
@@ -94,6 +96,8 @@ def test_the_sheet_says_what_else_differs_and_what_does_not():
     assert (
         "12 epochs of 50,000 images, parameters 249,962" in sheet.attrs["caption"] and "batch size 128" in sheet.attrs["caption"]
     )
+    begun = experiments.sheet(experiments.recorded("comparison"), "lenet5", "vgg_cifar")["weights began from"]
+    assert begun.to_dict() == {"lenet5": "fan_in", "vgg_cifar": "fan_out"}
     pair = experiments.sheet(experiments.recorded("comparison"), "vgg_cifar", "nin_cifar")
     assert list(pair.index) == ["vgg_cifar", "nin_cifar"] and pair.loc["nin_cifar", "dropout"] == 0.1
     with pytest.raises(ValueError, match="has no variant 'vgg'; its variants are lenet5, alexnet_cifar"):

@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -403,6 +404,13 @@ def test_a_figure_that_was_shown_keeps_no_pixels_and_can_be_changed_and_shown_ag
     assert renderer() is None  # IPython keeps every figure that a cell shows, and a renderer holds a megabyte
     figure.axes[0].set_xlabel("another name")
     assert figure._repr_mimebundle_() != first
+
+
+def test_a_log_axis_tells_small_powers_apart():
+    figure = plots.lines({"a": [1, 1e-25, 1e-50]}, log="y")
+    figure.canvas.draw()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(labels) == len(set(labels)) >= 3 and all(re.fullmatch(r"10*|1e−[1-9]\d*", label) for label in labels)
 
 
 def test_few_even_steps_have_a_tick_each():
