@@ -1,9 +1,12 @@
 """Exercises answer in a sentence whatever was typed; guesses are kept, read as people write them, and told beside the answer."""
 
 import pytest
+import torch
 
-from cnn_course import exercises
+from cnn_course import exercises, models
 from cnn_course.exercises import Question, guessing
+from cnn_course.exercises.graded import GRADED
+from cnn_course.labs.resnet import gradient_norms
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,18 @@ SIDE = Question(
 )
 def test_a_question_knows_its_answer_and_its_traps(answer, told):
     assert SIDE.says(answer) == told
+
+
+def test_who_measures_the_effect_of_longer_weights_is_right():
+    """The notebook invites to: what is measured is off in the fourth digit."""
+    for question, factor, measured in ((exercises.QUESTIONS["06.4"], 10, 0.01), (GRADED["A6.3"], 2, 4)):
+        torch.manual_seed(0)
+        net, images, labels = models.build("plain20"), torch.rand(8, 3, 32, 32), torch.arange(8)
+        before = gradient_norms(net, images, labels)[3]
+        with torch.no_grad():
+            net.get_submodule([name for name, m in net.named_modules() if isinstance(m, torch.nn.Conv2d)][3]).weight.mul_(factor)
+        ratio = gradient_norms(net, images, labels)[3] / before
+        assert question.says(ratio if measured < 1 else 1 / ratio).startswith("Right")
 
 
 def test_an_answer_that_cannot_be_used_ends_in_a_sentence():

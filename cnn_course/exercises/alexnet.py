@@ -94,8 +94,8 @@ QUESTIONS = {
     ),
     "02.4": Question(  # one deviation for the first seven layers
         _one_for_all,
-        "0.01 over the seventh root of 3e-4, three times AlexNet's. It suits none of them: conv1 wants more than twice as much, "
-        "fc6 less than half.",
+        "0.01 over the seventh root of 3e-4, three times AlexNet's. It nearly suits conv3 to conv5; conv1 wants more than twice "
+        "as much, fc6 less than half.",
         "A layer's factor is its deviation over He's. What must the seven factors give together, and how do they combine?",
         (
             (0.0356, "That is the mean of He's seven values. Do the factors of layers in a row add up?"),

@@ -71,8 +71,8 @@ QUESTIONS = {
     ),
     "A2.4": Question(  # what the record of augmentations may have missed between "and cutout" and "none"
         lambda: experiments.recorded("augmentation").difference("and cutout", "none").missed,
-        "The interval reaches from 1.2 points worse to 0.9 better. Twelve epochs and three seeds do not show that all of it "
-        "together helps, nor that it does not.",
+        "The interval reaches from 1.2 points worse to 0.9 better. Twelve epochs and three seeds do not show that the three "
+        "together help, nor that they do not.",
         "An interval that holds zero has two ends. Which of them is further from zero?",
         (
             (0.15, "That is the difference that was found. How large may it be, and go unseen?"),

@@ -32,7 +32,7 @@ def _steps_that_stand():
 QUESTIONS = {
     "A8.1": Question(  # five networks, by how often a parameter is used
         _by_use,
-        "Multiply-adds over parameters: 214, 168, 151, 85 and 18. Dense layers use a weight once, and the larger their part, "
+        "Multiply-adds over parameters: 214, 168, 150, 85 and 18. Dense layers use a weight once, and the larger their part, "
         "the less a parameter works.",
         "How often is a weight of a convolution used for an image, and how often one of a dense layer? Then count.",
         (

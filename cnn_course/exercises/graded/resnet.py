@@ -63,7 +63,7 @@ QUESTIONS = {
     ),
     "A6.2": Question(  # percent of ResNet-32's paths that take at most five branches
         lambda: _short_paths(5),
-        "Fifteen blocks, 2 to the 15th paths, 4,944 of them through five branches or fewer. Most take seven or eight.",
+        "Fifteen blocks, 2 to the 15th paths, 4,944 of them through five branches or fewer. Two in five take seven or eight.",
         "How many blocks are there? At each a path has two ways. How many paths take exactly one branch, exactly two?",
         (
             (33.3, "You count branches. How many ways are there to choose five of fifteen?"),
@@ -88,6 +88,7 @@ QUESTIONS = {
             (8, "You count a factor of two once too often. What changes besides gradient and length?"),
             (16, "Is it the squares of both, or both?"),
         ),
+        within(0.01),
     ),
     "A6.4": Question(  # how far plain-56 is behind on clean training images
         _behind_in_training,
