@@ -233,6 +233,7 @@ class _Run:
 # The names of the arguments after the first, for layers that are used as functions (F.conv2d and so on).
 ARGUMENTS = {
     "conv": ("weight", "bias", "stride", "padding", "dilation", "groups"),
+    "convtranspose": ("weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
     "maxpool": ("kernel_size", "stride", "padding", "dilation"),
     "avgpool": ("kernel_size", "stride", "padding"),
     "pad": ("pad",),
@@ -262,14 +263,15 @@ def _settings(step, module, args, kwargs) -> dict:
     if family in ("matmul", "bmm"):
         return {"inner": args[0].shape[-1]}
     if family.endswith("pad"):
-        return {"pad": found["pad"] if "pad" in found else found["padding"]}
+        pad = found.get("pad", found.get("padding"))
+        return {} if pad is None else {"pad": pad}  # none: somebody's own function
     if family.startswith("adaptive"):
         pairs = list(zip(step.inputs[0][1:], step.outputs[0][1:], strict=True))
         kernel = tuple(before // after for before, after in pairs)
         if any(before % after for before, after in pairs):
             return {}  # windows of several sizes
         return {"kernel_size": kernel, "stride": kernel, "padding": (0,) * sides, "dilation": (1,) * sides}
-    if family == "conv" and module is None:
+    if family in ("conv", "convtranspose") and module is None:
         found["kernel_size"] = found["weight"].shape[2:]
     if not found.get("kernel_size"):
         return {}
@@ -293,8 +295,8 @@ def _macs(step, settings) -> int | None:
     if family == "convtranspose":
         return conv_macs(before[0], after[0], settings["kernel_size"], before[1:], settings["groups"])
     if family in ("linear", "matmul", "bmm"):
-        values = step.output_bytes // 4
-        return linear_macs(settings.get("inner", before[-1]), after[-1]) * (values // after[-1])
+        values, width = step.output_bytes // 4, after[-1] if after else 1  # of a product with a vector one number is left
+        return linear_macs(settings.get("inner", before[-1]), width) * (values // width)
     weights = step.module.parameters() if step.module is not None and family not in ("embedding", "layernorm", "rmsnorm") else ()
     return None if family in PRODUCTS or any(p.ndim > 1 for p in weights) else 0
 

@@ -169,9 +169,10 @@ STANDARD = (crop, flip)
 
 
 def apply(images: Tensor, pipeline: tuple, generator: Generator = None) -> Tensor:
-    """Pass a batch through every transform of a pipeline in turn."""
+    """Pass a batch through every transform of a pipeline in turn, as the first images of a first epoch."""
+    told = {"index": torch.arange(len(images), device=images.device), "epoch": 0}
     for transform in pipeline:
-        images = transformed(images, transform, generator)
+        images = transformed(images, transform, generator, **told)
     return images
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnn_course.data.cifar10 import Split
 
@@ -91,8 +91,9 @@ def transformed(images: Tensor, transform: Callable, generator: torch.Generator 
 
 
 def _wanted(transform, told):
+    called = transform.forward if isinstance(transform, nn.Module) else transform  # a module's __call__ takes whatever comes
     try:
-        parameters = inspect.signature(transform).parameters
+        parameters = inspect.signature(called).parameters
     except (TypeError, ValueError):  # a function without a signature
         return {}
     wanted = {name: value for name, value in told.items() if name in parameters}

@@ -5,7 +5,7 @@ from torch import nn
 
 from cnn_course import anatomy, training
 from cnn_course.experiments import declared
-from cnn_course.training.recipe import default_batch_size, default_lr, in_words
+from cnn_course.training.recipe import default_batch_size, in_words, optimizer
 
 NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response", "GroupNorm": "group", "LayerNorm": "layer",
          "InstanceNorm2d": "instance"}  # fmt: skip
@@ -60,7 +60,7 @@ def facts(net: nn.Module, recipe: training.Recipe, images: int, device: torch.de
         "convolutions and dense layers": len(layers),
         "normalization": " and ".join(sorted(norms)) or "none",
         "dropout": max((module.p for module in net.modules() if isinstance(module, nn.Dropout)), default=0.0),
-        "learning rate": recipe.lr or default_lr(net, batch_size),
+        "learning rate": optimizer(net, recipe, batch_size).param_groups[0]["lr"],
         "batch size": batch_size,
     }
     settings = {name.replace("_", " "): value for name, value in recipe.settings.items()}

@@ -214,9 +214,10 @@ def _runner(given, cifar):
     what, recipe = _plain(given)
     if not isinstance(recipe, training.Recipe):
         raise ValueError(f"beside a network stands {recipe!r}; expected a Recipe, such as training.Recipe(lr=0.1)")
-    if isinstance(what, str):
-        models.family(what)  # an unknown name raises here
-        return what, (lambda: models.build(what), recipe)
+    name = what if isinstance(what, str) else ""
+    if name:
+        models.family(name)  # an unknown name raises here
+        what = partial(models.build, name)
     if isinstance(what, nn.Module) or not callable(what):
         raise ValueError(
             f"a runner is {what!r:.60}; expected a name, or what builds a new network for each seed: lambda: Net(...)"
@@ -225,7 +226,7 @@ def _runner(given, cifar):
     if not isinstance(first, nn.Module):
         raise ValueError(f"{what!r:.60} makes a {type(first).__name__}; expected an nn.Module")
     named = getattr(what, "__name__", "<lambda>")
-    label = getattr(first, "name", "") or (type(first).__name__ if named == "<lambda>" else named)
+    label = name or getattr(first, "name", "") or (type(first).__name__ if named == "<lambda>" else named)
     if {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}:
         raise ValueError(f"{label} is the same network each time; expected a new one for each seed: lambda: Net(...)")
     try:

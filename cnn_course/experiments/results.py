@@ -159,6 +159,7 @@ def write(record: Record) -> None:
     parts = asdict(record)
     runs = parts.pop("runs")
     for run in sum(runs.values(), []):
+        run |= run.pop("others")
         if run["six_views"] is None:  # most experiments ask for one view
             del run["six_views"]
     lines = [

@@ -86,7 +86,7 @@ STANDARD_ERROR = Lab(
         "The mean of n coins has a variance n times smaller; the standard error is its root. In points: times 100.",
     ),
     cases=(_answers(0.9, 10_000), _answers(0.6, 500), _answers(0.98, 1_000)),
-    more=(_answers(0.5, 50), _answers(0.73, 4_000)),
+    more=(_answers(0.5, 5_000), _answers(0.73, 4_000)),
     mistakes=(
         Mistake("Yours does not shrink with the number of images. What is a mean of 10,000 images better at than one image?",
                 _spread),
@@ -154,6 +154,12 @@ def _middle_and(error_of):
         return (low + high) / 2, error_of(low, high)
 
     return interval
+
+
+def _by_student(a, b):
+    from scipy.stats import t  # which takes half a second to import
+
+    return _with(_paired, width=t.ppf(0.975, len(a) - 1))(a, b)
 
 
 def _of_single_images(a, b):
@@ -225,6 +231,8 @@ PAIRED_INTERVAL = Lab(
                 _with(lambda a, b: 100 * (a.float() - b.float()).std())),
         Mistake("Your interval is one standard error to each side: 68%. How many make 95%?", _with(_paired, width=1.0)),
         Mistake("You go two standard errors to each side, a little more than 95%. How many make 95%?", _with(_paired, width=2.0)),
+        Mistake("Yours is a little wider, as with Student's t. How far is that from 1.96 for thousands of images?",
+                _by_student),
         Mistake("Your ends are exchanged. Which of the two is to come first?", _turned),
         Mistake("You give the middle and half of the width. Where does the interval begin, and where does it end?",
                 _middle_and(lambda low, high: (high - low) / 2)),

@@ -425,7 +425,7 @@ def _made(make, channels):
     if not isinstance(net, nn.Module):
         raise TypeError(f"your answer makes {type(net).__name__}; expected an nn.Module")
     with torch.no_grad():
-        for place, parameter in enumerate(net.parameters()):
+        for place, parameter in enumerate(sorted(net.parameters(), key=lambda p: -p.mean().item())):  # scales first: ones
             parameter += 0.5 * (place + 1) * torch.linspace(-0.5, 1, parameter.numel()).reshape(parameter.shape)
     return net
 

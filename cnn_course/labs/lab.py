@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cnn_course.anatomy.walk import is_lazy
 from cnn_course.labs import sandbox
 from cnn_course.labs.carrying import carry, unmoved
 
@@ -151,6 +152,9 @@ class Layer:
         net = make(**self.settings)
         if not isinstance(net, nn.Module):
             return net, None
+        if is_lazy(net):  # its layers take their shapes from the first images
+            with torch.no_grad():
+                net.eval()(x.clone())
         with unmoved(net):
             return net, net.train(self.training)(x.clone())
 

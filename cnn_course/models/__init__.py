@@ -7,6 +7,7 @@ import difflib
 from contextlib import nullcontext
 
 import torch
+from torch import nn
 
 from cnn_course.models import alexnet, densenet, fast, inception, lenet, nin, resnet, vgg
 from cnn_course.models.alexnet import AlexNet
@@ -73,7 +74,8 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
         except (TypeError, ValueError) as error:
             told = ", ".join(f"{setting}={value!r:.60}" for setting, value in settings.items())
             raise type(error)(f"{name} cannot be built with {told}: {error}") from error
-    if empty := next((path for path, parameter in net.named_parameters() if parameter.numel() == 0), None):
+    known = ((path, parameter) for path, parameter in net.named_parameters() if not nn.parameter.is_lazy(parameter))
+    if empty := next((path for path, parameter in known if parameter.numel() == 0), None):
         raise ValueError(f"{name} with these settings has a layer without channels, {empty.rpartition('.')[0]}")
     net.name = name
     return load_weights(net, seed) if pretrained else net

@@ -13,7 +13,7 @@ from cnn_course.models.network import Network
 
 
 def conv(in_channels, out_channels, dirac):
-    """A convolution 3x3 without bias. dirac: its first maps begin as copies of its inputs (section 3.1)."""
+    """A convolution 3x3 without bias. dirac: its first maps begin as copies of its inputs (section 3.3)."""
     layer = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     if dirac:
         nn.init.dirac_(layer.weight.data[:in_channels])
@@ -43,7 +43,7 @@ def block(in_channels, out_channels, dirac, activation):
 
 
 def whitening(images: torch.Tensor, eps: float = 5e-4) -> torch.Tensor:
-    """Filters (12, 3, 2, 2) whose outputs over normalized images (N, 3, H, W) are uncorrelated, of variance 1 (section 3.1).
+    """Filters (12, 3, 2, 2) whose outputs over normalized images (N, 3, H, W) are uncorrelated, of variance 1 (section 3.2).
 
     They are the principal axes of 2x2 patches, divided by the root of their variances; eps keeps the faintest from growing.
     """

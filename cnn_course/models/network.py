@@ -46,9 +46,10 @@ def initialize(net: nn.Module) -> None:
     """He initialization: normal weights of variance 2 over the inputs of a layer, biases zero.
 
     (He et al. 2015, arXiv 1502.01852, equation 10.) The 2 is there for the ReLU; behind the last dense layer comes none, and its
-    variance is 1 over its inputs.
+    variance is 1 over its inputs. Lazy layers draw their own weights, torch's way, when they learn their inputs.
     """
-    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    made = (module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+    layers = [layer for layer in made if not nn.parameter.is_lazy(layer.weight)]
     last = next((layer for layer in reversed(layers) if isinstance(layer, nn.Linear)), None)
     for layer in layers:
         nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="linear" if layer is last else "relu")

@@ -60,7 +60,8 @@ def fit(
 
     Under torchrun each process trains on its share of every batch (batch_size counts the images of all processes together), and
     gradients are averaged by DistributedDataParallel. Batch norm's statistics are those of each process's own share, and the
-    running ones are the first process's, so the result equals one process that accumulates the gradients of the shares.
+    running ones are the first process's, so the result equals one process that accumulates the gradients of the shares. A run
+    that is resumed there draws dropout anew.
 
     Raises ValueError, before the first step, for what cannot be trained: labels or images that do not fit the network, weights
     that are frozen; Diverged when the loss is no longer a number, CheckpointError for a file in `save` that is damaged or holds
@@ -260,6 +261,8 @@ class _Run:
             part.load_state_dict(state[name])
         for name, generator in self._generators().items():
             generator.set_state(state["generators"][name])
+        if distributed.rank():  # the file has the first process's streams, and dropout is each one's own
+            torch.manual_seed(self.history.seed + distributed.rank() + 1_000 * len(state["rows"]))
         if "others" in state:  # an older version had none
             gate.set_random_state(state["others"])
         self.history.rows.extend(by_split(state["rows"], self.history.split))

@@ -131,6 +131,7 @@ class History:
         Raises ValueError, which names it, where a field is missing that cannot be guessed.
         """
         kept = kept | {"rows": by_split(kept.get("rows", []), kept.get("split", "test"))}
+        kept |= kept.pop("others", {})  # a level of its own in older records
         if "name" in kept:
             kept["label"] = kept.pop("name")
             kept.setdefault("network", kept["label"] if kept["label"] in models.names() else "")

@@ -25,7 +25,7 @@ def train(net, cifar, epochs=2, recipe=None, seed=0):
     for epoch in range(1, epochs + 1):
         start, summed, right = time.perf_counter(), 0.0, 0
         net.train()  # batch norm looks at the batch, dropout drops
-        for images, labels in data.batches(cifar.train, batch_size, recipe.augment, generator):
+        for images, labels in data.batches(cifar.train, batch_size, recipe.augment, generator, epoch=epoch - 1):
             logits = net(images)  # (N, 3, 32, 32) -> (N, classes)
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)  # mean over the batch
             optimizer.zero_grad()  # forget the last batch's gradients, or they add up

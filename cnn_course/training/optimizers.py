@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
                 momentum.mul_(group["momentum"]).add_(gradient)
                 update = gradient.add(momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
                 if group["orthogonal"]:
-                    p.mul_(len(p) ** 0.5 / p.norm())
+                    p.mul_(len(p) ** 0.5 / p.norm().clamp(min=1e-12))  # filters that begin at zero stay there at first
                     update = orthogonalized(update.flatten(1), dtype=precision(p.device)).view_as(p)
                 p.sub_(update, alpha=group["lr"])
 
@@ -73,7 +73,7 @@ def muon(
     filters |= {"orthogonal": orthogonal, "nesterov": recipe.nesterov, "weight_decay": filter_decay}
     groups = [filters]
     for dimensions, rate in ((1, bias_lr), (2, head_lr)):
-        params = [p for p in trained if p.ndim == dimensions]
+        params = [p for p in trained if max(p.ndim, 1) == dimensions]  # a single number is a bias
         groups.append(
             {"params": params, "lr": rate * batch_size, "momentum": momentum, "weight_decay": recipe.weight_decay / rate}
         )
@@ -105,4 +105,6 @@ class Lookahead:
         return {"step": self.step, "slow": self.slow}
 
     def load_state_dict(self, state: dict) -> None:
-        self.step, self.slow = state["step"], state["slow"]
+        self.step = state["step"]
+        for name, value in state["slow"].items():
+            self.slow[name].copy_(value)  # which stays on the network's device

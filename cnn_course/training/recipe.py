@@ -146,12 +146,12 @@ def sgd(net: nn.Module, recipe: Recipe, batch_size: int = 32) -> torch.optim.SGD
 
 
 def scheduler(optimizer, recipe, steps):
-    lr_scheduler, lr = torch.optim.lr_scheduler, optimizer.param_groups[0]["lr"]
+    lr_scheduler = torch.optim.lr_scheduler
     if recipe.schedule == "one-cycle":
         steps = max(steps, 3)  # torch divides by the steps of each phase: one up and one down at least
         return lr_scheduler.OneCycleLR(
             optimizer,
-            lr,
+            [group["lr"] for group in optimizer.param_groups],
             total_steps=steps,
             pct_start=max(0.25, 2 / steps),
             anneal_strategy="linear",

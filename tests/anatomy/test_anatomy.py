@@ -326,6 +326,29 @@ def test_functions_shared_layers_and_rows():
     assert table.loc["up", "receptive_field"] is None
 
 
+@torch.fx.wrap
+def same_pad(x):
+    return F.pad(x, (1, 1, 1, 1))
+
+
+class FurtherFunctions(nn.Module):
+    """A transposed convolution as a function, a padding of somebody's own, a matrix times a vector."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.mix = nn.Parameter(torch.randn(3, 5, 4, 4)), nn.Parameter(torch.randn(5, 7))
+        self.last = nn.Parameter(torch.randn(7))
+
+    def forward(self, x):
+        x = F.conv_transpose2d(same_pad(x), self.up, stride=2, padding=1)
+        return (x.mean((2, 3)) @ self.mix) @ self.last
+
+
+def test_functions_that_are_seldom_written():
+    net = FurtherFunctions()
+    assert anatomy.cost(net, (3, 6, 6)).macs == macs_by_torch(net, (3, 6, 6)) + 7  # it knows no product with a vector
+
+
 # ---------------------------------------------------------------------------- how it runs
 @torch.fx.wrap
 def checked(x):

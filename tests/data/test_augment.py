@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import functional as vision
+from torchvision.transforms import v2
 
 from cnn_course.data import augment
 
@@ -189,6 +190,12 @@ def test_cutout_covers_one_square_with_the_mean_colour(size):
         assert rows.int().diff().abs().sum() <= 2  # rows without a gap
         areas.add(int(covered.sum()))
     assert max(areas) == size**2 and (len(areas) > 1) == (size > 1)  # some squares stand half outside
+
+
+def test_modules_are_transforms_too():
+    images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8)
+    pipeline = (v2.RandomHorizontalFlip(1.0), torch.nn.Identity(), v2.RandomVerticalFlip(1.0))
+    assert torch.equal(augment.apply(images, pipeline, seeded(0)), images.flip(2, 3))
 
 
 def test_a_pipeline_is_applied_in_order():

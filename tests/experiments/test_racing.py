@@ -189,6 +189,7 @@ SAME = own()
         ({"a": lambda: nn.Conv2d(3, 10, 3)}, "Conv2d cannot be trained: "),
         ({"a": lambda: nn.Sequential(nn.Flatten(), nn.Linear(3072, 5))}, "the training labels run from 0 to 9"),
         ({"a": nn.Identity}, "Identity cannot be trained: Identity has no parameters"),
+        ({"b": "alexnet"}, "alexnet cannot be trained: alexnet takes images (N, 3, 227, 227)"),
         ({"a": ("lenet5", 0.1)}, "beside a network stands 0.1; expected a Recipe"),
         ({"a": own}, "both are one and the same network"),
         ({"a": "lenet5", "b": ("lenet5", training.Recipe())}, "both are one and the same network"),
@@ -199,8 +200,8 @@ SAME = own()
         ({"predicted": "3 points"}, "predicted is '3 points'; expected by how many points"),
     ],
     ids=["unknown", "a network", "no network", "not a new one", "wrong size", "no logits", "few classes", "no parameters",
-         "no recipe", "one function", "one recipe", "budget in words", "budget in ms", "budget 0", "budget without end",
-         "prediction in words"],
+         "large images", "no recipe", "one function", "one recipe", "budget in words", "budget in ms", "budget 0",
+         "budget without end", "prediction in words"],
 )  # fmt: skip
 def test_what_cannot_run_is_named_before_anything_is_trained(cifar, monkeypatch, change, words):
     monkeypatch.delattr(training, "fit")

@@ -102,3 +102,13 @@ def test_the_sheet_says_what_else_differs_and_what_does_not():
     assert list(pair.index) == ["vgg_cifar", "nin_cifar"] and pair.loc["nin_cifar", "dropout"] == 0.1
     with pytest.raises(ValueError, match="has no variant 'vgg'; its variants are lenet5, alexnet_cifar"):
         experiments.sheet(experiments.recorded("comparison"), "vgg")
+
+
+def test_what_a_newer_version_kept_of_a_run_is_written_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "RECORDED", tmp_path)
+    kept = record(none=(0.9,))
+    kept.variants, kept.runs["none"][0].others = {"none": {"network": "alexnet_cifar"}}, {"weather": "fine"}
+    for _ in range(2):
+        results.write(kept)
+        kept = experiments.recorded(kept.name)
+    assert kept.runs["none"][0].others == {"weather": "fine"}

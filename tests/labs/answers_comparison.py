@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import scipy.stats
 import torch
 
 
@@ -19,6 +20,11 @@ def by_formula(right):
 
 def by_torch(right):
     return right.double().std(unbiased=False) * 100 / len(right) ** 0.5
+
+
+def of_a_sample(right):
+    """By n - 1, which is the same for hundreds of images."""
+    return 100 * (right.float().std() / len(right) ** 0.5).item()
 
 
 def spread(right):
@@ -167,6 +173,11 @@ def with_its_error(a, b):
     return points(a, b), paired_error(a, b)
 
 
+def student(a, b):
+    change = 100 * (a.double() - b.double()).numpy()
+    return scipy.stats.t.interval(0.95, len(change) - 1, change.mean(), scipy.stats.sem(change))
+
+
 def percentiles(a, b):
     return np.percentile(100 * (a.float() - b.float()).numpy(), (2.5, 97.5))
 
@@ -197,7 +208,7 @@ def bootstrap(a, b):
 
 
 RIGHT = {
-    "standard_error": (by_numpy, by_formula, by_torch),
+    "standard_error": (by_numpy, by_formula, by_torch, of_a_sample),
     "paired_interval": (by_counting, by_difference, by_covariance, in_an_array, in_a_tensor),
 }
 WRONG = {
@@ -225,6 +236,7 @@ WRONG = {
         disagreements: "You count only the images",
         zero: "Your interval is centred on zero",
         two_to_each_side: "You go two standard errors",
+        student: "Yours is a little wider, as with Student's t",
         high_first: "Your ends are exchanged",
         plus_minus: "You give the middle and half",
         with_its_error: "You give the middle and its standard error",

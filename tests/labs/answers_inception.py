@@ -238,6 +238,16 @@ class ByHand(nn.Module):
         return (x - mean) / torch.sqrt(var + 1e-5) * self.weight + self.bias
 
 
+class ShiftFirst(ByHand):
+    """The shift is made before the scale."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        scale = self.weight
+        del self.weight
+        self.weight = scale
+
+
 class Flat(nn.Module):
     """Channels in front, everything else in a row."""
 
@@ -430,7 +440,7 @@ class Attributes(Base):
         self.rm, self.rv = torch.zeros(channels, 1, 1), torch.ones(channels, 1, 1)
 
 
-RIGHT = {"inception_block": (PoolingFirst, Branches, written_in_place), "batch_norm": (ByHand, Flat, from_functional)}
+RIGHT = {"inception_block": (PoolingFirst, Branches, written_in_place), "batch_norm": (ByHand, ShiftFirst, Flat, from_functional)}
 WRONG = {
     "inception_block": {
         ThinPadding: "Your 5x5 branch comes out two pixels smaller",

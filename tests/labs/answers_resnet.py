@@ -1,6 +1,8 @@
 """Answers to the labs of notebook 6 as students write them: right ones, each in another style, and wrong ones with the start of
 their sentence."""
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -26,6 +28,15 @@ class Plain(nn.Module):
             n, _, h, w = x.shape
             x = torch.cat([x, torch.zeros(n, self.missing, h, w)], dim=1)
         return torch.relu(x + y)
+
+
+class Lazy(Plain):
+    """Layers that learn their sizes from the first images."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.c1 = nn.LazyConv2d(width, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.n1, self.n2 = nn.LazyBatchNorm2d(), nn.LazyBatchNorm2d()
 
 
 class Sequential(nn.Module):
@@ -482,6 +493,10 @@ def by_autograd(net, images, labels):
     return [(g.norm() / w.norm()).item() for g, w in zip(gradients, weights, strict=True)]
 
 
+def on_a_copy(net, images, labels):
+    return by_modules(copy.deepcopy(net), images, labels)
+
+
 def by_names(net, images, labels):
     net.zero_grad()
     F.cross_entropy(net.train()(images), labels).backward()
@@ -566,10 +581,10 @@ def total_loss(net, images, labels):
 
 
 RIGHT = {
-    "basic_block": (Plain, Sequential, functional),
+    "basic_block": (Plain, Lazy, Sequential, functional),
     "bottleneck": (Usual, SlicedProjection, with_parts),
     "preact_block": (Pre, pre_sequential, PreClone),
-    "gradient_norms": (by_modules, by_autograd, by_names),
+    "gradient_norms": (by_modules, by_autograd, by_names, on_a_copy),
 }
 WRONG = {
     "basic_block": {

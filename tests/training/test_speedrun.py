@@ -12,6 +12,7 @@ from torch import nn
 
 from cnn_course import __main__, anatomy, data, models, training
 from cnn_course.data import augment
+from cnn_course.experiments import fairness
 from cnn_course.training import speedrun
 from cnn_course.training.optimizers import Lookahead
 
@@ -87,6 +88,34 @@ def test_filters_may_have_ordinary_steps_with_decay_and_momentum_that_does_not_l
     assert all(torch.allclose(twin, p, rtol=1e-5, atol=1e-6) for twin, p in zip(twins, filters, strict=True))
 
 
+@pytest.mark.parametrize("schedule", ["one-cycle", "down"])
+def test_every_group_reaches_its_own_rate(schedule):
+    from cnn_course.training.recipe import optimizer, scheduler
+
+    recipe = training.Recipe(optimizer=training.muon, schedule=schedule)
+    stepper = optimizer(small(), recipe, 128)
+    wanted, reached = [group["lr"] for group in stepper.param_groups], []
+    changing = scheduler(stepper, recipe, 20)
+    for _ in range(20):
+        reached.append([group["lr"] for group in stepper.param_groups])
+        stepper.step()
+        changing.step()
+    assert list(map(max, zip(*reached, strict=True))) == pytest.approx(wanted) and wanted == [0.24, 0.053 * 128, 0.67 * 128]
+    assert fairness.facts(small(), recipe, 10**9)["learning rate"] == 0.24
+
+
+def test_filters_that_begin_at_zero_and_single_numbers_learn():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
+    nn.init.zeros_(net[0].weight)
+    net.gain = nn.Parameter(torch.tensor(0.5))
+    stepper = training.muon(net, training.Recipe(), 8)
+    for _ in range(3):
+        stepper.zero_grad()
+        (net(torch.rand(8, 3, 6, 6)) * net.gain - 1).square().mean().backward()
+        stepper.step()
+    assert net[0].weight.isfinite().all() and net[0].weight.norm() > 0 and net.gain != 0.5
+
+
 def test_lookahead_ends_at_its_mean_and_says_where_it_is():
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
@@ -101,7 +130,9 @@ def test_lookahead_ends_at_its_mean_and_says_where_it_is():
             slow = expected = keeps * slow + (1 - keeps) * expected
         assert net.weight.item() == pytest.approx(slow if step == 12 else expected, rel=1e-6)
     other = Lookahead(nn.Linear(1, 1, bias=False), steps=12)
+    on_its_device = other.slow["weight"]  # a checkpoint is read on the CPU
     other.load_state_dict(ahead.state_dict())
+    assert other.slow["weight"] is on_its_device
     assert other.step == 12 and other.slow["weight"].item() == pytest.approx(slow, rel=1e-6)
 
 
@@ -165,6 +196,19 @@ def test_alternating_flip_shows_every_image_both_ways_in_two_epochs():
         assert 0.4 < agree < 0.6, seed  # other halves
     moved = augment.alternating_flip(images.flip(0), index.flip(0), 0, generator)
     assert torch.equal(moved, shown[0].flip(0))  # what counts is the image, not its place in the batch
+
+
+def test_the_plain_loop_and_a_pipeline_tell_it_too(capsys):
+    told = []
+
+    def listens(images, index, epoch):
+        told.append(epoch)
+        return augment.alternating_flip(images, index, epoch)
+
+    training.train(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), striped.cifar(32, 8), 3, training.Recipe(augment=(listens,)))
+    assert told == [0, 1, 2]
+    images = torch.randint(256, (6, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(augment.apply(images, (augment.alternating_flip,)), augment.alternating_flip(images, torch.arange(6), 0))
 
 
 def test_batches_tell_a_transform_which_images_and_which_epoch():
