@@ -1,13 +1,15 @@
 """The doctor: is all that the course needs on this machine? Each check returns what it found, or raises with what to do."""
 
-import contextlib
 import importlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
+from functools import partial
+from pathlib import Path
 
-PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "seaborn", "pandas", "tqdm", "safetensors", "filelock", "pytest", "nbval")
+LISTED = Path(__file__).parents[1] / "requirements.txt"  # in a checkout; a course that pip installed alone has none
 
 
 def examine() -> int:
@@ -23,17 +25,23 @@ def examine() -> int:
     return int(todo > 0)
 
 
-def _version(package):
-    from packaging.requirements import Requirement
+def _needs():
+    """What the course needs, package by package with its versions, as pip reads them."""
+    if LISTED.exists():
+        return [line for line in LISTED.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
+    return [line for line in importlib.metadata.requires("cnn_course") if "extra ==" not in line]
 
+
+def _version(package):
     try:
         version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         raise RuntimeError(f"{package} is missing: pip install -r requirements.txt") from None
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # run from its folder, the course is not installed
-        for asked in map(Requirement, importlib.metadata.requires("cnn_course")):
-            if asked.name == package and not asked.specifier.contains(version, prereleases=True):
-                raise RuntimeError(f"{version}, the course needs {asked.specifier}: pip install --upgrade -r requirements.txt")
+    from packaging.requirements import Requirement
+
+    for asked in map(Requirement, _needs()):
+        if asked.name == package and not asked.specifier.contains(version, prereleases=True):
+            raise RuntimeError(f"{version}, the course needs {asked.specifier}: pip install --upgrade -r requirements.txt")
     return version
 
 
@@ -93,6 +101,7 @@ def _disk():
     return f"{free / 1e9:,.1f} GB free"
 
 
+PACKAGES = [re.match(r"[\w-]+", line)[0] for line in _needs()]
 CHECKS = {
     "Python": platform.python_version,
     "torch": lambda: _imported("torch"),
@@ -102,5 +111,5 @@ CHECKS = {
     "precision": _precision,
     "data": _data,
     "disk": _disk,
-    **{package: lambda package=package: _version(package) for package in PACKAGES},
+    **{package: partial(_version, package) for package in PACKAGES if package not in ("torch", "torchvision")},
 }

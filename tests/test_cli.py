@@ -138,7 +138,7 @@ def test_doctor_names_what_is_broken(capsys, monkeypatch):
 
 def test_doctor_names_a_package_that_is_too_old(monkeypatch):
     monkeypatch.setattr(doctor.importlib.metadata, "version", lambda package: "0.1")
-    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda package: ["torch>=2.4", "tqdm>=4.66"])
+    monkeypatch.setattr(doctor, "_needs", lambda: ["torch>=2.4", "tqdm>=4.66"])
     with pytest.raises(RuntimeError, match="0.1, the course needs >=4.66: pip install --upgrade"):
         doctor._version("tqdm")
 

@@ -22,7 +22,7 @@ def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: boo
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder; give the one that has the submitted notebooks")
     inside = [path for path in folder.rglob("*.ipynb") if path.is_file() and not path.is_symlink()]
-    notebooks = sorted(path for path in inside if ".ipynb_checkpoints" not in path.parts and out not in path.parents)
+    notebooks = sorted(path for path in inside if ".ipynb_checkpoints" not in path.parts)
     if not notebooks:
         raise ValueError(f"no notebook (.ipynb) is in {folder}")
     if confine and not confined.is_possible():
@@ -40,7 +40,7 @@ def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: boo
 
     with ThreadPoolExecutor(jobs) as pool:
         found = pool.map(one, notebooks)
-        graded = _newest(list(tqdm(found, "grade", len(notebooks), unit="notebook")))
+        graded = _distinct(_newest(list(tqdm(found, "grade", len(notebooks), unit="notebook"))))
     report.write(graded, out, seed)
     return graded
 
@@ -49,11 +49,25 @@ def _newest(graded):
     """Of each student and assignment the newest file that could be graded, in the order of names."""
     chosen = {}
     for each in sorted(graded, key=lambda each: (each.points is not None, each.path.stat().st_mtime)):
-        older = chosen.get((each.who, each.assignment))
-        if older:
-            each.remark = f"{each.remark} {older.path.name}, handed in earlier, does not count.".strip()
+        other = chosen.get((each.who, each.assignment))
+        if other:
+            later = other.path.stat().st_mtime > each.path.stat().st_mtime
+            said = f"handed in later, could not be graded: {other.remark}" if later else "handed in earlier, does not count."
+            each.remark = f"{each.remark} {other.path.name}, {said}".strip()
         chosen[each.who, each.assignment] = each
     return sorted(chosen.values(), key=lambda each: (each.name.lower(), each.assignment))
+
+
+def _distinct(graded):
+    """A login that several claim is nobody's: the table would give one of them the points of another."""
+    claimed = {}
+    for each in graded:
+        claimed.setdefault(each.login.lower(), set()).add(each.who)
+    for each in graded:
+        if each.login and len(claimed[each.login.lower()]) > 1:
+            each.remark = f"{each.remark} Somebody else, too, says that the login is {each.login}: find out whose it is.".strip()
+            each.login = ""
+    return graded
 
 
 def submit(notebook: Path, seed: int) -> Path:

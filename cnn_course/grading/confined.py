@@ -33,7 +33,8 @@ def is_possible() -> bool:
     """Whether this machine can confine a process."""
     if not shutil.which("bwrap"):
         return False
-    return subprocess.run([*_walls(), "true"], capture_output=True).returncode == 0
+    command = [*_walls(), sys.executable, "-c", "import cnn_course.grading.student"]
+    return subprocess.run(command, capture_output=True, env=_environment(HOME)).returncode == 0
 
 
 def _walls():
@@ -41,14 +42,13 @@ def _walls():
     python = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)}
     seen = [*SYSTEM, *sorted(python), str(PACKAGE), *filter(None, [os.environ.get("CNN_COURSE_DATA")])]
     binds = [part for path in seen for part in ("--ro-bind-try", path, path)]
-    apart = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    apart = ["--unshare-all", "--die-with-parent", "--new-session"]
     fresh = ["--proc", "/proc", "--dev", "/dev", "--size", "500000000", "--tmpfs", "/tmp", "--size", "500000000", "--tmpfs", HOME]
-    settings = [part for name, value in _environment(HOME).items() for part in ("--setenv", name, value)]
-    return ["bwrap", *apart, *binds, *fresh, *settings, "--chdir", HOME]
+    return ["bwrap", *apart, *fresh, *binds, "--chdir", HOME]  # what is seen last covers the rest: a course below /tmp too
 
 
 def _environment(home):
-    """What the process knows of the grader's environment: next to nothing."""
+    """What the process, and bubblewrap whose /proc it can read, know of the grader's environment: next to nothing."""
     kept = ("PATH", "CNN_COURSE_DATA", "SYSTEMROOT", "OPENBLAS_CORETYPE", "LANG")
     own = {"HOME": home, "USERPROFILE": home, "PYTHONPATH": str(PACKAGE.parent), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     return {name: os.environ[name] for name in kept if name in os.environ} | own | {"IPYTHONDIR": f"{home}/.ipython"}
@@ -66,12 +66,12 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=self.folder.name,
-            env=None if confine else _environment(self.folder.name),
+            env=_environment(HOME if confine else self.folder.name),
             start_new_session=True,
             text=True,
             errors="replace",
         )
-        self.lines = queue.Queue(maxsize=100)
+        self.lines = queue.Queue(maxsize=4)
         self.ended = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
 

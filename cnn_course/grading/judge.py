@@ -14,12 +14,13 @@ from cnn_course.exercises.graded import ASSIGNMENTS, GRADED
 from cnn_course.grading.confined import Gone, Process
 
 LAB_SECONDS = 60
-BYTES = 50_000_000
+BYTES, CODE = 50_000_000, 500_000  # of a notebook with its pictures, and of characters of code
 TRIES = 3
 # What an answer has no need of: the inside of the checks. Somebody has to read such a cell: it may send what it looked up.
+USUAL = "check|hint|solution|yours|names|guess|reveal|sum_up|near|within"
 INSIDE = re.compile(
-    r"cnn_course\.(grading|labs\.|exercises\.)|from cnn_course\.(labs|exercises) import|setattr\((?!self)|__globals__"
-    r"|(?m:^\s*(labs|exercises|models)\.[\w.]+ *=[^=])"
+    r"cnn_course\.(grading|labs|exercises)|\b(labs|exercises) as \w|setattr\((?!self)|__globals__"
+    rf"|\b(labs|exercises)\.(?!({USUAL})\b)\w|(?m:^[ \t]*(labs|exercises|models)\.[\w.]+ *=[^=])"
 )
 _one_at_a_time = threading.Lock()  # torch has one generator of random numbers for all threads
 
@@ -42,6 +43,7 @@ class Graded:
     name: str
     login: str = ""
     number: str = ""  # of the student in Canvas
+    sender: str = ""  # who handed it in, as Canvas or Moodle has it: no notebook can say otherwise
     assignment: str = ""
     items: list[Item] = field(default_factory=list)
     errors: list[tuple[int, str]] = field(default_factory=list)  # (cell, counted from 1; what happened)
@@ -50,8 +52,8 @@ class Graded:
 
     @property
     def who(self) -> str:
-        """One text for each student: what Canvas says, else what the notebook says, else the file."""
-        return self.number or self.login.lower() or str(self.path)
+        """One text for each student: what Canvas or Moodle says, else what the notebook says, else the file."""
+        return self.sender or self.login.lower() or str(self.path)
 
     @property
     def points(self) -> int | None:
@@ -65,7 +67,7 @@ class Graded:
 
 def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30) -> Graded:
     """Grade a notebook, each cell of which may take so long. Whatever is wrong with it ends in `remark`, never in an error."""
-    graded = Graded(path, *_sender(path))
+    graded = Graded(path, **_sender(path))
     try:
         sources = code(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -74,7 +76,7 @@ def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30)
     inside = [place for place, source in enumerate(sources, start=1) if INSIDE.search(source)]
     graded.seen = [f"Code cell {place} reaches into the checks: read it." for place in inside]
     named = student(sources)
-    graded.name, graded.login = named.get("name") or graded.name, named.get("login") or graded.login
+    graded.name, graded.login = named.get("name") or graded.name, named.get("login", "")
     graded.assignment = _assignment(sources)
     if not graded.assignment:
         graded.remark = 'Nothing of an assignment is checked in it. Is the cell with exercises.check("A…", answer) still there?'
@@ -165,7 +167,10 @@ def code(path: Path) -> list[str]:
     if path.stat().st_size > BYTES:
         raise ValueError(f"it has {path.stat().st_size / 1e6:.0f} MB; at most {BYTES / 1e6:.0f} are read")
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    if (size := sum(map(len, sources))) > CODE:
+        raise ValueError(f"it has {size:,} characters of code; at most {CODE:,} are read")
+    return sources
 
 
 def _assignment(sources):
@@ -179,7 +184,7 @@ def _assignment(sources):
 def student(sources: list[str]) -> dict[str, str]:
     """What a notebook says of who wrote it, in `student = {"name": …, "login": …}`."""
     for source in sources:
-        if found := re.search(r"^student\s*=\s*(\{.*?\})", source, re.DOTALL | re.MULTILINE):
+        if found := re.search(r"^student[ \t]*=[ \t]*(\{[^}]{0,500}\})", source, re.MULTILINE):
             try:
                 values = ast.literal_eval(found[1])
                 return {key: _text(values[key])[:100].strip() for key in ("name", "login") if isinstance(values.get(key), str)}
@@ -189,10 +194,10 @@ def student(sources: list[str]) -> dict[str, str]:
 
 
 def _sender(path):
-    """(name, login, number in Canvas), as Canvas and Moodle put them into the names of files; else the file's own name."""
-    if found := re.match(r"([^_]+)_(?:LATE_)?(\d+)_\d+_", path.name):  # Canvas: lastfirst_12345_67890_file.ipynb
-        return found[1], "", found[2]
+    """What Canvas and Moodle say of who handed a file in, in its name or its folder's; else the file's own name."""
     for folder in path.parents:
         if found := re.match(r"(.+)_\d+_assignsubmission_file", folder.name):  # Moodle: First Last_123_assignsubmission_file_
-            return (found[1],)
-    return (path.stem,)
+            return {"name": found[1], "sender": folder.name}
+    if found := re.match(r"([^_]+)_(?:LATE_)?(\d+)_\d+_", path.name):  # Canvas: lastfirst_12345_67890_file.ipynb
+        return {"name": found[1], "number": found[2], "sender": found[2]}
+    return {"name": path.stem}

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import itertools
 import re
 from pathlib import Path
 
@@ -73,9 +74,12 @@ def write(graded: list[Graded], folder: Path, seed: int) -> None:
     put(folder / "grades.csv", "\ufeff" + table(graded))  # the mark at the start lets Excel read names in UTF-8
     taken = set()
     for each in graded:
-        stem = re.sub(r"[^\w.-]+", "-", f"{each.assignment or 'ungraded'}-{each.login or each.name}").strip("-.")
-        while stem.lower() in taken:
-            stem += "-again"
+        stem = re.sub(r"[^\w.-]+", "-", f"{each.assignment or 'ungraded'}-{each.login or each.name}")
+        first = stem = stem.encode()[:150].decode(errors="ignore").strip("-.")  # a file's name has at most 255 bytes
+        for number in itertools.count(2):
+            if stem.lower() not in taken:
+                break
+            stem = f"{first}-{number}"
         taken.add(stem.lower())
         put(pages / f"{stem}.html", page(each, seed))
 

@@ -425,15 +425,18 @@ def key(figure, entries, left=0.1):
 class ShortNumbers(Formatter):
     """Tick labels such as 0.50, 0.75, 1.00 or 500 k, 1 M, on a log axis 1e−20: equally many decimals on a linear one."""
 
+    def _log(self):
+        return self.axis is not None and self.axis.get_scale() == "log"
+
     def __call__(self, value, place=None):
-        value = float(value) if self.axis.get_scale() == "log" else round(float(value), 10)
+        value = float(value) if self._log() else round(float(value), 10)
         if abs(value) >= 10_000:
             return re.sub(r"\.0+(?=\D|$)", "", short(value))
         return re.sub(r"(?<=e-)0", "", f"{value:,.10g}").replace("-", "\N{MINUS SIGN}")
 
     def format_ticks(self, values):
         words = [self(value) for value in values]
-        if self.axis.get_scale() == "log" or any(abs(value) >= 10_000 for value in values):
+        if self._log() or any(abs(value) >= 10_000 for value in values):
             return words
         places = max((len(word.partition(".")[2]) for word in words), default=0)
         return [f"{value:,.{places}f}".replace("-", "\N{MINUS SIGN}") for value in values]

@@ -21,11 +21,18 @@ SIDE = 227 / plots.DPI  # inches of a picture: a pixel of the photograph is a pi
 
 # ----------------------------------------------------------------------------- first layer
 @lru_cache
-def alexnet_after_conv1():
-    """Name -> (parameters, multiply-adds) of AlexNet's other seven layers, two groups as published (3.5)."""
+def alexnet_after_conv1(side=55):
+    """Name -> (parameters, multiply-adds) of the seven layers, two groups as published (3.5), behind conv1's maps of `side`."""
     table = anatomy.trace(models.build("alexnet_two_gpus", device="meta"))
     layers = table[table["macs"] > 0].iloc[1:]
-    return {path.rpartition(".")[2]: counts for path, *counts in layers[["parameters", "macs"]].itertuples()}
+    counts = {path.rpartition(".")[2]: tuple(both) for path, *both in layers[["parameters", "macs"]].itertuples()}
+    halved = [side]  # by three overlapping poolings: before conv2, before conv3, before fc6
+    for _ in range(3):
+        halved.append(anatomy.output_size(halved[-1], 3, 2))
+    for name, place, published in (("conv2", 1, 27), ("conv3", 2, 13), ("conv4", 2, 13), ("conv5", 2, 13)):
+        counts[name] = (counts[name][0], counts[name][1] * halved[place] ** 2 // published**2)
+    weights = 256 * halved[3] ** 2 * 4096
+    return counts | {"fc6": (weights + 4096, weights)}
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,8 @@ class FirstFilter:
 
     @property
     def shares(self):
-        """Layer name -> (share of AlexNet's parameters, share of its multiply-adds), conv1 first."""
-        layers = {"conv1": (self.parameters, self.macs), **alexnet_after_conv1()}
+        """Layer name -> (share of such an AlexNet's parameters, share of its multiply-adds), conv1 first."""
+        layers = {"conv1": (self.parameters, self.macs), **alexnet_after_conv1(self.sizes[0][1])}
         sums = [sum(column) for column in zip(*layers.values(), strict=True)]
         return {name: (counts[0] / sums[0], counts[1] / sums[1]) for name, counts in layers.items()}
 

@@ -31,13 +31,18 @@ class Model:
     costs: dict[str, float | None]
 
     @property
+    def split(self):
+        """What it was tested on: "test" or "validation"."""
+        return self.histories[0].split
+
+    @property
     def accuracy(self):
-        """Mean over the seeds of the final test accuracy, 0 to 1."""
+        """Mean over the seeds of the final accuracy there, 0 to 1."""
         return mean(history.accuracy for history in self.histories)
 
     @property
     def interval(self):
-        """The 95% interval of that mean in percent, for other seeds, where there are several, and other test images."""
+        """The 95% interval of that mean in percent, for other seeds, where there are several, and other images."""
         percent = [100 * history.accuracy for history in self.histories]
         return experiments.mean_interval(percent, self.histories[0].held_out_images)
 
@@ -137,7 +142,7 @@ def describe(r):
     seeds = "one seed" if len(c.histories) == 1 else f"mean of {len(c.histories)} seeds"
     cost = c.costs[r.x]
     said = "a cost that is not known here" if cost is None else AXES[r.x][2].format(short(_rounded(cost)))
-    reach = f"{c.label} gets {c.accuracy:.1%} of the test images right ({seeds}) with {said}"
+    reach = f"{c.label} gets {c.accuracy:.1%} of the {c.split} images right ({seeds}) with {said}"
     if c.own:
         reach += f", after {_epochs(c)}"
     if cost is None:
@@ -196,7 +201,7 @@ def _draw_points(ax, r):
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
     scale(ax, "bottom", even(*ax.get_xlim()), AXES[r.x][1])
-    scale(ax, "left", even(*ax.get_ylim()), "test accuracy (%)")
+    scale(ax, "left", even(*ax.get_ylim()), f"{' or '.join(sorted({model.split for model in r.shown}))} accuracy (%)")
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
@@ -217,14 +222,14 @@ def _draw_points(ax, r):
 
 def _draw_curves(ax, model):
     last = max(len(history.rows) for history in model.histories)
-    for key, style in (("train_accuracy", "--"), (f"{model.histories[0].split}_accuracy", "-")):
+    for key, style in (("train_accuracy", "--"), (f"{model.split}_accuracy", "-")):
         x, y = [], []
         for history in model.histories:  # all seeds in one line with gaps: quick to draw
             x += [row["epoch"] for row in history.rows] + [nan]
             y += [100 * row[key] for row in history.rows] + [nan]
         ax.plot(x, y, style, color=_colour(model), linewidth=1.4, marker="o" if last == 1 else None)
     ax.set_xlim(1 - 0.04 * last, last + 0.04 * last)
-    ax.set_title("solid: test, dashed: training", loc="left", y=1.02, fontsize=9.5)
+    ax.set_title(f"solid: {model.split}, dashed: training", loc="left", y=1.02, fontsize=9.5)
     epochs = even(1, last)
     scale(ax, "bottom", {epoch: words for epoch, words in epochs.items() if epoch == round(epoch)}, "epoch")
     scale(ax, "left", even(*ax.get_ylim()), "accuracy (%)")

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from cnn_course import grading
 from cnn_course.__main__ import main
 from cnn_course.exercises.graded import ASSIGNMENTS, GRADED
-from cnn_course.grading import confined, judge, report, wire
+from cnn_course.grading import classroom, confined, judge, report, wire
 
 LAB, CHECK = "dense_layer", 'labs.check("dense_layer", DenseLayer)'
 SETUP = "import torch\nfrom torch import nn\nfrom cnn_course import exercises, labs"
@@ -149,7 +150,8 @@ def test_a_hostile_notebook_gets_no_more_than_it_earned(case, tmp_path):
     assert time.monotonic() - begun < 90
 
 
-def test_it_sees_neither_the_graders_files_nor_a_network(tmp_path):
+def test_it_sees_neither_the_graders_files_nor_a_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADERS_SECRET", "hunter2")
     mine = tmp_path / "other.ipynb"
     mine.write_text("secret")
     looks = f"""
@@ -160,7 +162,8 @@ def tried(work):
 found = dict(
     other=tried(lambda: open({str(mine)!r}).read()),
     home=os.listdir(pathlib.Path.home()),
-    variables=[name for name in os.environ if "COURSE_T" in name],
+    variables=[name for name in os.environ if "COURSE_T" in name or "SECRET" in name],
+    around="hunter2" in tried(lambda: open("/proc/1/environ").read()),
     net=tried(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
     system=tried(lambda: open("/usr/mine", "w")),
     course=tried(lambda: open(os.path.dirname(labs.__file__) + "/mine", "w")),
@@ -175,6 +178,7 @@ raise RuntimeError(str(found))
         "other": "FileNotFoundError",
         "home": [".ipython"],
         "variables": [],
+        "around": False,
         "net": "OSError",
         "system": "OSError",
         "course": "OSError",
@@ -183,7 +187,67 @@ raise RuntimeError(str(found))
     assert mine.read_text() == "secret" and points(result)["A7.1"] == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'exercises.check("A7.1", exercises.checking.GRADED["A7.1"].answer())',
+        'labs.check("dense_layer", lambda *a: labs.find("dense_layer").reference(*a))',
+        "import cnn_course.labs as L",
+        "from cnn_course import exercises as e",
+        "labs.check = print",
+    ],
+)
+def test_a_cell_that_reaches_into_the_checks_is_seen(line):
+    assert judge.INSIDE.search(f"x = 1\n{line}")
+
+
+def test_what_the_course_itself_writes_is_not():
+    files = sorted((Path(judge.__file__).parents[2] / "notebooks" / "assignments").glob("*.ipynb"))
+    assert len(files) == 9
+    assert [source for path in files for source in judge.code(path) if judge.INSIDE.search(source)] == []
+
+
+def test_much_text_takes_no_time(tmp_path):
+    start = time.monotonic()
+    for source in ("\n" * 400_000, "student={\n" * 40_000, "student = {" + "{" * 400_000):
+        judge.INSIDE.search(source)
+        assert judge.student([source]) == {}
+    assert time.monotonic() - start < 2
+    result = graded(notebook(tmp_path / "a.ipynb", ANSWER, "x" * 500_001))
+    assert "characters of code; at most 500,000 are read" in result.remark
+
+
 # ------------------------------------------------------------------------------- a class
+def handed_in(path, points=None, moment=0, **who):
+    path.touch()
+    os.utime(path, (moment, moment))
+    items = [] if points is None else [judge.Item("A7.1", points, 1, "")]
+    return judge.Graded(path, assignment="A7_densenet", items=items, remark="" if items else "It cannot be read.", **who)
+
+
+def test_nobody_gets_anothers_grade_by_a_login(tmp_path):
+    ann = handed_in(tmp_path / "a", 1, name="Ann", login="ann@x", sender="Ann_1_assignsubmission_file_")
+    bob = handed_in(tmp_path / "b", 0, 5, name="Bob", login="Ann@x", sender="Bob_2_assignsubmission_file_")
+    found = classroom._distinct(classroom._newest([ann, bob]))
+    assert [(each.name, each.points, each.login) for each in found] == [("Ann", 1, ""), ("Bob", 0, "")]
+    assert all("Somebody else, too, says that the login is" in each.remark for each in found)
+    folder = tmp_path / "Bob Bad_22_assignsubmission_file_"
+    assert judge._sender(folder / "ann_815_9000_A7.ipynb") == {"name": "Bob Bad", "sender": folder.name}
+
+
+def test_a_later_file_that_failed_is_told_with_its_reason(tmp_path):
+    (kept,) = classroom._newest(
+        [handed_in(tmp_path / "a", 1, name="x", login="x"), handed_in(tmp_path / "b", None, 9, name="x", login="x")]
+    )
+    assert (kept.points, kept.remark) == (1, "b, handed in later, could not be graded: It cannot be read.")
+
+
+def test_names_may_be_long_and_equal(tmp_path):
+    same = [handed_in(tmp_path / str(place), 1, login="가" * 100, name="x") for place in range(40)]
+    report.write(same, tmp_path / "out", SEED)
+    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 40
+
+
 def test_a_class_is_graded_and_the_table_opens_in_canvas_and_moodle(tmp_path, capsys):
     folder = tmp_path / "class"
     moodle = folder / "Lee Jisoo_4711_assignsubmission_file_"

@@ -1,5 +1,6 @@
 """Explorers of notebooks 01 to 04: pure functions against torch itself, sentences, pictures, speed."""
 
+import math
 from functools import partial
 
 import ipywidgets
@@ -103,6 +104,16 @@ def test_first_filter_stands_in_the_published_alexnet():
     assert compute_first_filter(data.photograph(227), IMAGE).parameters + rest == 60_965_224
     net = models.build("alexnet_two_gpus", device="meta")
     assert anatomy.cost(net).macs == sum(macs for _, macs in alexnet_after_conv1().values()) + 105_415_200
+
+
+def test_the_layers_behind_a_first_filter_work_on_its_maps():
+    """Kernel 7 at stride 2 makes maps of 111; the network is followed by its parts, for fc6 has other weights then."""
+    features = models.build("alexnet_two_gpus", device="meta").features
+    features.conv1 = nn.Conv2d(3, 96, 7, stride=2, device="meta")
+    table, rest = anatomy.trace(features, (3, 227, 227)), alexnet_after_conv1(111)
+    assert all(rest[name][1] == table.loc[name, "macs"] for name in ("conv2", "conv3", "conv4", "conv5"))
+    flat = math.prod(features(torch.zeros(1, 3, 227, 227, device="meta")).shape)
+    assert rest["fc6"] == (flat * 4096 + 4096, flat * 4096) and flat > 9_216
 
 
 @pytest.mark.parametrize(

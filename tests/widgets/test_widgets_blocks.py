@@ -267,6 +267,18 @@ def test_a_click_on_a_point_shows_its_curves(results):
     assert spots[label].layout.display == "none" and label not in explorer._draw(explorer.result).spots
 
 
+def test_compare_says_which_images_were_held_out():
+    rows = [
+        {"epoch": 1, "train_accuracy": 0.5, "train_loss": 1.0, "validation_loss": 1.0, "validation_accuracy": 0.6, "seconds": 1}
+    ]
+    own = History("resnet20", "CIFAR-10", 0, 5_000, 10, split="validation", held_out_images=1_000, rows=rows)
+    explorer = compare.compare(None, own)
+    assert "60.0% of the validation images right" in explorer.sentence
+    figure = compare.draw(compare.comparison(compare.gather(None, own)))
+    words = [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.yaxis.label, axes._left_title)]
+    assert "validation accuracy (%)" in words and "solid: validation, dashed: training" in words
+
+
 def test_compare_says_when_images_are_not_cifar10():
     found = compare.gather(None, history("resnet20", (0.9,), source="stand-in"))
     assert "not CIFAR-10" in compare.comparison(found).note
