@@ -29,7 +29,10 @@ def _needs():
     """What the course needs, package by package with its versions, as pip reads them."""
     if LISTED.exists():
         return [line for line in LISTED.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
-    return [line for line in importlib.metadata.requires("cnn_course") if "extra ==" not in line]
+    try:
+        return [line for line in importlib.metadata.requires("cnn_course") if "extra ==" not in line]
+    except importlib.metadata.PackageNotFoundError:  # a copy of the package alone
+        return []
 
 
 def _version(package):

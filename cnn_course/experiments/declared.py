@@ -269,8 +269,8 @@ EXPERIMENTS = {
                 speedrun.COURSE, batch_size=50, sizes=(), optimizer=partial(training.muon, bias_lr=0.001, head_lr=0.001))),
         }, epochs=2, train_images=5_000, test_images=1_000),
         Experiment("quarter_hour", "What does ResNet-20 reach in half as many epochs as in half_hour, by Muon?", {
-            "ResNet-20": _net("resnet20", replace(  # the rate: the better of two after five epochs, on images that were held out
-                speedrun.COURSE, lr=0.1, batch_size=125, micro_batch=None, sizes=(), label_smoothing=0.1,
+            "ResNet-20": _net("resnet20", replace(  # the rate: the better of two after ten epochs, on images that were held out
+                speedrun.COURSE, lr=0.03, batch_size=125, micro_batch=None, sizes=(), label_smoothing=0.1,
                 augment=(partial(augment.crop, mirrored=True), augment.alternating_flip),
                 optimizer=partial(training.muon, bias_lr=0.05 / 125, head_lr=0.05 / 125))),
         }, epochs=30),
