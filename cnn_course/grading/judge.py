@@ -43,7 +43,7 @@ class Graded:
     name: str
     login: str = ""
     number: str = ""  # of the student in Canvas
-    sender: str = ""  # who handed it in, as Canvas or Moodle has it: no notebook can say otherwise
+    sender: str = ""  # the name in Moodle: no notebook can say otherwise
     assignment: str = ""
     items: list[Item] = field(default_factory=list)
     errors: list[tuple[int, str]] = field(default_factory=list)  # (cell, counted from 1; what happened)
@@ -52,8 +52,11 @@ class Graded:
 
     @property
     def who(self) -> str:
-        """One text for each student: what Canvas or Moodle says, else what the notebook says, else the file."""
-        return self.sender or self.login.lower() or str(self.path)
+        """One text for each student: the number in Canvas, else the name in Moodle and the notebook's login, else the file.
+
+        Moodle's own number is another one in each assignment.
+        """
+        return self.number or (f"{self.sender} {self.login.lower()}" if self.login else str(self.path))
 
     @property
     def points(self) -> int | None:
@@ -197,7 +200,7 @@ def _sender(path):
     """What Canvas and Moodle say of who handed a file in, in its name or its folder's; else the file's own name."""
     for folder in path.parents:
         if found := re.match(r"(.+)_\d+_assignsubmission_file", folder.name):  # Moodle: First Last_123_assignsubmission_file_
-            return {"name": found[1], "sender": folder.name}
+            return {"name": found[1], "sender": found[1]}
     if found := re.match(r"([^_]+)_(?:LATE_)?(\d+)_\d+_", path.name):  # Canvas: lastfirst_12345_67890_file.ipynb
-        return {"name": found[1], "number": found[2], "sender": found[2]}
+        return {"name": found[1], "number": found[2]}
     return {"name": path.stem}

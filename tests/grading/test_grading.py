@@ -5,6 +5,7 @@ import io
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -226,13 +227,21 @@ def handed_in(path, points=None, moment=0, **who):
 
 
 def test_nobody_gets_anothers_grade_by_a_login(tmp_path):
-    ann = handed_in(tmp_path / "a", 1, name="Ann", login="ann@x", sender="Ann_1_assignsubmission_file_")
-    bob = handed_in(tmp_path / "b", 0, 5, name="Bob", login="Ann@x", sender="Bob_2_assignsubmission_file_")
+    ann = handed_in(tmp_path / "a", 1, name="Ann", login="ann@x", sender="Ann")
+    bob = handed_in(tmp_path / "b", 0, 5, name="Bob", login="Ann@x", sender="Bob")
     found = classroom._distinct(classroom._newest([ann, bob]))
     assert [(each.name, each.points, each.login) for each in found] == [("Ann", 1, ""), ("Bob", 0, "")]
     assert all("Somebody else, too, says that the login is" in each.remark for each in found)
     folder = tmp_path / "Bob Bad_22_assignsubmission_file_"
-    assert judge._sender(folder / "ann_815_9000_A7.ipynb") == {"name": "Bob Bad", "sender": folder.name}
+    assert judge._sender(folder / "ann_815_9000_A7.ipynb") == {"name": "Bob Bad", "sender": "Bob Bad"}
+
+
+def test_a_student_has_one_line_for_two_assignments(tmp_path):
+    """Moodle's folders have another number in each."""
+    first = handed_in(tmp_path / "a", 1, name="Lee", login="lee@x", sender="Lee")
+    second = replace(handed_in(tmp_path / "b", 1, name="Lee", login="lee@x", sender="Lee"), assignment="A6_resnet")
+    found = classroom._distinct(classroom._newest([first, second]))
+    assert len(report.table(found).splitlines()) == 2 and all(each.login == "lee@x" for each in found)
 
 
 def test_a_later_file_that_failed_is_told_with_its_reason(tmp_path):
