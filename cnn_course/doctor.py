@@ -27,7 +27,7 @@ def examine() -> int:
 
 def _needs():
     """What the course needs, package by package with its versions, as pip reads them."""
-    if LISTED.exists():
+    if LISTED.with_name("pyproject.toml").exists():  # else a requirements.txt there is somebody else's
         return [line for line in LISTED.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
     try:
         return [line for line in importlib.metadata.requires("cnn_course") if "extra ==" not in line]
