@@ -144,8 +144,7 @@ def train(options):
             cifar = cifar.validation(options.validation)
         history = training.fit(net, cifar, options.epochs, recipe, options.seed, device, options.model, save=options.save)
         if options.history and distributed.rank() == 0:
-            text = history.to_json() + "\n"
-            files.into_place(options.history, lambda part: part.write_text(text, encoding="utf-8"))
+            files.write_text(options.history, history.to_json() + "\n")
 
 
 def bench(options):

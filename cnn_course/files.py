@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 RECORDED = Path(__file__).parent / "experiments" / "recorded"  # results and weights that come with the course
@@ -39,3 +40,8 @@ def into_place(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a text file into place."""
+    into_place(path, partial(Path.write_text, data=text, encoding="utf-8", newline=""))

@@ -140,7 +140,7 @@ def answers():
             parts += [
                 f"### Lab: {lab.name}",
                 f"{lab.asked[0].upper()}{lab.asked[1:]}.",
-                f"```python\n{inspect.getsource(lab.source)}```",
+                f"```python\n{inspect.getsource(lab.solution)}```",
             ]
             parts.append(f"What is told to those who wrote something else:\n\n{wrong}")
         for number, question in exercises.QUESTIONS.items():

@@ -1,6 +1,7 @@
-"""A lesson cut short, for kernels in which a notebook is run once more and something other than its training is looked at.
+"""A lesson cut short, for kernels of tests that look at something other than its training.
 
-`environment(folder)` is one whose IPython kernels train on few images; `pytest --nbval` trains as a reader does.
+`environment(folder)` is one whose IPython kernels train on few images. `pytest --nbval -n 0` trains as a reader does; spread
+over processes it does not, for what depends on a training is not compared.
 """
 
 # Before each cell, for a kernel has to be up before it has imported torch.
@@ -10,6 +11,11 @@ import sys
 def _briefly(_):
     training, experiments = (sys.modules.get("cnn_course." + name) for name in ("training", "experiments"))
     bench = sys.modules.get("cnn_course.training.bench")
+    data = sys.modules.get("cnn_course.data")
+    if hasattr(data, "load") and data.load.__name__ != "<lambda>":
+        load, draw = data.load, data.standin.draw
+        data.load = lambda quiet=False: load(quiet).subset(6_000, 4_000)  # the most that a notebook asks for by number
+        data.standin.draw = lambda: draw(6_000, 4_000)
     if hasattr(training, "fit") and training.fit.__name__ != "<lambda>":
         fit, images = training.fit, 256
 

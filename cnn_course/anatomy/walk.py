@@ -83,7 +83,7 @@ def is_lazy(net: torch.nn.Module) -> bool:
 
 
 def network(net) -> torch.nn.Module:
-    """The network without what wraps it; ValueError for what is none."""
+    """The network inside torch.compile, DataParallel or DistributedDataParallel; ValueError for what is none."""
     if isinstance(net, type) and issubclass(net, torch.nn.Module):
         raise ValueError(f"net is the class {net.__name__}, expected a network made of it: {net.__name__}(...)")
     if isinstance(net, str):
@@ -91,11 +91,6 @@ def network(net) -> torch.nn.Module:
     if not isinstance(net, torch.nn.Module):
         told = " ".join(repr(net).split())
         raise ValueError(f"net is {told:.80}, expected a torch.nn.Module such as models.build('resnet20')")
-    return unwrapped(net)
-
-
-def unwrapped(net: torch.nn.Module) -> torch.nn.Module:
-    """The network inside torch.compile, DataParallel or DistributedDataParallel."""
     parallel = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
     while (inner := net.module if isinstance(net, parallel) else getattr(net, "_orig_mod", None)) is not None:
         net = inner

@@ -41,10 +41,6 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
-    def to(self, device: torch.device | str) -> "Split":
-        """The same on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
-
     def subset(self, n: int) -> "Split":
         """The first n images. CIFAR-10 comes shuffled, so that these are of all classes."""
         if not 1 <= n <= len(self):

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 import http.client
 import queue
 import shutil
@@ -237,14 +236,11 @@ def _fetch_rest(url, path, patient, quiet):
 def _wrong_md5(archive):
     """What is wrong with the archive, in words; nothing when it is CIFAR-10's."""
     from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import calculate_md5
 
-    md5 = hashlib.md5(usedforsecurity=False)
-    with open(archive, "rb") as file:
-        while chunk := file.read(1 << 20):
-            md5.update(chunk)
-    if md5.hexdigest() == CIFAR10.tgz_md5:
+    if (md5 := calculate_md5(archive)) == CIFAR10.tgz_md5:
         return ""
-    found = f"{archive.stat().st_size:,} bytes with md5 {md5.hexdigest()}"
+    found = f"{archive.stat().st_size:,} bytes with md5 {md5}"
     return f"{found}, expected md5 {CIFAR10.tgz_md5}; cut short, or another file"
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question
+from cnn_course.exercises.comparing import by_fault, choice
 
 PATH = [(256, 64, 1), (64, 64, 3), (64, 64, 3), (64, 256, 1)]
 NARROWEST, MOST = 64, 120_000
@@ -32,11 +33,6 @@ def _fault(path):
     return "writes" if any(writes > NARROWEST for _, writes, _ in large) else "heavy"
 
 
-def _same_fault(given, expected):
-    """Every path without a fault is right; others are alike if they share the first."""
-    return _fault(given) == _fault(expected)
-
-
 STEPS = {
     "A": lambda x: F.avg_pool2d(x, 2),
     "B": lambda x: F.max_pool2d(x, 2),
@@ -53,13 +49,6 @@ def _may_change_places():
         torch.manual_seed(0)
         conv, maps = nn.Conv2d(4, 3, 1), torch.randn(2, 4, 6, 8)
         return "".join(name for name, do in STEPS.items() if torch.allclose(do(conv(maps)), conv(do(maps)), atol=1e-5))
-
-
-def _letters(given, expected):
-    """The right answer is the right letters, in any order; another one is in a trap whose mistake it shares."""
-    right = set(_may_change_places())
-    mistakes, others = ({*"".join(letters).upper()} & {*STEPS} ^ right for letters in (given, expected))
-    return others <= mistakes if others else not mistakes
 
 
 def _places():
@@ -104,7 +93,7 @@ QUESTIONS = {
                 "One of your layers expects other channels than the one before hands on. Read it as a chain.",
             ),
         ),
-        _same_fault,
+        by_fault(_fault),
     ),
     "04.2": Question(  # what may be done before a 1x1 convolution or after it
         _may_change_places,
@@ -119,7 +108,7 @@ QUESTIONS = {
             ("AF", "Every second pixel (C): the 1x1 reads one pixel at a time. Does it notice that a neighbour is gone?"),
             ("AC", "Doubled pixels (F): what does a 1x1 answer when it reads the same pixel twice?"),
         ),
-        _letters,
+        choice("".join(STEPS), _may_change_places),
     ),
     "04.3": Question(  # the work of VGG-16's second dense layer, as a 1x1 convolution, on an image of twice the side
         _places,

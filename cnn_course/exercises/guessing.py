@@ -8,8 +8,6 @@ import json
 import math
 import re
 import statistics
-from functools import partial
-from pathlib import Path
 
 from cnn_course import files
 
@@ -40,7 +38,7 @@ def keep(name: str, value: float | None) -> None:
     text = json.dumps({name: value for name, value in guesses.items() if value is not None}, indent=1) + "\n"
     with contextlib.suppress(OSError):
         _file().parent.mkdir(parents=True, exist_ok=True)
-        files.into_place(_file(), partial(Path.write_text, data=text, encoding="utf-8"))
+        files.write_text(_file(), text)
 
 
 def number(text: str) -> float | None:

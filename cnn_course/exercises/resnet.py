@@ -44,14 +44,15 @@ def _reached():
     return sum(bool(module.weight.grad.any()) for module in net.modules() if isinstance(module, nn.Conv2d))
 
 
-def _ten_times_the_weights():
+def gradient_with_longer_weights(times):
+    """|gradient| / |weight| of a normalized layer whose weights are so many times as long, over what it was before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net, images, labels = models.build("plain20"), torch.randn(8, 3, 32, 32), torch.arange(8)
         before = gradient_norms(net, images, labels)[5]
         with torch.no_grad():
-            [module for module in net.modules() if isinstance(module, nn.Conv2d)][5].weight.mul_(10)
-        return round(gradient_norms(net, images, labels)[5] / before, 3)
+            [module for module in net.modules() if isinstance(module, nn.Conv2d)][5].weight.mul_(times)
+        return gradient_norms(net, images, labels)[5] / before
 
 
 QUESTIONS = {
@@ -99,7 +100,7 @@ QUESTIONS = {
         ),
     ),
     "06.4": Question(  # |gradient| / |weight| after the weights of a normalized convolution are multiplied by 10
-        _ten_times_the_weights,
+        lambda: round(gradient_with_longer_weights(10), 3),
         "The outputs stay, so weights ten times as long feel a tenth of the slope, and that is divided by their length.",
         "Does the loss change? Then how steep is it along weights that are ten times as long?",
         (

@@ -41,6 +41,8 @@ def unlike(rows: dict[str, dict], always: str):
     same = [column for column in table if table[column].nunique() == 1]
     shared = [always, *(f"{column} {words(table[column].iloc[0])}" for column in same)]
     table = table.drop(columns=same)
+    if table.empty:
+        table["what differs"] = "nothing that is listed here"
     table.attrs["caption"] = "The same for all: " + ", ".join(shared)
     return table
 

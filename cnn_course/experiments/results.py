@@ -3,8 +3,6 @@
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from pathlib import Path
 
 from cnn_course import files, training
 from cnn_course.experiments import declared, paired
@@ -168,7 +166,7 @@ def write(record: Record) -> None:
     ]
     head = json.dumps(parts, indent=1, ensure_ascii=False).removesuffix("\n}")
     text = head + ',\n "runs": {\n' + ",\n".join(lines) + "\n }\n}\n"
-    files.into_place(files.RECORDED / f"{record.name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
+    files.write_text(files.RECORDED / f"{record.name}.json", text)
 
 
 def missing(name: str, seeds: tuple[int, ...] | None = None) -> list[tuple[int, str]]:
@@ -190,7 +188,7 @@ def states():
         kept, lacking = recorded(name), missing(name)
         runs = [history for group in kept.runs.values() for history in group]
         spent = pd.Series(map(core_minutes, runs), dtype=float).sum()  # leaves out nan
-        took = {label: core_minutes(training.fastest(group)) for label, group in kept.runs.items()}
+        took = {label: pd.Series(map(core_minutes, group), dtype=float).min() for label, group in kept.runs.items()}
         cost = pd.Series(took, dtype=float).dropna()
         open_ = sum(cost.get(label, cost.mean()) for _, label in lacking)
         rows[name] = {

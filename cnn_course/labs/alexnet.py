@@ -114,7 +114,6 @@ GROUPED_CONV = Lab(
     "grouped_conv",
     "a grouped convolution out of ordinary ones (F.conv2d without `groups`), padded so that the size stays",
     grouped_conv,
-    grouped_conv,
     hints=(
         "With two groups the first half of the filters sees the first half of the maps. `chunk` cuts a tensor into equal parts.",
         "Along which dimension are filters counted, and along which one maps?",
@@ -222,29 +221,17 @@ def _window(shape):
     return shape[2] * shape[3] if len(shape) == 4 else 1
 
 
-def _starting(deviation):
-    """A start with a given deviation, as a function of what `HE` is given."""
-
-    def fill(weight):
-        shape = tuple(weight.shape)
-        with torch.no_grad():
-            weight.normal_(0, deviation(shape[1] * _window(shape), shape[0], _window(shape)))
-
-    return fill
-
-
 HE_NORMAL = Lab(
     "he_normal",
     "He's start for the weights of a convolution (K, C, R, R) or of a dense layer (K, C): fill them in place from a normal "
     "distribution of mean 0 and variance 2 / n, where n is the number of inputs of one output",
-    he_normal,
     he_normal,
     hints=(
         "One output of a 3x3 convolution over C channels is a sum of how many products?",
         "`normal_(mean, std)` wants the deviation, not the variance; torch.no_grad() lets you write into a parameter.",
     ),
     cases=(Drawn(_filled, _he_start),),
-    mistakes=tuple(Mistake(says, _starting(rule)) for says, rule in HE.items() if says),
+    mistakes=tuple(Mistake(says) for says in HE if says),
 )
 
 
@@ -323,54 +310,31 @@ def _dropped(found):
     return None
 
 
-def _masked(mask=None, factor=None, evaluated=None):
-    """A dropout of which one part is done otherwise."""
-
-    def drop(x, p, training):
-        if not training:
-            return evaluated(x, p) if evaluated else x
-        keep = mask(x, p) if mask else torch.rand_like(x) >= p
-        return x * keep * (factor(p) if factor else 1 / (1 - p))
-
-    return drop
-
-
 DROPOUT = Lab(
     "dropout",
     "dropout: in training each value becomes 0 with probability p, and the others grow so that the sum stays what it was on "
     "average; in evaluation nothing happens",
-    dropout,
     dropout,
     hints=(
         "One random number for each value decides. `torch.rand_like(x)` draws them, evenly between 0 and 1.",
         "If a quarter of the values go, by how much must the others grow for the sum to stay?",
     ),
     cases=(Drawn(_masks, _dropped),),
-    mistakes=(
-        Mistake("Nothing is dropped in training. What does `training` say?", lambda x, p, training: dropout(x, p, False)),
-        Mistake("In evaluation values are dropped as well. Which answer of a network do you want to read twice?",
-                lambda x, p, training: dropout(x, p, True)),
-        Mistake("Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?",
-                _masked(lambda x, p: torch.rand_like(x) < p, lambda p: 1 / p)),
-        Mistake("One mask serves many: whole rows or columns are zero together. How many random numbers does x need?",
-                _masked(lambda x, p: torch.rand(x.shape[1:]) >= p)),
-        Mistake("You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?",
-                _masked(factor=lambda p: 1, evaluated=lambda x, p: x * (1 - p))),
-        Mistake("The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?",
-                _masked(factor=lambda p: 1)),
-        Mistake("The values that stay grow by 1 / p. Which share of them stays?", _masked(factor=lambda p: 1 / p)),
-        Mistake("The values that stay shrink. Which way does the sum have to be put right?", _masked(factor=lambda p: 1 - p)),
-        Mistake("Called again your dropout drops the same values. When is the mask drawn?",
-                _masked(lambda x, p: torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) >= p)),
-        Mistake("The gradient does not pass where the value passed. Which mask does the backward pass need?",
-                lambda x, p, training: dropout(x.detach(), p, training) + (x - x.detach()) if training else x),
-        Mistake("All values go at once, or none. How many random numbers does x need?",
-                _masked(lambda x, p: torch.rand(()) >= p)),
-        Mistake("The same number of values is zero each time. May one value's fate hang on that of the others?",
-                _masked(lambda x, p: (torch.randperm(x.numel()) >= p * x.numel()).view(x.shape))),
-        Mistake("The values that stay are all the same number. What does the mask multiply?",
-                lambda x, p, training: (torch.rand_like(x) >= p) / (1 - p) if training else x),
-    ),
+    mistakes=tuple(map(Mistake, (
+        "Nothing is dropped in training. What does `training` say?",
+        "In evaluation values are dropped as well. Which answer of a network do you want to read twice?",
+        "Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?",
+        "One mask serves many: whole rows or columns are zero together. How many random numbers does x need?",
+        "You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?",
+        "The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?",
+        "The values that stay grow by 1 / p. Which share of them stays?",
+        "The values that stay shrink. Which way does the sum have to be put right?",
+        "Called again your dropout drops the same values. When is the mask drawn?",
+        "The gradient does not pass where the value passed. Which mask does the backward pass need?",
+        "All values go at once, or none. How many random numbers does x need?",
+        "The same number of values is zero each time. May one value's fate hang on that of the others?",
+        "The values that stay are all the same number. What does the mask multiply?",
+    ))),
 )  # fmt: skip
 
 
@@ -473,53 +437,24 @@ def _unknown(images, out, moves):
     return "No image comes out as one of its shifted or mirrored selves. Try it on an image that you can recognize."
 
 
-def _cut(place=None, mirror=None, flipped=(-1,), mode="constant"):
-    """Crops and mirror images of which one part is done otherwise: where the windows lie, or which images are mirrored."""
-
-    def change(images, padding=4):
-        n, _, height, width = images.shape
-        places = place(padding, n) if place else torch.randint(0, 2 * padding + 1, (n, 2))
-        mirrored = mirror(n) if mirror else torch.rand(n) < 0.5
-        padded, out = F.pad(images, (padding,) * 4, mode), torch.empty_like(images)
-        for i, (y, x) in enumerate(places.tolist()):
-            window = padded[i, :, y : y + height, x : x + width]
-            out[i] = window.flip(flipped) if mirrored[i] else window
-        return out
-
-    return change
-
-
 CROP_AND_FLIP = Lab(
     "crop_and_flip",
     "AlexNet's augmentation for small images: each image of a batch is shifted at random by up to `padding` pixels each way, "
     "with black coming in, and half of them are mirrored",
-    crop_and_flip,
     crop_and_flip,
     hints=(
         "Pad with zeros on all four sides, then cut a window of the old size. How many places has it along one side?",
         "Every image gets its own place and its own toss of a coin: draw N of each.",
     ),
     cases=(Drawn(_changed, _moved),),
-    mistakes=(
-        Mistake("Of 48 images all are shifted alike. How many random places does a batch need?",
-                _cut(lambda p, n: torch.tensor([[1, 3]]).repeat(n, 1))),
-        Mistake("Of 48 images none is shifted. How many random places does a batch need?",
-                _cut(lambda p, n: torch.full((n, 2), p))),
-        Mistake("Your shifts go along one line only. How many numbers say where a window lies?",
-                _cut(lambda p, n: torch.randint(0, 2 * p + 1, (n, 1)).repeat(1, 2))),
-        Mistake(NEVER, _cut(mirror=lambda n: torch.zeros(n, dtype=torch.bool))),
-        Mistake(ALWAYS, _cut(mirror=lambda n: torch.ones(n, dtype=torch.bool))),
-        Mistake(TOGETHER, _cut(mirror=lambda n: (torch.rand(()) < 0.5).repeat(n))),
-        Mistake(ONE_WAY, _cut(lambda p, n: torch.randint(0, p + 1, (n, 2)))),
-        Mistake(LAST, _cut(lambda p, n: torch.randint(0, 2 * p, (n, 2)))),
-        Mistake(TOO_FAR, lambda images, padding=4: crop_and_flip(images, 4)),
-        Mistake(HEADS, _cut(flipped=(-2,))),
-        Mistake(COLOURS, _cut(flipped=(-3,))),
-        Mistake(TURNED, _cut(flipped=(-2, -1))),
-        Mistake("No image has a black border, wherever it was shifted. What was the padding for?", _cut(mode="reflect")),
-        Mistake("The pixels are all there, but in another order. Does a shift wrap around?",
-                lambda images, padding=4: images.roll((2, 1), (2, 3))),
-    ),
+    mistakes=tuple(map(Mistake, (
+        "Of 48 images all are shifted alike. How many random places does a batch need?",
+        "Of 48 images none is shifted. How many random places does a batch need?",
+        "Your shifts go along one line only. How many numbers say where a window lies?",
+        NEVER, ALWAYS, TOGETHER, ONE_WAY, LAST, TOO_FAR, HEADS, COLOURS, TURNED,
+        "No image has a black border, wherever it was shifted. What was the padding for?",
+        "The pixels are all there, but in another order. Does a shift wrap around?",
+    ))),
 )  # fmt: skip
 
 LABS = (GROUPED_CONV, HE_NORMAL, CROP_AND_FLIP, DROPOUT)

@@ -109,7 +109,7 @@ def hint(name: str) -> None:
 def solution(name: str):
     """The course's own source of a lab, and a line that says what reading it spoils."""
     print("What follows answers the lab. Reading it takes the finding from you; a hint may be enough.")
-    return show.source(find(name).source)
+    return show.source(find(name).solution)
 
 
 def yours(name: str) -> Callable:
@@ -124,4 +124,4 @@ def yours(name: str) -> Callable:
     if name in _passed:
         return lab.fits(_passed[name])
     print(f"The lab {name!r} has not been passed in this kernel: the course's own takes its place.")
-    return lab.source
+    return lab.solution

@@ -80,7 +80,6 @@ STANDARD_ERROR = Lab(
     "how far, in points, an accuracy measured on these images may lie from that on all images of its kind: its standard error; "
     "`right` says of every image whether it was right",
     standard_error,
-    standard_error,
     hints=(
         "Whether an image is right is a coin that falls on right with probability p. The variance of one such coin is p (1 - p).",
         "The mean of n coins has a variance n times smaller; the standard error is its root. In points: times 100.",
@@ -212,7 +211,6 @@ def _bootstrapped(answer):
 PAIRED_INTERVAL = Lab(
     "paired_interval",
     "the 95% interval, as (low, high) in points, of how much better network a is than network b, both tested on the same images",
-    paired_interval,
     paired_interval,
     hints=(
         "Give every image a number: 1 where only a is right, -1 where only b is, 0 where they agree.",

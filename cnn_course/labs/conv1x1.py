@@ -79,7 +79,6 @@ POINTWISE = Lab(
     "pointwise",
     "a 1x1 convolution without a convolution: F.linear at every pixel, for maps (N, C, H, W)",
     pointwise,
-    pointwise,
     hints=(
         "F.linear works on the last dimension, whatever stands before it. Where are the channels of an image?",
         "`permute` moves a dimension; `view` and `reshape` only cut the same row of numbers elsewhere.",
@@ -240,7 +239,7 @@ MLPCONV = Lab(
     "NIN's block: a convolution of `kernel`x`kernel` that keeps the size, then 1x1 convolutions, a ReLU after each; `widths` are "
     "the output channels, one number for each convolution",
     OneMlpconv,
-    nin.mlpconv,
+    source=nin.mlpconv,
     hints=(
         "Only the first convolution looks at neighbours, so only it needs padding: how much for a kernel of 5, and of 3?",
         "A loop over `widths` makes one convolution a turn. What does the next one take in?",
@@ -385,7 +384,6 @@ SEPARABLE = Lab(
     "a depthwise separable convolution: a 3x3 for each channel by itself, then a 1x1 that mixes, each with batch norm and ReLU; "
     "the stride belongs to the 3x3",
     OneSeparable,
-    OneSeparable,
     hints=(
         "`nn.Conv2d(..., groups=g)` cuts the channels into g groups. How many groups give every channel a filter of its own?",
         "The 1x1 alone changes the number of channels.",
@@ -477,7 +475,6 @@ CLASS_MAPS = Lab(
     "class_maps",
     "one map for each class, of which the mean is the class's logit: the last maps (N, C, H, W), weighted by the dense layer's "
     "weight (K, C) behind global average pooling",
-    class_maps,
     class_maps,
     hints=(
         "The logit of class k is the sum over channels of weight[k, c] times the mean of map c. Leave the mean for later.",

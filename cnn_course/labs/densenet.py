@@ -112,7 +112,7 @@ DENSE_LAYER = Lab(
     "dense_layer",
     "a layer that makes growth_rate new maps, by way of a 1x1 to four times as many, and appends them to what came in",
     OneLayer,
-    models.DenseLayer,
+    source=models.DenseLayer,
     hints=(
         "Batch norm and ReLU come before each of the two convolutions (section 3, composite function).",
         "The 1x1 makes 4 * growth_rate maps, the 3x3 growth_rate of them. What does the next layer want to see besides?",
@@ -147,7 +147,7 @@ DENSE_LAYER = Lab(
 
 # ------------------------------------------------------------------------------------- dense_block
 class OneBlock(nn.Module):
-    """Layers that each see all maps before them; `entering` says how many of these layer i is built for."""
+    """Layers that each see all maps before them."""
 
     def __init__(self, count, in_channels, growth_rate):
         super().__init__()
@@ -226,7 +226,7 @@ DENSE_BLOCK = Lab(
     "`count` dense layers in a row, each of which sees all maps before it; your own DenseLayer(in_channels, growth_rate) or the "
     "course's models.DenseLayer",
     OneBlock,
-    models.DenseBlock,
+    source=models.DenseBlock,
     hints=(
         "How many maps enter the first layer? And the second, when the first has appended growth_rate of them?",
         "A list of layers that torch shall train is an nn.ModuleList, or an nn.Sequential.",
@@ -336,7 +336,7 @@ TRANSITION = Lab(
     "what stands between two dense blocks: batch norm, ReLU, a 1x1 convolution to the share `compression` of the channels, and "
     "pooling that halves each side",
     OneTransition,
-    models.Transition,
+    source=models.Transition,
     hints=(
         "The order is that of a dense layer: batch norm, ReLU, convolution; then the pooling.",
         "compression 0.5 keeps half of the channels, 1 keeps them all. The number of channels is a whole one.",

@@ -22,7 +22,6 @@ OUTPUT_SIZE = Lab(
     "output_size",
     "the number of places that a window has on one side of an image",
     anatomy.output_size,
-    anatomy.output_size,
     hints=(
         "Without stride and padding: put a window of 3 on a side of 5 and move it. How many places has it? And on 6?",
         "Padding adds pixels on both ends. A stride skips places; what happens where the last step does not fit?",
@@ -111,7 +110,6 @@ def _convolved(size, filters, side, *rest):
 CONV2D = Lab(
     "conv2d",
     "a convolution with loops: for every place of the output the window, times the filter, summed up",
-    conv2d,
     conv2d,
     hints=(
         "Begin with one image, one filter, stride 1, no padding: two loops over the places of the output, `output_size` of each.",
@@ -222,7 +220,6 @@ def _one_step(step, net, images, labels, optimizer):
 TRAIN_STEP = Lab(
     "train_step",
     "one step of training: logits, loss, gradients, new weights; it returns the loss",
-    train_step,
     train_step,
     hints=(
         "Four things in a row: what the network says, how wrong that is, in which direction every weight is to blame, the step.",

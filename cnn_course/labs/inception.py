@@ -95,15 +95,8 @@ class NotProjected(Block):
         return F.max_pool2d(x, 3, stride=1, padding=1)
 
 
-class FirstDiagram(Naive):
-    """Figure 2a as a whole: neither reduced nor projected."""
-
-    def __init__(self, *widths, **named):
-        super().__init__(*widths, **named)
-        del self.project
-
-    def pooled(self, x):
-        return F.max_pool2d(x, 3, stride=1, padding=1)
+class FirstDiagram(NotProjected, Naive):
+    """Figure 2a as a whole."""
 
 
 class ProjectedFirst(Block):
@@ -148,9 +141,8 @@ class NoLastRelu(Block):
         return [self.one(x), three, five, self.project(F.max_pool2d(x, 3, stride=1, padding=1))]
 
 
-class NoRelu(NoLastRelu):
-    def middle(self, x):
-        return x
+class NoRelu(NoLastRelu, ReductionUnbent):
+    pass
 
 
 class ProjectionUnbent(Block):
@@ -215,7 +207,7 @@ INCEPTION_BLOCK = Lab(
     "inception_block",
     "the block of the diagram: four branches on one input, laid side by side",
     Block,
-    models.Inception,
+    source=models.Inception,
     hints=(
         "All four branches keep height and width. Which padding does that take for 3x3, for 5x5, and for the pooling?",
         "A reduction is a 1x1 convolution of its own, with its ReLU, in front of the larger filter.",
@@ -482,7 +474,6 @@ def _kept(answer):
 BATCH_NORM = Lab(
     "batch_norm",
     "batch norm for maps (N, C, H, W), for training and for evaluation",
-    OneNorm,
     OneNorm,
     hints=(
         "One mean and one variance for each channel: over which three dimensions?",

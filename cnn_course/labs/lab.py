@@ -21,17 +21,21 @@ CHANGED = "the layer changes its own input: who else reads that tensor?"
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is often written instead. made: does what such an answer does. says: names the symptom and asks the next question."""
+    """What is often written instead. says: names the symptom and asks the next question.
+
+    made: does what such an answer does; None where a test or a `Drawn` case finds it by itself.
+    """
 
     says: str
-    made: Callable
+    made: Callable | None = None
 
 
 @dataclass(frozen=True)
 class Lab:
     """A thing to build, and a check that compares what the student's does with what the course's does, on `cases`.
 
-    asked: what is to be built, in words that end a sentence. reference: the course's own. source: whose source is the solution.
+    asked: what is to be built, in words that end a sentence. reference: the course's own. source: whose source is the
+    solution, if not the reference's.
     tests: functions of the student's answer that return None, or the sentence of what is wrong. They are asked before the cases,
     and find what no comparison can: a parameter that is not registered. more: cases of other sizes, which only a grader tries.
     hints: one after the other. fits: makes of an answer what the course's network takes in place of its own part, as in
@@ -41,13 +45,18 @@ class Lab:
     name: str
     asked: str
     reference: Callable
-    source: object
     hints: tuple[str, ...]
     cases: tuple = ()
     mistakes: tuple[Mistake, ...] = ()
     tests: tuple[Callable, ...] = ()
     more: tuple = ()
     fits: Callable | None = None
+    source: object = None
+
+    @property
+    def solution(self):
+        """What `labs.solution` shows the source of."""
+        return self.source or self.reference
 
     def judge(self, answer, seed: int = 0, more: bool = False) -> str:
         """ "" where the answer does what it should; else what is wrong with it, in a sentence or two.
@@ -62,7 +71,7 @@ class Lab:
         first = next(filter(None, (case.difference(answer, self.reference, seed) for case in cases)), "")
         if first:
             for mistake in self.mistakes:
-                if not any(case.difference(answer, mistake.made, seed) for case in cases):
+                if mistake.made and not any(case.difference(answer, mistake.made, seed) for case in cases):
                     return mistake.says
         return first
 
@@ -85,7 +94,6 @@ class Layer:
 
     settings: dict
     shape: tuple[int, ...]
-    training: bool = True  # False: never in training mode, for what has no other
 
     def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
         """ "" where both make layers that behave alike with the same weights; else the first thing in which they differ."""
@@ -127,11 +135,10 @@ class Layer:
                 if parameter.dim() == 1:  # biases that are all 0 and scales that are all 1 would hide what is done with them
                     parameter += 0.3 * torch.randn_like(parameter)
         batches = torch.randn(2, *self.shape) * torch.logspace(0, 1.5, self.shape[0]).view(-1, *[1] * (len(self.shape) - 1))
-        modes = [("training", True), ("evaluation", False)] if self.training else [("evaluation", False)]
         first = None
         for pairs in carry(ours, theirs, x):
             with unmoved(ours), unmoved(theirs):
-                found = self._in_modes(ours, theirs, pairs, modes, batches, seen)
+                found = self._in_modes(ours, theirs, pairs, batches, seen)
             if not found:
                 return ""
             first = first or where + found
@@ -139,11 +146,11 @@ class Layer:
             f"{where}your parameters have the shapes {_shapes(theirs)}; the check can follow {_shapes(ours)}, each used once."
         )
 
-    def _in_modes(self, ours, theirs, pairs, modes, batches, seen):
+    def _in_modes(self, ours, theirs, pairs, batches, seen):
         seen.clear()
-        for (mode, training), batch in zip(modes, batches, strict=False):
+        for mode, batch in zip(("training", "evaluation"), batches, strict=True):
             for net in (ours, theirs):
-                net.train(training)
+                net.train(mode == "training")
             if found := self._compared(ours, theirs, pairs, batch, seen):
                 return f"in {mode} mode {found}"
         return ""
@@ -156,7 +163,7 @@ class Layer:
             with torch.no_grad():
                 net.eval()(x.clone())
         with unmoved(net):
-            return net, net.train(self.training)(x.clone())
+            return net, net.train()(x.clone())
 
     @staticmethod
     def _compared(ours, theirs, pairs, x, seen):

@@ -65,7 +65,6 @@ ORTHOGONALIZE = Lab(
     "Muon's step: divide the matrix by the root of the sum of its squares, then `steps` times replace it by "
     "a x + (b g + c g g) x with g = x x^T and (a, b, c) = (3.4445, -4.7750, 2.0315)",
     orthogonalize,
-    orthogonalize,
     hints=(
         "`matrix.norm()` is the root of the sum of all squares. After the division no singular value is above 1.",
         "`@` multiplies matrices, `*` their entries. g is (m, m), and g @ x is as large as x.",
@@ -178,24 +177,10 @@ def _alternates(found):
     return None
 
 
-def _flipped(mask, dims=(3,)):
-    def change(images, index, epoch):
-        return torch.where(mask(images, index, epoch)[:, None, None, None], images.flip(dims), images)
-
-    return change
-
-
-def _changed_for_good(images, index, epoch):
-    chosen = (index + epoch) % 2 == 1
-    images[chosen] = images[chosen].flip(3)
-    return images
-
-
 ALTERNATING_FLIP = Lab(
     "alternating_flip",
     "the alternating flip: an image is mirrored in every second epoch, half of the images in the even ones and the others in "
     "the odd ones, whatever their places in the batch",
-    alternating_flip,
     alternating_flip,
     hints=(
         "`index` says which images these are, in every epoch the same numbers. Which numbers are one half?",
@@ -203,18 +188,7 @@ ALTERNATING_FLIP = Lab(
     ),
     cases=(Drawn(_shown, _alternates),),
     fits=lambda answer: answer,
-    mistakes=(
-        Mistake(BY_CHANCE, _flipped(lambda images, index, epoch: torch.rand(len(images)) < 0.5)),
-        Mistake(BY_PLACE, _flipped(lambda images, index, epoch: (torch.arange(len(images)) + epoch) % 2 == 1)),
-        Mistake(ALL_AT_ONCE, _flipped(lambda images, index, epoch: torch.full((len(images),), epoch % 2 == 1))),
-        Mistake(STILL, _flipped(lambda images, index, epoch: index % 2 == 1)),
-        Mistake(PAIRS, _flipped(lambda images, index, epoch: (index + epoch // 2) % 2 == 1)),
-        Mistake(NEVER, lambda images, index, epoch: images.clone()),
-        Mistake(ALWAYS, lambda images, index, epoch: images.flip(3)),
-        Mistake(HEADS, _flipped(lambda images, index, epoch: (index + epoch) % 2 == 1, (2,))),
-        Mistake(COLOURS, _flipped(lambda images, index, epoch: (index + epoch) % 2 == 1, (1,))),
-        Mistake(FOR_GOOD, _changed_for_good),
-    ),
-)  # fmt: skip
+    mistakes=tuple(map(Mistake, (BY_CHANCE, BY_PLACE, ALL_AT_ONCE, STILL, PAIRS, NEVER, ALWAYS, HEADS, COLOURS, FOR_GOOD))),
+)
 
 LABS = (ALTERNATING_FLIP, ORTHOGONALIZE)  # in the order of the notebook

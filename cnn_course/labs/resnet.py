@@ -166,7 +166,7 @@ BASIC_BLOCK = Lab(
     "basic_block",
     "the block: two 3x3 convolutions, each with batch norm, and the sum",
     Block,
-    models.BasicBlock,
+    source=models.BasicBlock,
     hints=(
         "Write the branch first, as if there were no shortcut: convolution, batch norm, ReLU, convolution, batch norm. "
         "Where does the stride belong?",
@@ -338,7 +338,7 @@ BOTTLENECK = Lab(
     "bottleneck",
     "the bottleneck: 1x1, 3x3, 1x1, each with batch norm, and the sum",
     Narrow,
-    models.Bottleneck,
+    source=models.Bottleneck,
     hints=(
         "Three convolutions, three batch norms; ReLU after the first two, and one more after the sum.",
         "When does a shape differ? There are two ways: the stride, and the number of channels.",
@@ -467,7 +467,7 @@ PREACT_BLOCK = Lab(
     "preact_block",
     "the block of 2016: twice batch norm, ReLU, convolution, and the sum",
     Preact,
-    models.PreActBasicBlock,
+    source=models.PreActBasicBlock,
     hints=(
         "With all weights of the branch at zero this block hands x on exactly as it is. What may then not stand on the shortcut?",
         "Nothing comes after the sum.",
@@ -594,7 +594,6 @@ def _asked_twice(measure, net, images, labels):
 GRADIENT_NORMS = Lab(
     "gradient_norms",
     "a function that lists |gradient| / |weight| of each convolution",
-    gradient_norms,
     gradient_norms,
     hints=(
         "`net.modules()` goes through a network in the order in which its parts were made. Which of them are convolutions?",

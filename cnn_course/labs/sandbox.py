@@ -17,13 +17,13 @@ SECONDS, BYTES = 8, 2_000_000_000
 PACKAGE = str(Path(__file__).parents[1])
 
 
-def apart(work: Callable[[], str], seconds: float = SECONDS, extra_bytes: int = BYTES) -> tuple[str | None, str]:
+def apart(work: Callable[[], str], seconds: float = SECONDS) -> tuple[str | None, str]:
     """(what `work` returned, "") or (None, a sentence that says why it returned nothing). Nothing that it prints is shown."""
     if "fork" not in multiprocessing.get_all_start_methods():
         return _quietly(work)
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(work, there, extra_bytes), daemon=True)
+    process = context.Process(target=_child, args=(work, there), daemon=True)
     process.start()
     there.close()
     try:
@@ -39,11 +39,11 @@ def apart(work: Callable[[], str], seconds: float = SECONDS, extra_bytes: int = 
         here.close()
 
 
-def _child(work, pipe, extra_bytes):
+def _child(work, pipe):
     import torch
 
     torch.set_num_threads(1)  # the threads of the parent are not there any more
-    limit_memory(extra_bytes)
+    limit_memory(BYTES)
     pipe.send(_quietly(work))
 
 
@@ -78,7 +78,7 @@ def told(error: BaseException) -> str:
 
 def own_line(error: BaseException) -> str:
     """The last line of the error's traceback that is the student's: not torch's, not the course's."""
-    foreign = (PACKAGE, *(path for path in {sys.prefix, sys.base_prefix, str(Path(contextlib.__file__).parent)}))
+    foreign = (PACKAGE, *{sys.prefix, sys.base_prefix, str(Path(contextlib.__file__).parent)})
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(foreign) and not frame.filename.startswith("<frozen"):
             text = linecache.getline(frame.filename, frame.lineno).strip() or frame.line or ""

@@ -115,7 +115,6 @@ RECEPTIVE_FIELD = Lab(
     "receptive_field",
     "the side of the receptive field (수용 영역) of a stack of layers, given as pairs (kernel, stride) from the image on",
     receptive_field,
-    receptive_field,
     hints=(
         "One layer of 3 sees 3 pixels; the second layer's window of 3 places adds one pixel on each side. And a third?",
         "Behind a layer with stride 2, neighbours lie two pixels apart. Keep count of that distance as you go.",
@@ -308,7 +307,7 @@ VGG_STAGE = Lab(
     "vgg_stage",
     "a stage of VGG: `convs` convolutions of 3x3 that keep the size, all of one width, a ReLU after each, then 2x2 max pooling",
     OneStage,
-    vgg.stage,
+    source=vgg.stage,
     hints=(
         "The first convolution takes in_channels, the others what the one before puts out. A loop can keep count of that.",
         "The pooling comes once, at the end.",
@@ -446,7 +445,6 @@ AS_CONVOLUTION = Lab(
     "as_convolution",
     "the convolution that does on maps (N, channels, S, S) what a given dense layer does on their flattened values, and works on "
     "larger maps too",
-    as_convolution,
     as_convolution,
     hints=(
         "The dense layer has a weight for each value of the map, and so has a filter as large as the map. How large is S?",

@@ -18,13 +18,13 @@ from cnn_course.models.lenet import LeNet5, LeNet5Of1998
 from cnn_course.models.network import Network
 from cnn_course.models.nin import NIN
 from cnn_course.models.pretrained import load_weights, save_weights, weights
-from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, PreActBottleneck, ResNet
+from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, ResNet
 from cnn_course.models.vgg import VGG
 from cnn_course.models.weight_cards import cards
 
 __all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
            "DenseBlock", "DenseLayer", "DenseNet", "FastNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN",
-           "Network", "PreActBasicBlock", "PreActBottleneck", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
+           "Network", "PreActBasicBlock", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
            "weights"]  # fmt: skip
 
 FAMILIES = {
@@ -81,7 +81,7 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
     return load_weights(net, seed) if pretrained else net
 
 
-WHOLE = ("classes", "growth_rate", "stem_channels", "in_channels", "features", "kernel", "first_kernel", "first_stride", "groups")
+WHOLE = ("classes", "growth_rate", "stem_channels", "in_channels", "kernel", "first_kernel", "first_stride", "groups")
 
 
 def _check(setting, value):

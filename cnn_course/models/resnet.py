@@ -127,34 +127,6 @@ class PreActBasicBlock(nn.Module):
         return out if self.shortcut is None else out + self.shortcut(x)
 
 
-class PreActBottleneck(nn.Module):
-    """The bottleneck in the order of 2016. (N, in_channels, H, W) -> (N, 4 width, H/stride, W/stride).
-
-    first: as in PreActBasicBlock.
-    """
-
-    expansion, preact = 4, True
-
-    def __init__(self, in_channels, width, stride=1, shortcut="B", first=False):
-        super().__init__()
-        self.first = first
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = conv1x1(in_channels, width)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, stride)
-        self.bn3 = nn.BatchNorm2d(width)
-        self.conv3 = conv1x1(width, 4 * width)
-        self.shortcut = make_shortcut(shortcut, in_channels, 4 * width, stride, norm=False)
-
-    def forward(self, x):
-        out = F.relu(self.bn1(x))
-        x = out if self.first else x
-        out = self.conv1(out)
-        out = self.conv2(F.relu(self.bn2(out)))
-        out = self.conv3(F.relu(self.bn3(out)))
-        return out if self.shortcut is None else out + self.shortcut(x)
-
-
 class ResNet(Network):
     """A stem, stages of residual blocks, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
 

@@ -145,11 +145,3 @@ class History:
 def by_split(rows: list[dict], split: str) -> list[dict]:
     """The rows with validation columns by their names; an older version called those "test_" as well."""
     return [{column.replace("test_", f"{split}_"): value for column, value in row.items()} for row in rows]
-
-
-def fastest(histories: list[History]) -> History:
-    """Of several runs of one network that which tells its cost: some machines were slower, some had other work to do.
-
-    Runs on a CPU come before those on a GPU, whose seconds are no core-seconds.
-    """
-    return min(histories, key=lambda history: (history.device != "cpu", history.core_seconds / history.train_images))

@@ -1,9 +1,7 @@
 """The runs that a reader trained, in whatever notebook: a small file each, to be shown beside the recorded ones."""
 
 import contextlib
-import json
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from cnn_course import data, files
@@ -23,7 +21,7 @@ def keep(history: History) -> None:
     with contextlib.suppress(OSError):
         folder().mkdir(parents=True, exist_ok=True)
         path = folder() / f"{datetime.now():%Y-%m-%d %H-%M-%S-%f} {label}.json"
-        files.into_place(path, partial(Path.write_text, data=history.to_json() + "\n", encoding="utf-8"))
+        files.write_text(path, history.to_json() + "\n")
         for old in _paths()[:-MOST]:
             old.unlink(missing_ok=True)
 
@@ -82,4 +80,4 @@ def _paths():
 def _read():
     for path in _paths():
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # not by the course, or damaged
-            yield path, History.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            yield path, History.from_json(path.read_text(encoding="utf-8"))

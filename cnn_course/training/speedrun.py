@@ -71,13 +71,10 @@ def operations(net: torch.nn.Module, recipe: Recipe, images: int, epochs: int) -
     found = 0.0
     for size, times in counts.items():
         size = size or whole
-        loss = partial(_loss, net, torch.zeros(some, net.input_shape[0], size, size), recipe)
-        found += times / steps * images * epochs / some * _counted(lambda loss=loss: loss().backward())
+        shown, labels = torch.zeros(some, net.input_shape[0], size, size), torch.zeros(some, dtype=torch.long)
+        work = _counted(lambda shown=shown, labels=labels: loss_of(net(shown), labels, recipe)[1].backward())
+        found += times / steps * images * epochs / some * work
     return found + steps * _counted(steppers.step)
-
-
-def _loss(net, images, recipe):
-    return loss_of(net(images), torch.zeros(len(images), dtype=torch.long), recipe)[1]
 
 
 def _counted(work: Callable) -> int:

@@ -148,7 +148,7 @@ FUNCTIONS = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
 }
-SPREADS = {  # variance of a weight in a layer of n inputs
+SPREADS = {  # deviation of a weight in a layer of n inputs; the names give the variance
     "He, 2/n": lambda n: (2 / n) ** 0.5,
     "Glorot, 1/n": lambda n: (1 / n) ** 0.5,
     "AlexNet, 0.01²": lambda n: 0.01,

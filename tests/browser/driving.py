@@ -11,6 +11,7 @@ import ipywidgets
 # A control that shows, or that changes something, only after another one was set.
 PARTNERS = {"numbers": ("kind", "own numbers"), "shortcut": ("stride", 2)}
 CELL = ".jp-Notebook .jp-Cell"
+SLIDERS = (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.SelectionSlider)
 ERRORS = ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr"))
 # No cell waits, and the kernel has rested three times in a row (cells far from the screen need not be on the page).
 IDLE = """() => {
@@ -28,8 +29,9 @@ FETCH_PNG = """async image => {
 class Shown:
     """An explorer on the page and its twin here.
 
-    whole: also the picture has to be the twin's. brief: each control is moved once. No arrow key is
-    pressed on a drop-down list: a notebook that edits no cell keeps it for itself (jupyter/notebook issue 7716).
+    whole: also the picture has to be the twin's. brief: each control is moved once, as are all sliders but the first in any
+    case. No arrow key is pressed on a drop-down list: a notebook that edits no cell keeps it for itself (jupyter/notebook
+    issue 7716).
     """
 
     def __init__(self, box, twin, whole=True, brief=False):
@@ -53,13 +55,13 @@ class Shown:
         end = time.monotonic() + 30
         while not self.agrees():
             assert time.monotonic() < end, f"{what}: the page says {self.sentence!r}, the function {self.twin.sentence!r}"
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def differs(self, before):
         """Whether the page shows another sentence or picture than before; a picture that no twin has may take three seconds."""
         end = time.monotonic() + (0 if self.whole else 3)
         while (self.sentence, self.picture) == before and time.monotonic() < end:
-            time.sleep(0.02)
+            time.sleep(0.1)
         return (self.sentence, self.picture) != before
 
     def find(self, control):
@@ -100,7 +102,8 @@ class Shown:
         found.press("ArrowUp" if up else "ArrowDown")
         setattr(control, name, round(now + step if up else now - step, 10))
         yield "one step"
-        if self.brief:
+        first = next(each for each in self.twin.controls.values() if isinstance(each, SLIDERS))
+        if self.brief or control is not first:
             return
         found.fill(str(control.options[high] if steps else high))
         found.press("Enter")
@@ -163,7 +166,7 @@ def run_all(page):
 
 
 def play(shown, source):
-    """Move every control, then press Reset."""
+    """Move every control, then press Reset. A slider by its box; the first one by all that a slider can be moved by."""
     shown.wait(f"{source} at first sight")
     for setting, control in shown.twin.controls.items():
         if control.disabled:

@@ -3,10 +3,10 @@
 import importlib.util
 import io
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -48,14 +48,20 @@ def needed(*modules):
 def site(tmp_path_factory):
     """The folder of the site, built as its workflow does, with stand-ins for the PDFs."""
     needed("sphinx", "myst_nb", "furo")
-    pdfs, folder, start = tmp_path_factory.mktemp("pdf"), tmp_path_factory.mktemp("site"), time.monotonic()
+    pdfs, folder, start = tmp_path_factory.mktemp("pdf"), tmp_path_factory.mktemp("site"), cpu_seconds()
     for name in ("cnn_course", *STEMS):
         (pdfs / f"{name}.pdf").touch()
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-D", f"html_extra_path={pdfs}"]
     built = subprocess.run([*command, str(ROOT / "docs"), str(folder)], capture_output=True, text=True)
     assert built.returncode == 0 and not built.stderr, built.stderr[-3000:]
-    assert time.monotonic() - start < SECONDS
+    assert cpu_seconds() - start < SECONDS
     return folder
+
+
+def cpu_seconds():
+    """Of the processes that this one has run; a busy machine does not count."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 class Page(HTMLParser):

@@ -30,7 +30,7 @@ def same(a, b):
 
 
 # ------------------------------------------------------------------------------- the contest
-@claim("The person's number is good to about one point.", "computed")
+@claim("The person's number is good to about one point (%p).", "computed")
 def _():
     assert 0.9 < half(0.051, 1_500) < 1.2
 
@@ -269,7 +269,7 @@ def ahead(name):
     return experiments.recorded("lesson").difference(name, "lenet5")
 
 
-@claim("LeNet-5's successors, about four times its size here", "computed")
+@claim("They are small versions for images of 32x32 pixels, about four times LeNet-5's size", "computed")
 def _():
     size = {name: anatomy.parameters(models.build(name, device="meta")) for name in models.COURSE}
     assert all(3.5 < size[name] / size["lenet5"] < 5 for name in SUCCESSORS)
@@ -299,8 +299,9 @@ def _():
     return found
 
 
-@claim("The table says what else differs from LeNet-5: all others have batch norm, 2.5 times the learning rate and 28 to 62 "
-       "times the multiply-adds; NIN and GoogLeNet have dropout too.", "record lesson")  # fmt: skip
+@claim("The table says what else differs from LeNet-5: all others have batch norm (notebook 5), 2.5 times the learning rate and "
+       "28 to 62 times the multiply-adds; NIN (Network in Network, notebook 4) and GoogLeNet have dropout too (notebook 2).",
+       "record lesson")  # fmt: skip
 def _():
     table = experiments.sheet(experiments.recorded("lesson"))
     for name in models.COURSE:

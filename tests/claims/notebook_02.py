@@ -149,6 +149,11 @@ def _():
     return f"ReLU {relu:.2f}, tanh {tanh:.2f}"
 
 
+@claim("Each of seven layers halves the squared gradient, and $(1/2)^{7/2} = 0.09$.", "computed")
+def _():
+    assert f"{0.5**3.5:.2f}" == "0.09" and arriving(torch.relu, 1 / 128) == pytest.approx(0.5**3.5, rel=0.1)
+
+
 @claim("ReLU passes half of the squared signal, so He et al. (2015) doubled it: $2/n$.", "computed")
 def _():
     x = torch.randn(1_000_000, generator=torch.Generator().manual_seed(0))

@@ -252,8 +252,8 @@ def _():
     assert abs((likely.amax(dim=0) > 0.5)[between].sum() - 111) <= 1 and between.sum() == 153  # of bfloat16 or not
 
 
-@claim("Between VGG and LeNet-5 the difference may be none, or up to 5.6 points; that AlexNet leads VGG, other seeds "
-       "may turn round.",
+@claim("Between VGG and LeNet-5 the difference may be none, or up to 5.6 points; AlexNet leads VGG, but other seeds "
+       "may turn that round.",
        "record lesson")  # fmt: skip
 def _():
     record = experiments.recorded("lesson")

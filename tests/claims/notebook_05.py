@@ -310,9 +310,10 @@ def _():
     assert anatomy.parameters(built(batch_norm=True)) - anatomy.parameters(built()) == channels
 
 
-@claim("after each batch of the training a tenth of the batch's value was mixed into them", "computed")
+@claim("they begin at mean 0 and variance 1, and each batch moves them a tenth of the way to its own", "computed")
 def _():
     norm = nn.BatchNorm2d(1)
+    assert (norm.running_mean.item(), norm.running_var.item()) == (0, 1)
     norm(5 + torch.zeros(2, 1, 4, 4))
     assert math.isclose(norm.running_mean.item(), 0.5, rel_tol=1e-6)
     assert {layer.momentum for layer in built("googlenet_cifar").modules() if isinstance(layer, nn.BatchNorm2d)} == {0.1}
@@ -413,13 +414,13 @@ def _():
     return found
 
 
-@claim("All nine runs began from the course's former initialization, by the outputs of a layer.", "record inception")
+@claim("All nine runs began from the course's former initialization, whose $n$ counted a layer's outputs.", "record inception")
 def _():
     runs = [run for group in experiments.recorded("inception").runs.values() for run in group]
     assert len(runs) == 9 and {run.initialization for run in runs} == {"fan_out"}
 
 
-@claim("From there this network starts without batch norm at a loss more than ten times that of guessing.", "computed")
+@claim("So begun and without batch norm, the network's first loss is more than ten times that of guessing.", "computed")
 def _():
     images = torch.randn(32, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for seed in range(3):

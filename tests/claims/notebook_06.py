@@ -150,8 +150,8 @@ def _():
     return f"by 10^{math.log10(enters[0] / enters[-1]):.0f} and 10^{math.log10(returns[-1] / returns[0]):.0f}"
 
 
-@claim("With batch normalization the sum grows by about one a block, and the branch has less than a fifth of the skip's variance "
-       "there; without it the sum multiplies from block to block, and the branch has more than two fifths.",
+@claim("With batch normalization the variance of the sum grows by about one a block, and the branch has less than a fifth of the "
+       "skip's variance there; without it this variance multiplies from block to block, and the branch has more than two fifths.",
        "computed")  # fmt: skip
 @torch.no_grad()
 def _():
@@ -283,7 +283,7 @@ def dropped():
     return whole, left
 
 
-@claim("Without any one of its blocks ResNet-20 stays above chance; VGG without one layer falls to it.", "computed")
+@claim("With any one of its blocks taken out ResNet-20 stays above chance; VGG with one layer taken out falls to it.", "computed")
 def _():
     assert len(dropped()[1]) == 9 and min(dropped()[1].values()) > 0.15
     for stage in ("stage1", "stage2", "stage3"):
@@ -310,8 +310,8 @@ def _():
     return ", ".join(leads)
 
 
-@claim("The test images decide for it, and so do both together; by the spread of three seeds alone, a fourth could say "
-       "otherwise.", "record block_order")  # fmt: skip
+@claim("The order of 2015 is ahead over other test images, and over images and seeds together; by the spread of the three seeds "
+       "alone, other seeds could put 2016 ahead.", "record block_order")  # fmt: skip
 def _():
     found = difference("block_order", "after", "before")
     assert says(found, "+0.9") and found.of_images[0] > 0 and found.interval[0] > 0 and found.of_seeds[0] < 0

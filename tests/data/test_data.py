@@ -3,12 +3,11 @@
 import errno
 import hashlib
 import io
+import multiprocessing
 import os
 import pickle
 import shutil
 import socket
-import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -28,6 +27,7 @@ SETTING = os.environ.get("CNN_COURSE_DATA", "")
 needs_real = pytest.mark.skipif(not SETTING, reason="CNN_COURSE_DATA is not set")
 
 pytestmark = pytest.mark.usefixtures("isolated")
+forks = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="Windows cannot fork a process")
 
 
 @pytest.fixture
@@ -266,52 +266,50 @@ def test_a_slow_mirror_is_better_than_none(server, in_turn, impatient):
 
 
 def downloading(server, kind, unpack_seconds=0):
-    """A process of its own that downloads from a mirror of this kind; it is told the md5 sums of the small data set.
+    """A process of its own, forked, that downloads from a mirror of this kind and rests after each file that it unpacks."""
 
-    unpack_seconds: what it rests after each file that it unpacks.
-    """
-    known = {name: getattr(CIFAR10, name) for name in ("train_list", "test_list", "meta", "tgz_md5")}
-    code = f"""
-import time
-from torchvision.datasets import CIFAR10
-from cnn_course.data import download
-for name, value in {known!r}.items():
-    setattr(CIFAR10, name, value)
-download.ROOM = 0
-copy = download.shutil.copyfileobj
-download.shutil.copyfileobj = lambda *files: (copy(*files), time.sleep({unpack_seconds}))
-download.fetch(mirrors=({server.address(kind)!r},), quiet=True)
-"""
-    return subprocess.Popen([sys.executable, "-c", code])
+    def download_it():
+        copy = download.shutil.copyfileobj
+        download.shutil.copyfileobj = lambda *files: (copy(*files), time.sleep(unpack_seconds))
+        download.fetch(mirrors=(server.address(kind),), quiet=True)
+
+    process = multiprocessing.get_context("fork").Process(target=download_it, daemon=True)
+    process.start()
+    return process
 
 
+@forks
 def test_two_processes_at_once_download_once(server):
     """The second waits for the first, and finds what it has fetched."""
     started = [downloading(server, "trickles") for _ in range(2)]
-    assert [process.wait() for process in started] == [0, 0] and len(server.asked) == 1
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0, 0] and len(server.asked) == 1
     assert data.load(quiet=True).is_real and cached() == [data.FOLDER]
 
 
+@forks
 def test_a_killed_download_is_taken_up_again(small, server, in_turn):
     part = files.cache_folder() / download.PART
     killed = downloading(server, "trickles")
     while not (part.exists() and part.stat().st_size):
-        assert killed.poll() is None
+        assert killed.exitcode is None
         time.sleep(0.01)
     killed.kill()
-    killed.wait()
+    killed.join()
     assert download.PART in cached() and any(name.startswith("partial-") for name in cached())
     assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
     assert server.asked[-1][0] == "good" and server.asked[-1][1] > 0
 
 
+@forks
 def test_a_killed_unpacking_leaves_no_half_of_the_data_set(small, server, in_turn):
     killed = downloading(server, "good", unpack_seconds=0.5)
     while not list(files.cache_folder().glob("partial-*/*/data_batch_2")):
-        assert killed.poll() is None
+        assert killed.exitcode is None
         time.sleep(0.01)
     killed.kill()
-    killed.wait()
+    killed.join()
     assert data.FOLDER not in cached()
     assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
 

@@ -35,12 +35,15 @@ def test_weights_are_kept_in_half_precision_and_come_back(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(("name", "seed"), TRIED)
-def test_a_pretrained_network_reaches_its_recorded_accuracy(name, seed):
+def test_a_pretrained_network_gets_right_what_its_run_got_right(name, seed):
+    """Image by image; the run may have computed in 16 bits, and the weights are kept in 16."""
     cifar = data.load(quiet=True)
     if not cifar.is_real:
         pytest.skip("needs the real CIFAR-10")
-    found = training.evaluate(models.build(name, pretrained=True, seed=seed), cifar.test).accuracy
-    assert found == pytest.approx(experiments.recorded("comparison").find(name, seed).test_accuracy, abs=0.002)
+    some = cifar.test.subset(2_000)
+    right = training.evaluate(models.build(name, pretrained=True, seed=seed), some).predictions == some.labels
+    recorded = experiments.recorded("comparison").find(name, seed).right_images(10_000)
+    assert (right.numpy() == recorded[:2_000]).mean() > 0.99
 
 
 def test_the_weights_that_the_comparison_keeps_are_all_there():

@@ -48,8 +48,9 @@ def test_no_mistake_passes_a_grader(name):
     lab = labs.find(name)
     expected = lab.observed(lab.reference, seed=123)
     for mistake in lab.mistakes:
-        seen_inside = any(test(mistake.made) for test in lab.tests)
-        assert seen_inside or not lab.agrees(lab.observed(mistake.made, seed=123), expected), mistake.says
+        made = mistake.made or next(answer for other, answer, start in WRONG if other == name and mistake.says.startswith(start))
+        seen_inside = any(test(made) for test in lab.tests)
+        assert seen_inside or not lab.agrees(lab.observed(made, seed=123), expected), mistake.says
 
 
 @pytest.mark.parametrize("name", labs.names())
@@ -75,7 +76,7 @@ def test_the_catalogue(name):
     assert all(any(sentence.startswith(start) for start in starts) for sentence in sentences)
     assert all("?" in sentence and len(sentence) < 200 for sentence in sentences)
     assert sum(other == name for other, _ in RIGHT) >= 3 and lab.judge(lab.reference) == ""
-    assert all(lab.judge(mistake.made) == mistake.says for mistake in lab.mistakes)
+    assert all(lab.judge(mistake.made) == mistake.says for mistake in lab.mistakes if mistake.made)
 
 
 @pytest.mark.parametrize("name", labs.names())

@@ -7,7 +7,6 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import ipywidgets
 import numpy as np
 import pytest
 from makers import MAKERS, another_value, noise
@@ -208,19 +207,6 @@ def test_two_controls_that_two_threads_move_at_once_are_drawn_one_after_the_othe
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda move: setattr(explorer.controls[move[0]], "value", move[1]), [("x", 3), ("y", 4)]))
     assert most == [1, 1, 1] and explorer.result == 7
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_the_box_beside_a_slider_moves_with_it_and_it_with_the_box(name):
-    explorer = MAKERS[name]()
-    for row in (part for part in explorer.children[0].children if isinstance(part, ipywidgets.HBox)):
-        control, box = row.children
-        assert box.description == control.description
-        before, other = control.value, another_value(control)
-        control.value = other
-        assert box.value == (round(other, 10) if isinstance(other, float) else other)
-        box.value = before
-        assert control.value == before
 
 
 def test_the_box_of_a_list_goes_on_to_the_next_value():

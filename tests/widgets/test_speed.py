@@ -1,8 +1,9 @@
-"""Every control of every explorer answers at once, and Reset restores."""
+"""Every control of every explorer answers at once, a slider through the box beside it too, and Reset restores."""
 
 import time
 from statistics import median
 
+import ipywidgets
 import pytest
 from makers import MAKERS, PARTNERS, another_value
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -36,15 +37,20 @@ def test_every_control_answers_quickly_and_reset_restores(name):
     first, seconds, yardstick = (explorer.sentence, explorer.picture), [], []
     gradient_norms.cache_clear()
     assert explorer.sentence.endswith(".") and explorer.picture.startswith(b"\x89PNG")
+    boxes = dict(row.children for row in explorer.children[0].children if isinstance(row, ipywidgets.HBox))
     for setting, control in explorer.controls.items():
         if (name, setting) in PARTNERS:
             explorer.set(**PARTNERS[name, setting])
         before, value = (explorer.sentence, explorer.picture), another_value(control)
-        seconds.append(cost(setattr, control, "value", value))
+        box = boxes.get(control, control)
+        assert box.description == control.description
+        seconds.append(cost(setattr, box, "value", value))
+        assert control.value == value
         assert explorer.settings[setting] == value and not explorer.problem
         assert (explorer.sentence, explorer.picture) != before, f"{setting} changes nothing"
         yardstick.append(cost(plain))
         seconds.append(cost(explorer.reset))
+        assert box.value == control.value
         assert explorer.settings == explorer.defaults and (explorer.sentence, explorer.picture) == first
     limit = LIMIT * max(1, median(yardstick) / PLAIN)
     assert median(seconds) <= limit, f"redraws take {median(seconds):.3f} s; the limit is {limit:.3f} s here"

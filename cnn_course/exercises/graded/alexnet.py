@@ -4,7 +4,7 @@ import math
 
 from cnn_course import anatomy, experiments
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import word
+from cnn_course.exercises.comparing import word
 
 LAYERS = {
     "A": anatomy.conv_macs(3, 64, 7, 112),

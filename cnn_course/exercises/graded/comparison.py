@@ -4,7 +4,7 @@ from itertools import combinations
 
 from cnn_course import anatomy, experiments, models
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import word
+from cnn_course.exercises.comparing import word
 
 NETWORKS = {"A": "alexnet", "B": "densenet201", "C": "resnet20", "D": "resnet34", "E": "vgg13"}
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import by_fault, choice, rows
+from cnn_course.exercises.comparing import by_fault, choice, rows
 
 
 def _path_fault(design):

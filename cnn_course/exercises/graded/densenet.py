@@ -2,7 +2,7 @@
 
 from cnn_course import anatomy, models
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import by_fault, interval, rows
+from cnn_course.exercises.comparing import by_fault, interval, rows
 
 
 def _growth_fault(design):

@@ -4,7 +4,7 @@ import math
 
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import by_fault, rows
+from cnn_course.exercises.comparing import by_fault, rows
 
 
 def _shrinking_fault(design):

@@ -8,7 +8,7 @@ from torch import nn
 
 from cnn_course import anatomy, models
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import by_fault, rows
+from cnn_course.exercises.comparing import by_fault, rows
 
 
 def _block_fault(design):

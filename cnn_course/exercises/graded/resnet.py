@@ -2,12 +2,11 @@
 
 import math
 
-import torch
 from torch import nn
 
 from cnn_course import anatomy, experiments, models
 from cnn_course.exercises.asking import Question, within
-from cnn_course.labs.resnet import gradient_norms
+from cnn_course.exercises.resnet import gradient_with_longer_weights
 
 
 def _as_wide_as(width):
@@ -26,17 +25,6 @@ def _short_paths(most):
     """Percent of the paths through ResNet-32 that take at most so many branches; at each block a path takes it or the wire."""
     blocks = sum(isinstance(module, models.BasicBlock) for module in models.build("resnet32", device="meta").modules())
     return 100 * sum(math.comb(blocks, taken) for taken in range(most + 1)) / 2**blocks
-
-
-def _rate_for_twice_the_weights():
-    """By what the rate has to be multiplied, so that a normalized layer of weights twice as long turns as much in a step."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net, images, labels = models.build("plain20"), torch.randn(8, 3, 32, 32), torch.arange(8)
-        before = gradient_norms(net, images, labels)[5]
-        with torch.no_grad():
-            [module for module in net.modules() if isinstance(module, nn.Conv2d)][5].weight.mul_(2)
-        return round(before / gradient_norms(net, images, labels)[5], 2)
 
 
 def _behind_in_training():
@@ -77,7 +65,7 @@ QUESTIONS = {
         within(0.01),
     ),
     "A6.3": Question(  # by what to multiply the rate for normalized weights that are twice as long
-        _rate_for_twice_the_weights,
+        lambda: round(1 / gradient_with_longer_weights(2), 2),
         "The gradient is half, and has to turn weights twice as long. Weights that grow slow their own learning down.",
         "Does the loss change? How long is the gradient then, and how long are the weights that it has to turn?",
         (

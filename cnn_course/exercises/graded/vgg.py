@@ -2,7 +2,7 @@
 
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question, within
-from cnn_course.exercises.graded.comparing import by_fault, interval, rows
+from cnn_course.exercises.comparing import by_fault, interval, rows
 
 ALLOWED = {(3, 1): anatomy.conv(3), (3, 2): anatomy.conv(3, stride=2), (2, 2): anatomy.pool(2)}
 
