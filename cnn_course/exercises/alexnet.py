@@ -58,7 +58,7 @@ QUESTIONS = {
         ),
         within(0.7),  # work over parameters, biases among them, or as the diagram rounds them
     ),
-    "02.2": Question(  # the signal behind conv5, with He's start whose n forgets the groups of conv2, conv4 and conv5
+    "02.2": Question(  # the signal behind conv5, with He's initialization whose n forgets the groups of conv2, conv4 and conv5
         _without_counting_groups,
         "Three of the five layers count twice as many inputs as they have. Each draws a root of 2 too little, and ReLU and "
         "pooling hand that on: 1 / sqrt(8).",

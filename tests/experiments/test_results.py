@@ -96,6 +96,8 @@ def test_the_sheet_says_what_else_differs_and_what_does_not():
     assert (
         "12 epochs of 50,000 images, parameters 249,962" in sheet.attrs["caption"] and "batch size 128" in sheet.attrs["caption"]
     )
+    nothing = experiments.sheet(experiments.recorded("block_order"))  # "before" has another order, which no column tells
+    assert list(nothing) == ["what differs"] and set(nothing["what differs"]) == {"nothing that is listed here"}
     begun = experiments.sheet(experiments.recorded("comparison"), "lenet5", "vgg_cifar")["weights began from"]
     assert begun.to_dict() == {"lenet5": "fan_in", "vgg_cifar": "fan_out"}
     pair = experiments.sheet(experiments.recorded("comparison"), "vgg_cifar", "nin_cifar")
