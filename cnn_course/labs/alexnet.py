@@ -223,8 +223,8 @@ def _window(shape):
 
 HE_NORMAL = Lab(
     "he_normal",
-    "He's initialization for the weights of a convolution (K, C, R, R) or of a dense layer (K, C): fill them in place from a normal "
-    "distribution of mean 0 and variance 2 / n, where n is the number of inputs of one output",
+    "He's initialization for the weights of a convolution (K, C, R, R) or of a dense layer (K, C): fill them in place from a "
+    "normal distribution of mean 0 and variance 2 / n, where n is the number of inputs of one output",
     he_normal,
     hints=(
         "One output of a 3x3 convolution over C channels is a sum of how many products?",
