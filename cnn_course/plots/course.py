@@ -228,6 +228,7 @@ def parameters_against_accuracy(
         f"Bars: 95% interval of the mean of {_several(runs)}." if bars_ else "",
         getattr(record, "remarks", ""),
         "Hollow: your own runs." if mine else "",
+        _unlike(sum(mine.values(), []), runs),
         _notes({**runs, **mine}),
     ]
     xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
@@ -474,7 +475,8 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
     test = {label: 100 * np.array([h.accuracy for h in group]) for label, group in runs.items()}
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
-    mine = {h.label: 100 * h.accuracy for h in (own if isinstance(own, (list, tuple)) else [own])}
+    own = own if isinstance(own, (list, tuple)) else [own]
+    mine = {h.label: 100 * h.accuracy for h in own}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
     shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())}
     if record.sweeps and len(set(shade.values())) == 1:  # lines of one family, to be told apart
@@ -494,6 +496,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
                 f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
                 f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
                 "Hollow: your own run." if mine else "",
+                _unlike(own, runs),
                 record.remarks,
                 _notes(runs),
             ],
@@ -592,6 +595,15 @@ def _several(runs) -> str:
     counts = sorted({len(group) for group in runs.values()} - {1})
     alone = " (without one: a single run)" if any(len(group) == 1 for group in runs.values()) else ""
     return f"{' or '.join(map(str, counts))} seeds{alone}" if counts else ""
+
+
+def _unlike(own, runs) -> str:
+    """A warning where the reader's runs have seen more images than the recorded ones, as on a GPU, or fewer."""
+    seen = [{h.train_images * len(h.rows) for h in group} for group in (own, sum(map(list, runs.values()), []))]
+    if not seen[0] or seen[0] == seen[1]:
+        return ""
+    yours, recorded = (" or ".join(f"{images:,}" for images in sorted(each)) for each in seen)
+    return f"Yours saw {yours} images in all, the recorded ones {recorded}."
 
 
 def _seeds(runs) -> str:

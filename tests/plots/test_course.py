@@ -1,5 +1,7 @@
 """Figures of recorded experiments: the means, the seeds and the noise that they draw are those of the record."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up import record
@@ -39,6 +41,17 @@ def test_a_bar_of_a_mean_and_a_band_are_its_interval():
     assert any(np.allclose(bar[:, 1], (low, high)) for bar in bars)
     bands = plots.curves(kept, metrics="accuracy", train=False).axes[0].collections
     assert any(np.isclose(band.get_paths()[0].vertices[:, 1].max(), high) for band in bands)
+
+
+def test_own_runs_that_saw_more_images_are_told():
+    def words(figure):
+        return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+    kept, lesson = record(a=(0.90, 0.92), b=(0.80, 0.81)), record(a=(0.7,)).runs["a"][0]
+    longer = replace(lesson, rows=lesson.rows * 10)
+    for draw in (plots.experiment, plots.parameters_against_accuracy):
+        assert "Yours saw" not in words(draw(kept, own=[lesson])) and "Yours saw" not in words(draw(kept))
+        assert "Yours saw 500,000 images in all, the recorded ones 50,000." in words(draw(kept, own=longer))
 
 
 def test_a_sweep_is_drawn_beside_its_result():
