@@ -131,7 +131,7 @@ class ResNet(Network):
     """A stem, stages of residual blocks, global average pooling, one dense layer. (N, 3, H, W) -> logits (N, classes).
 
     blocks: how many blocks each stage has; widths: their width. Every stage but the first halves the map.
-    block: one of the four above. shortcut: "A", "B" (section 3.3), "C" (4.1) or "none" for the plain network.
+    block: one of the three above. shortcut: "A", "B" (section 3.3), "C" (4.1) or "none" for the plain network.
     stem: "imagenet" (7x7 stride 2 and pooling) or "cifar" (one 3x3, section 4.2).
     """
 

@@ -480,8 +480,9 @@ def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2))
     """The whole network from left to right, under each stage its parameters and its multiply-adds.
 
     net: a network of the course or any nn.Module that torch.fx can follow, device="meta" will do. A box is as
-    high as the map that leaves the stage (logarithmic), the numbers on the arrows are channels.
+    high as the map that leaves the stage (logarithmic), the numbers on the arrows are channels; the default note says so.
     """
+    note = note or "In a box: the size of the maps that leave the stage, after its pooling. On the arrows: channels."
     columns, image = _columns(net, input_shape)
     name = getattr(net, "name", "") or type(net).__name__
     shade = colour(name, default=ACCENT)

@@ -29,9 +29,7 @@ PAGES = [
 ]
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PAGES += [f"{folder}/{stem}" for folder in ("made", "teaching") for stem in STEMS]
-ALIKE = [
-    f"made/{stem}" for number, stem in enumerate(STEMS) if number % 3
-]  # axe-core, which takes long, looks at three notebooks
+ALIKE = [f"made/{stem}" for number, stem in enumerate(STEMS) if number % 3]  # axe-core looks at three notebooks: it takes long
 every_page = pytest.mark.parametrize("page", PAGES)
 SECONDS, BYTES = 120, 3_000_000
 STRIPS = 6
