@@ -29,6 +29,22 @@ def difference(record, a, b):
     return experiments.recorded(record).difference(a, b)
 
 
+@lru_cache
+def trained(name, lr=0.02, steps=8):
+    """Before the first step and after the last: the ratio of the gradients over weights, and the second convolution's length."""
+    torch.manual_seed(0)
+    net, seen = models.build(name), []
+    convs = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9)
+    for i in range(0, 32 * steps + 1, 32):
+        net.train().zero_grad()
+        F.cross_entropy(net(data.to_float(cifar().train.images[i : i + 32])), cifar().train.labels[i : i + 32]).backward()
+        second, last = (conv.weight.grad.norm() / conv.weight.norm() for conv in (convs[1], convs[-1]))
+        seen.append(((second / last).item(), convs[1].weight.norm().item()))
+        optimizer.step()
+    return seen[0], seen[-1]
+
+
 # ------------------------------------------------------------------------------- the block
 @claim("The block of 2015 gives $\\mathrm{ReLU}(x)$.", "computed")
 def _():
@@ -148,6 +164,28 @@ def _():
     assert len(enters) == len(returns) == 55 and enters[0] > 1e40 * enters[-1] and returns[-1] > 1e40 * returns[0]
     assert all(near > far for values in (enters, returns[::-1]) for near, far in pairwise(values[::6]))
     return f"by 10^{math.log10(enters[0] / enters[-1]):.0f} and 10^{math.log10(returns[-1] / returns[0]):.0f}"
+
+
+@claim("In eight steps the gradients of plain-56 turn round, those of ResNet-56 stay", "computed")
+def _():
+    (before, _), (after, _) = trained("plain56")
+    assert before > 1_000 and after < 0.3
+    assert all(2 < ratio < 30 for ratio, _ in trained("resnet56"))
+    return f"plain-56 from {before:,.0f} to {after:.2f}, ResNet-56 from {trained('resnet56')[0][0]:.0f}"
+
+
+@claim("The large gradients make the weights near the image some twenty times as long", "computed")
+def _():
+    plain, residual = (after[1] / before[1] for before, after in map(trained, ("plain56", "resnet56")))
+    assert 14 < plain < 28 and residual < 1.1
+    return f"{plain:.0f} times; of ResNet-56 {residual:.2f} times"
+
+
+@claim("At a rate of 0.001 the ratio of plain-56 is still far above 1 after eight steps.", "computed")
+def _():
+    (before, _), (after, _) = trained("plain56", lr=0.001)
+    assert before > 1_000 and 20 < after < before
+    return f"from {before:,.0f} to {after:.0f}"
 
 
 @claim("With batch normalization the variance of the sum grows by about one a block, and the branch has less than a fifth of the "
