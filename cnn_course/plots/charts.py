@@ -244,8 +244,8 @@ def lines(
     drawn = {str(name): _xy(values) for name, values in series.items()}
     if not drawn:
         raise ValueError("series is empty; expected name -> values")
-    figure = Figure(title, figsize, alt or f"Lines: {title or ylabel} ({', '.join(drawn)}); {xlabel} against {ylabel}", note)
     named = [name for name in drawn if not name.startswith("_")]
+    figure = Figure(title, figsize, alt or f"Lines: {title or ylabel} ({', '.join(named)}); {xlabel} against {ylabel}", note)
     right = 0.3 + max((text_width(name, 9.5) for name in named), default=0)
     axes = figure.panel(left=0.72, right=right, bottom=0.5, top=0.2 if marks else 0.05)
     _draw_lines(axes, drawn, errors or {}, dashed, markers, log, colours or {})
@@ -478,7 +478,7 @@ def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xl
     named = values if hasattr(values, "items") else {"": values}
     groups = {str(name): to_array(numbers).ravel() for name, numbers in named.items()}
     low, high = xlim or (min(map(np.min, groups.values())), max(map(np.max, groups.values())))
-    figure = Figure(title, figsize, alt or f"Histogram: {title or xlabel} ({', '.join(groups)})", note)
+    figure = Figure(title, figsize, alt or f"Histogram: {title or xlabel} ({', '.join(filter(None, groups)) or xlabel})", note)
     shades = {name: colour(name, i) if name else ACCENT for i, (name, _) in enumerate(groups.items())}
     if len(groups) > 1:
         key(figure, shades)
