@@ -533,10 +533,10 @@ def _():
     return f"{means[0]:.2%} and {means[1]:.2%}; {times:.3f} times the operations"
 
 
-@claim("By one view the two may be level, and lie at most 0.5 points apart.", "record published")
+@claim("By one view the two may be level, and lie at most 0.6 points apart.", "record published")
 def _():
     found = experiments.difference("published", "course", full_width("published"), full_width("speedrun"), 10_000)
-    assert says(found, "+0.1") and not found.decided and f"{found.missed:.1f}" == "0.5"
+    assert says(found, "+0.1") and not found.decided and f"{found.missed:.1f}" == "0.6"
     return found
 
 
