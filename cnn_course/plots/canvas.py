@@ -22,12 +22,12 @@ from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 from cnn_course.plots.colours import FAINT, GREY, INK, readable
 
 DPI = 110
-# A table, laid out by hand.
+# Tables, laid out by hand.
 # fmt: off
 STYLE = {
     "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 10.5, "xtick.labelsize": 9.5,
@@ -40,33 +40,13 @@ STYLE = {
     "lines.markersize": 6,
     "axes.formatter.use_mathtext": False, "axes.unicode_minus": True, "image.interpolation": "nearest",
 }
-# fmt: on
 # Matplotlib's own looks and the course's upon them, whatever the reader has set: a dark page gets no black panels.
 LOOKS = (
-    "agg",
-    "axes",
-    "boxplot",
-    "contour",
-    "errorbar",
-    "figure.facecolor",
-    "figure.edgecolor",
-    "font",
-    "grid",
-    "hatch",
-    "hist",
-    "image",
-    "legend",
-    "lines",
-    "markers",
-    "mathtext",
-    "patch",
-    "path",
-    "polaraxes",
-    "scatter",
-    "text",
-    "xtick",
-    "ytick",
-)  # fmt: skip
+    "agg", "axes", "boxplot", "contour", "errorbar", "figure.facecolor", "figure.edgecolor", "font", "grid",
+    "hatch", "hist", "image", "legend", "lines", "markers", "mathtext", "patch", "path", "polaraxes", "scatter",
+    "text", "xtick", "ytick",
+)
+# fmt: on
 OWN = {key: value for key, value in matplotlib.rcParamsDefault.items() if key.startswith(LOOKS)} | dict(RcParams(STYLE))
 
 
@@ -420,28 +400,3 @@ def key(figure, entries, left=0.1):
         figure.text((x + 0.19) / width, y / height, text, fontsize=9.5, va="center_baseline", ha="left", color=INK)
         x += wide + 0.42
     figure.head += 0.24
-
-
-class ShortNumbers(Formatter):
-    """Tick labels such as 0.50, 0.75, 1.00 or 500 k, 1 M, on a log axis 1e−20: equally many decimals on a linear one."""
-
-    def _log(self):
-        return self.axis is not None and self.axis.get_scale() == "log"
-
-    def __call__(self, value, place=None):
-        value = float(value) if self._log() else round(float(value), 10)
-        if abs(value) >= 10_000:
-            return re.sub(r"\.0+(?=\D|$)", "", short(value))
-        return re.sub(r"(?<=e-)0", "", f"{value:,.10g}").replace("-", "\N{MINUS SIGN}")
-
-    def format_ticks(self, values):
-        words = [self(value) for value in values]
-        if self._log() or any(abs(value) >= 10_000 for value in values):
-            return words
-        places = max((len(word.partition(".")[2]) for word in words), default=0)
-        return [f"{value:,.{places}f}".replace("-", "\N{MINUS SIGN}") for value in values]
-
-
-def short_numbers(axis):
-    axis.set_major_formatter(ShortNumbers())
-    axis.set_minor_formatter(NullFormatter())

@@ -4,7 +4,7 @@ from matplotlib.markers import TICKDOWN, TICKLEFT, TICKRIGHT
 from matplotlib.ticker import MaxNLocator
 
 from cnn_course.plots import GREY
-from cnn_course.plots.canvas import ShortNumbers
+from cnn_course.plots.ticks import ShortNumbers
 
 
 def scale(axes, side, ticks, label=""):

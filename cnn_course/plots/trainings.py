@@ -1,4 +1,4 @@
-"""Figures of what the course measures: images, trainings, mistakes, filters, layers.
+"""Figures of trainings: learning curves, accuracy against size, experiments and how sure their differences are.
 
 Keywords as in `charts`. No default title or `alt` holds a measured number, so that a stored notebook compares
 equal after a new run.
@@ -9,48 +9,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-import matplotlib
 import numpy as np
-from matplotlib.patches import Rectangle
 
-from cnn_course import anatomy, data, models
+from cnn_course import anatomy, models
 from cnn_course.experiments import mean_interval
 from cnn_course.plots import charts
-from cnn_course.plots.canvas import DPI, Figure, around, end_labels, key, short, styled, text_width
-from cnn_course.plots.charts import make_room, short_numbers, tidy, to_array, to_picture
-from cnn_course.plots.colours import ACCENT, GREY, INK, PALETTE, colour, family, tint, told_apart
+from cnn_course.plots.canvas import Figure, around, end_labels, key, styled, text_width
+from cnn_course.plots.colours import GREY, INK, PALETTE, colour, family, tint, told_apart
+from cnn_course.plots.ticks import make_room, short_numbers, tidy
 from cnn_course.training import History
-
-
-def samples(images, n=5, classes=None, title="", note=None, alt=""):
-    """The first n images of each class, a class a column. images: a data.Split, or the data.Cifar10 to train on."""
-    split = getattr(images, "train", images)
-    classes = classes or getattr(images, "classes", data.CLASSES)
-    labels = to_array(split.labels)
-    chosen = [np.flatnonzero(labels == k)[:n] for k in range(len(classes))]
-    grid = [split.images[chosen[k][i]] if i < len(chosen[k]) else None for i in range(n) for k in range(len(classes))]
-    note = getattr(images, "note", "") if note is None else note
-    words = [*classes, *[""] * (len(grid) - len(classes))]
-    title = title or f"The {len(classes)} classes, {n} images of each"
-    return charts.images(
-        grid, words, title, columns=len(classes), size=0.68, note=note, alt=alt or f"{title}: {', '.join(classes)}"
-    )
 
 
 def _runs(histories) -> dict:
     """name -> histories, one a seed, from all that `curves` takes."""
     histories = getattr(histories, "runs", histories)
     if isinstance(histories, Mapping):
-        runs = {str(name): list(group) if isinstance(group, (list, tuple)) else [group] for name, group in histories.items()}
+        runs = {str(name): _listed(group) for name, group in histories.items()}
     else:
         runs = {}
-        for history in histories if isinstance(histories, (list, tuple)) else [histories]:
+        for history in _listed(histories):
             runs.setdefault(getattr(history, "label", None), []).append(history)
     if strange := [each for group in runs.values() for each in group if not isinstance(each, History)]:
         raise ValueError(f"{strange[0]!r:.60} is no history; expected a History, as training.fit returns it, or several")
     if not runs or not all(history.rows for group in runs.values() for history in group):
         raise ValueError("no history, or one without an epoch; train first: history = training.fit(...)")
     return runs
+
+
+def _listed(histories) -> list:
+    return list(histories) if isinstance(histories, (list, tuple)) else [histories]
+
+
+def _joined(*facts, between=" ") -> str:
+    """The facts that are not empty."""
+    return between.join(filter(None, facts))
 
 
 def _notes(runs) -> str:
@@ -68,6 +60,7 @@ def _colour_of(name, group, index):
     return colour(name if family(name) or first.label != first.network else first.network, index)
 
 
+DASHED = {"color": GREY, "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1}  # the line that others are compared with
 # Metric -> (its label with unit, its column in a History's rows, what is drawn of a value).
 METRICS = {
     "loss": ("loss (nats)", "loss", lambda v: v),
@@ -95,16 +88,12 @@ def curves(
     metrics = (metrics,) if isinstance(metrics, str) else metrics
     if wrong := [metric for metric in metrics if metric not in METRICS]:
         raise ValueError(f"metrics has {wrong[0]!r}; expected some of {', '.join(METRICS)}")
-    over, notes = _several(runs), "; ".join(filter(None, (note, _notes(runs))))
-    facts = [notes, f"A band is the 95% interval of the mean of {over}." if over else "", remarks]
+    over = _several(runs)
+    band = f"A band is the 95% interval of the mean of {over}." if over else ""
+    facts = _joined(_joined(note, _notes(runs), between="; "), band, remarks, between="\n")
     title = title or f"{' and '.join(runs) if len(runs) < 4 else f'{len(runs)} networks'}, epoch by epoch"
     wide = {1: 6.4, 2: 8.2}.get(len(metrics), 9.6)
-    figure = Figure(
-        title,
-        figsize or (wide, 3.5),
-        alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})",
-        "\n".join(filter(None, facts)),
-    )
+    figure = Figure(title, figsize or (wide, 3.5), alt or f"Curves: {title} ({', '.join(runs)}; {', '.join(metrics)})", facts)
     splits = {True: ("train", "test"), False: ("test",), "only": ("train",)}[train]
     if len(splits) > 1:
         key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
@@ -119,7 +108,7 @@ def curves(
             ylabel={True: "", False: f"{_held_out(runs)} ", "only": "training "}[train] + label,
         )
         if level:
-            axes.axhline(level[0], color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+            axes.axhline(level[0], **DASHED)
             axes.annotate(level[1], (0.01, level[0]), fontsize=9, color=GREY, xycoords=("axes fraction", "data"), va="bottom")
         _scales(axes, x, log and metric != "accuracy")
         if len(runs) > 1 and axes is panels[-1]:
@@ -196,54 +185,52 @@ def _shades(runs, colours):
 
 
 @styled
-def parameters_against_accuracy(
-    record, own=(), x="parameters", xlabel="", title="", log="x", note="", alt="", figsize=(7.2, 4.4)
-):
+def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title="", note="", alt="", figsize=(7.2, 4.4)):
     """Test accuracy against size: recorded runs filled, own runs hollow.
 
     record: a recorded experiment, name -> histories (one a seed), or a list of histories. own: histories of
-    the reader. x: "parameters", "macs", or name -> number with `xlabel`. Bars: 95% interval of a mean, for other seeds and
-    other test images.
+    the reader. x, on a logarithmic axis: "parameters", "macs", or name -> number with `xlabel`. Bars: 95% interval of a mean,
+    for other seeds and other test images.
     """
     runs = _runs(record)
-    mine = _runs(list(own) if isinstance(own, (list, tuple)) else own) if own else {}
+    mine = _runs(own) if own else {}
     axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)"}
     if isinstance(x, str) and x not in axis:
         raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
     multiply_adds = getattr(record, "multiply_adds", {})
-    dots, bars_, shades = {}, {}, {}
+    dots, bars, shades = {}, {}, {}
     for i, (name, group) in enumerate(runs.items()):
         accuracy = [100 * h.accuracy for h in group]
         dots[name] = _size(name, group, x, multiply_adds), float(np.mean(accuracy))
         if len(group) > 1:  # of one run nobody knows what another seed would do
             low, high = mean_interval(accuracy, group[0].held_out_images)
-            bars_[name] = (high - low) / 2
+            bars[name] = (high - low) / 2
         shades[name] = _colour_of(name, group, i)
     hollow = {}
     for name, group in mine.items():
         hollow[f"your {name}"] = _size(name, group, x, multiply_adds), 100 * group[-1].accuracy
         shades[f"your {name}"] = _colour_of(name, group, len(shades))
-    facts = [
+    facts = _joined(
         note,
-        f"Bars: 95% interval of the mean of {_several(runs)}." if bars_ else "",
+        f"Bars: 95% interval of the mean of {_several(runs)}." if bars else "",
         getattr(record, "remarks", ""),
         "Hollow: your own runs." if mine else "",
         _unlike(sum(mine.values(), []), runs),
         _notes({**runs, **mine}),
-    ]
+    )
     xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
     held_out = _held_out({**runs, **mine})
     title = title or f"{held_out.capitalize()} accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
     return charts.scatter(
         dots,
         title,
-        xlabel if "x" in log else xlabel.removesuffix(" (log scale)"),
+        xlabel,
         f"{held_out} accuracy (%)",
         own=hollow,
-        errors=bars_,
-        log=log,
+        errors=bars,
+        log="x",
         colours=shades,
-        note=" ".join(filter(None, facts)),
+        note=facts,
         alt=alt,
         figsize=figsize,
     )
@@ -268,196 +255,6 @@ def _macs(network, parameters):
 
 
 @styled
-def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
-    """Which class is taken for which, in percent of the true class; colour for the mistakes only.
-
-    evaluation: training.Evaluation or predicted classes (N,). labels: true classes (N,).
-    """
-    classes = classes or data.CLASSES
-    said, true = to_array(getattr(evaluation, "predictions", evaluation)), to_array(labels)
-    if said.shape != true.shape:
-        raise ValueError(f"{len(said)} predictions and {len(true)} labels; expected one prediction a label")
-    counts = np.zeros((len(classes),) * 2)
-    np.add.at(counts, (true, said), 1)
-    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    mistakes = np.where(np.eye(len(classes), dtype=bool), np.nan, share)
-    title = title or "Where the mistakes are: the class of an image, and what the network says"
-    size = (7.0, 5.2 + 0.16 * bool(note))
-    figure = charts.heat(
-        mistakes,
-        list(classes),
-        list(classes),
-        title,
-        "% of the images of a class",
-        "predicted class",
-        "true class",
-        note=note,
-        figsize=size,
-        alt=alt or f"Confusion matrix: {title}",
-        text=lambda v: f"{v:.0f}" if v >= 0.5 else "",
-    )
-    for k, value in enumerate(np.diag(share)):
-        figure.axes[0].text(k + 0.5, k + 0.5, f"{value:.0f}", ha="center", va="center_baseline", fontsize=9, color=GREY)
-    return figure
-
-
-def filters(weight, n=64, title="", columns=None, note="", alt=""):
-    """The filters of a convolution. weight: (out, in, K, K), or the nn.Conv2d itself.
-
-    Three input channels are drawn as colours, each filter on its own scale. Else one row a filter and one
-    column an input channel, red above zero and blue below, on one scale for all.
-    """
-    weight = to_array(getattr(weight, "weight", weight))
-    if weight.ndim != 4:
-        raise ValueError(f"weight has shape {weight.shape}; expected (out channels, in channels, K, K)")
-    out, channels, tall, wide = weight.shape
-    if channels == 3:
-        chosen = weight[:n]
-        low, high = chosen.min(axis=(1, 2, 3), keepdims=True), chosen.max(axis=(1, 2, 3), keepdims=True)
-        shown = list((chosen - low) / np.maximum(high - low, 1e-12))
-        title = title or f"{len(shown)} of {out} filters of {tall}x{wide}x3, as colours"
-        return charts.images([np.moveaxis(f, 0, 2) for f in shown], None, title, columns or 16, size=0.4, note=note, alt=alt)
-    limit = float(np.abs(weight).max())
-    few, across = min(out, 8 if channels > 1 else n), min(channels, 12)
-    shown = [weight[i, j] for i in range(few) for j in range(across)]
-    inputs = f", {across} of {channels} input channels of each" if channels > 1 else ""
-    title = title or f"{few} of {out} filters{inputs}"
-    rows = [f"filter {i}" for i in range(few)] if channels > 1 else None
-    return charts.images(
-        shown,
-        None,
-        title,
-        columns or (across if channels > 1 else 16),
-        rows,
-        0.42,
-        shades="RdBu_r",
-        limits=(-limit, limit),
-        frames=[GREY] * len(shown),
-        frame_width=0.5,
-        note=note,
-        alt=alt,
-    )
-
-
-def feature_maps(activations, n=8, title="", size=None, note="", alt=""):
-    """What channels answer to an image, bright where much, each map on its own scale.
-
-    activations: (C, H, W) or (1, C, H, W), or layer -> such a tensor, one row a layer. n: how many channels.
-    size: side of a map in inches.
-    """
-    named = activations if isinstance(activations, Mapping) else {"": activations}
-    rows, grid = [], []
-    for name, maps in named.items():
-        maps = to_array(maps)
-        maps = maps[0] if maps.ndim == 4 else maps
-        if maps.ndim != 3:
-            raise ValueError(f"the activations have shape {maps.shape}; expected (C, H, W)")
-        chosen = list(maps[:n])
-        side = f"{maps.shape[1]}x{maps.shape[2]}"
-        rows.append(f"{name}\n{len(maps)} x {side}" if name else "")
-        grid += chosen + [None] * (n - len(chosen) if len(named) > 1 else 0)
-    title = title or f"The first {n} channels" + (" of each layer" if len(named) > 1 else "")
-    return charts.images(
-        grid,
-        None,
-        title,
-        n if len(named) > 1 else min(n, 8),
-        rows if any(rows) else None,
-        size,
-        shades="viridis",
-        note=note,
-        alt=alt,
-    )
-
-
-def parameters_by_layer(net, by=None, shares=True, title="", note="", alt="", input_shape=None):
-    """Parameters beside multiply-adds of each layer (or stage), with each one's share of the whole.
-
-    net: a network of the course, or any traceable nn.Module with its input_shape (C, H, W); weights are not needed
-    (device="meta"). by: "layer" or "stage"; None takes layers while there are at most 24.
-    """
-    if by not in (None, "layer", "stage"):
-        raise ValueError(f'by is {by!r}; expected "layer", "stage" or None')
-    table = anatomy.trace(net, input_shape)
-    table = table[(table.parameters > 0) & (table.macs > 0)]
-    if by == "stage" or (by is None and len(table) > 24):
-        table = anatomy.stages(net, input_shape)
-        table = table[table.parameters > 0]
-    name = getattr(net, "name", "") or type(net).__name__
-    title = title or f"{name}: where the parameters are and where the work is"
-    dense = table.kind.str.lower().str.contains("linear")
-    shade = colour(name, default=ACCENT)
-    labels = layer_names(table)
-    shades = {label: tint(shade, 0.4) if d else shade for label, d in zip(labels, dense, strict=True)}
-    values = {
-        label: {"parameters": row.parameters, "multiply-adds": row.macs}
-        for label, row in zip(labels, table.itertuples(), strict=True)
-    }
-    units = {
-        "parameters": f"parameters: {short(int(table.parameters.sum()))} in all",
-        "multiply-adds": f"multiply-adds: {short(int(table.macs.sum()))} in all",
-    }
-    return charts.side_by_side(
-        values, title, units, shares=shares, colours=shades, note=note or ("Pale: dense layers." if dense.any() else ""), alt=alt
-    )
-
-
-def layer_names(table):
-    """Paths as a reader says them: "features.conv1" is "conv1", "features.stage1.2" is "stage1 conv 2"."""
-    names, counts = [], {}
-    for path, kind in zip(table.index, table.kind, strict=True):
-        holder, _, last = path.rpartition(".")
-        holder = (
-            holder.partition(".")[2] if holder.partition(".")[0] in ("features", "classifier", "stages", "blocks") else holder
-        )
-        if last.isdigit() and kind.startswith(("Conv", "Linear")):
-            word = "dense" if kind == "Linear" else "conv"
-            counts[holder, word] = counts.get((holder, word), 0) + 1
-            last = f"{word} {counts[holder, word]}"
-        names.append(f"{holder} {last}".strip())
-    return names if len(set(names)) == len(names) else list(table.index)
-
-
-@styled
-def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
-    """Windows drawn on an image, the names at its right.
-
-    image: (3, H, W) or (H, W, 3). boxes: words -> side in pixels, or a list of sides. at: (row, column) of
-    the centre, default the middle of the image. A window larger than the image is cut off at its edge and
-    says so. size: side of the image.
-    """
-    picture = to_picture(image)
-    tall, wide = picture.shape[:2]
-    if not hasattr(boxes, "items"):
-        boxes = {f"layer {i}: {side}x{side}": side for i, side in enumerate(boxes, 1)}
-    if not boxes or any(side < 1 for side in boxes.values()):
-        raise ValueError(f"boxes is {boxes!r}; expected sides of at least 1 pixel")
-    row, column = at or (tall // 2, wide // 2)
-    words = {name: name + (" (more than the image)" if side > max(tall, wide) else "") for name, side in boxes.items()}
-    right = 0.45 + max(text_width(text, 9.5) for text in words.values())
-    width = size * wide / tall + right + 0.1
-    figure = Figure(
-        title, (width, size + 0.14 + around(width, title, note)), alt or f"Windows on an image: {', '.join(boxes)}", note
-    )
-    axes = figure.panel(left=0.1, right=right, bottom=0.03, top=0.05)
-    axes.imshow(picture, aspect="auto", interpolation="nearest" if tall < size * DPI else "antialiased")
-    axes.set_axis_off()
-    axes.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5))
-    shades = matplotlib.colormaps["plasma"](np.linspace(0.92, 0.25, len(boxes)) if len(boxes) > 1 else [0.85])
-    ends = []
-    for (name, side), shade in zip(boxes.items(), shades, strict=True):
-        x0, y0 = column - side / 2, row - side / 2  # pixel i spans i - 0.5 to i + 0.5
-        x0, y0 = (x0, y0) if side % 2 else (x0 - 0.5, y0 - 0.5)
-        x1, y1 = min(x0 + side, wide - 0.5), min(y0 + side, tall - 0.5)
-        x0, y0 = max(x0, -0.5), max(y0, -0.5)
-        for line, edge in ((3.4, "white"), (2, shade)):
-            axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, linewidth=line, edgecolor=edge, joinstyle="miter"))
-        ends.append((x1, y0, words[name], tuple(shade[:3])))
-    end_labels(axes, ends)
-    return figure
-
-
-@styled
 def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="", figsize=None):
     """A recorded experiment: accuracy of each variant in the end, a small dot a seed, and how sure their differences are.
 
@@ -475,7 +272,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
     test = {label: 100 * np.array([h.accuracy for h in group]) for label, group in runs.items()}
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
-    own = own if isinstance(own, (list, tuple)) else [own]
+    own = _listed(own)
     mine = {h.label: 100 * h.accuracy for h in own}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
     shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())}
@@ -486,21 +283,16 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     held_out = _held_out(runs)
     several = max(map(len, runs.values())) > 1
     bars = {label: record.difference(label, baseline).interval for label in runs if label != baseline}
-    facts = " ".join(
-        filter(
-            None,
-            [
-                note,
-                f"{seeds[0].upper()}{seeds[1:]}.",
-                "Small dots: one a seed." if several else "",
-                f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
-                f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
-                "Hollow: your own run." if mine else "",
-                _unlike(own, runs),
-                record.remarks,
-                _notes(runs),
-            ],
-        )
+    facts = _joined(
+        note,
+        f"{seeds.capitalize()}.",
+        "Small dots: one a seed." if several else "",
+        f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
+        f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
+        "Hollow: your own run." if mine else "",
+        _unlike(own, runs),
+        record.remarks,
+        _notes(runs),
     )
     words = ", ".join(f"{label} {np.mean([h.accuracy for h in group]):.1%}" for label, group in runs.items())
     title, width = title or record.question, 8.6 if record.sweeps else 6.8
@@ -510,10 +302,9 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         alt or f"{held_out.capitalize()} accuracy ({seeds}): {words}",
         facts,
     )
-    left = 0.25 + max(text_width(label, 9.5) for label in runs)
-    axes = figure.panel(left=left, right=2.6 if record.sweeps else 0.3, bottom=0.52, top=0.22)
+    axes = figure.panel(left=charts.beside_rows(runs), right=2.6 if record.sweeps else 0.3, bottom=0.52, top=0.22)
     line = test[baseline].mean()
-    axes.axvline(line, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.axvline(line, **DASHED)
     for i, label in enumerate(runs):
         look = {"color": shade[label], "markersize": 8, "linewidth": 1.4, "capsize": 3, "zorder": 4}
         mean = test[label].mean()
@@ -521,18 +312,13 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         axes.errorbar(mean, i, xerr=ends, fmt="o", **look)
         if len(test[label]) > 1:  # the seeds below their mean, none over another
             places = np.full(len(test[label]), i + 0.24)
-            colour_ = tint(shade[label], 0.6)
-            seaborn.swarmplot(x=test[label], y=places, color=colour_, size=3.5, orient="h", native_scale=True, ax=axes)
+            pale = tint(shade[label], 0.6)
+            seaborn.swarmplot(x=test[label], y=places, color=pale, size=3.5, orient="h", native_scale=True, ax=axes)
         if training:
             axes.plot(train[label].mean(), i, "s", color="white", markeredgecolor=shade[label], markersize=6.5, zorder=4)
         if label in mine:
             axes.plot(mine[label], i, "o", color="white", markeredgecolor=shade[label], markeredgewidth=1.8, markersize=9)
-    axes.set_yticks(range(len(runs)), runs)
-    axes.set_ylim(len(runs) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("accuracy (%)" if training else f"{held_out} accuracy (%)", labelpad=4)
-    axes.margins(x=0.08)
-    axes.grid(True)
+    _rows(axes, runs, 0.6, "accuracy (%)" if training else f"{held_out} accuracy (%)")
     if record.sweeps:
         _sweeps(figure.panel(left=width - 1.95, right=0.2, bottom=0.52, top=0.22), record, shade)
     return figure
@@ -549,14 +335,12 @@ def differences(found, title="", colours=None, note="", alt="", figsize=None):
         raise ValueError("there is no difference to draw; ask a record: {'words': record.difference(a, b)}")
     fewest = min(min(difference.seeds) for difference in found.values())
     seeds = "one seed, so nothing is known of others" if fewest == 1 else "for other seeds and other test images"
-    facts = " ".join(
-        filter(None, [note, f"Bars: 95% interval ({seeds}). Hollow: other seeds or other images may turn it round."])
-    )
+    facts = _joined(note, f"Bars: 95% interval ({seeds}). Hollow: other seeds or other images may turn it round.")
     words = ", ".join(f"{label} {difference.points:+.1f}" for label, difference in found.items())
     size = figsize or (6.8, 0.8 + 0.31 * len(found) + around(6.8, title, facts))
     figure = Figure(title, size, alt or f"Differences in points of test accuracy: {words}", facts)
-    axes = figure.panel(left=0.25 + max(text_width(label, 9.5) for label in found), right=0.3, bottom=0.52, top=0.2)
-    axes.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes = figure.panel(left=charts.beside_rows(found), right=0.3, bottom=0.52, top=0.2)
+    axes.axvline(0, **DASHED)
     for i, (label, difference) in enumerate(found.items()):
         shade = (colours or {}).get(label) or colour(label, i)
         ends = np.abs(np.array(difference.interval) - difference.points)[:, None]
@@ -564,24 +348,26 @@ def differences(found, title="", colours=None, note="", alt="", figsize=None):
         axes.errorbar(
             difference.points, i, xerr=ends, fmt="o", color=shade, markerfacecolor=face, markersize=8, linewidth=1.4, capsize=3
         )
-    axes.set_yticks(range(len(found)), found)
-    axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("points of test accuracy", labelpad=4)
+    _rows(axes, found, 0.5, "points of test accuracy")
+    return figure
+
+
+def _rows(axes, labels, room, unit):
+    charts.name_rows(axes, list(labels), room=room)
+    axes.set_xlabel(unit, labelpad=4)
     axes.margins(x=0.08)
     axes.grid(True)
-    return figure
 
 
 def _sweeps(axes, record, shade):
     """How each variant came to its learning rate: accuracy on training images that were held out, the chosen rate filled."""
-    for label, colour_ in shade.items():
+    for label, own in shade.items():
         if label not in record.sweeps:  # its recipe names a rate
             continue
         rates, accuracy = zip(*((rate, 100 * share) for rate, share in record.sweeps[label] if share is not None), strict=True)
-        axes.plot(rates, accuracy, "o-", color=colour_, markerfacecolor="white", markersize=3.5, linewidth=1.1)
+        axes.plot(rates, accuracy, "o-", color=own, markerfacecolor="white", markersize=3.5, linewidth=1.1)
         best = rates.index(record.rate(label))
-        axes.plot(rates[best], accuracy[best], "o", color=colour_, markersize=5, zorder=4)
+        axes.plot(rates[best], accuracy[best], "o", color=own, markersize=5, zorder=4)
     axes.set_xscale("log")
     axes.set(xlabel="learning rate (log)", ylabel="validation (%)")
     axes.set_xticks(sorted({rate for tried in record.sweeps.values() for rate, _ in tried})[::2])
