@@ -29,7 +29,6 @@ LONGEST = (
     "test_labs.py",
     "test_weights.py",
     "test_slides.py",
-    "test_fork.py",
     "test_faults.py",
     "test_explorers.py",
     "test_speed.py",

@@ -154,7 +154,10 @@ def test_doctor_with_data_is_content(capsys, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes of this kind")
 def test_a_reader_who_has_enough_is_no_error():
     """As in `python -m cnn_course claims | head -1`."""
-    command = subprocess.Popen([sys.executable, "-m", "cnn_course", "claims"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    at_once = os.environ | {"PYTHONUNBUFFERED": "1"}  # a full buffer takes a hundred claims
+    command = subprocess.Popen(
+        [sys.executable, "-m", "cnn_course", "claims"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=at_once
+    )
     command.stdout.close()
     assert command.stderr.read() == b"" and command.wait() == 0
     command.stderr.close()

@@ -1,10 +1,10 @@
 """A fork as GitHub's workflows make it: pushed to an empty repository under another owner, another name, another branch.
 
 The shell steps of the workflows are taken out of their files and run one by one, each job in a clone of its own. Left out, by
-name, is what needs GitHub or a network: actions/... and pip install.
+name, is what needs GitHub or a network: actions/... and pip install. A fork's site takes a minute to build: the one that is
+built is looked at in tests/browser/test_site.py.
 """
 
-import importlib.util
 import os
 import re
 import runpy
@@ -25,10 +25,10 @@ TEXTS = (".md", ".html", ".js", ".toml", ".yml", ".cff", ".py", ".json", ".ipynb
 PAGES_ON, PAGES_OFF = "echo workflow", "echo 'gh: Not Found (HTTP 404)' >&2; exit 1"  # what GitHub's own command line says
 
 # Printing takes a minute, and tests/browser/test_site.py tries it.
-PRINTED = {"python docs/printing.py printed": "mkdir -p printed/pdf && echo '%PDF' > printed/pdf/cnn_course.pdf"}
+PDFS = " ".join(f"printed/pdf/{name}.pdf" for name in ("cnn_course", *STEMS))
+PRINTED = {"python docs/printing.py printed": f"mkdir -p printed/pdf && touch {PDFS}"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the steps are for bash, on GitHub's Linux")
-
 
 FAST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.compression", "GIT_CONFIG_VALUE_0": "0"}  # nothing is kept for long
 
@@ -85,7 +85,8 @@ class Fork:
         }
         environment |= FAST | {
             "PATH": os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "HOME": str(tools),  # no name and no address of whoever runs the tests
+            "GIT_CONFIG_GLOBAL": os.devnull,  # no name and no address of whoever runs the tests
+            "GIT_CONFIG_NOSYSTEM": "1",
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_REPOSITORY": self.place,
             "GITHUB_REPOSITORY_OWNER": self.owner,
@@ -97,8 +98,8 @@ class Fork:
         said = {}
         for name, command in shell_steps(workflow, job):
             done = subprocess.run(["bash", "-e", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
-            said[name] = done.stdout + done.stderr
-            assert done.returncode == 0, f"{name}: {said[name][-3000:]}"
+            assert done.returncode == 0, f"{name}: {(done.stdout + done.stderr)[-3000:]}"
+            said[name] = done
         return folder, said, handed_on.read_text()
 
 
@@ -124,16 +125,14 @@ def elsewhere(folder, *others):
                 yield from (f"{path}: {text[found.start() - 60 : found.end() + 60]}" for found in told.finditer(text))
 
 
-@pytest.fixture(scope="module")
 def original():
     """The owner and the name that this checkout was stamped with."""
     return re.search(r'(?m)^Repository = ".*/([^/]+)/([^/]+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).groups()
 
 
-@pytest.fixture(scope="module")
-def fork(tmp_path_factory):
-    """A fork that stamp.yml has just stamped."""
-    source = tmp_path_factory.mktemp("source")
+def pushed(folder):
+    """A fork in this folder, as it is when this checkout has just been pushed to it, without what git ignores."""
+    source = folder / "source"
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in filter(lambda name: (ROOT / name).exists(), listed):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +140,13 @@ def fork(tmp_path_factory):
     git(source, "init", "--quiet", "--initial-branch=work")
     git(source, "add", "--all")
     git(source, "-c", "user.name=me", "-c", "user.email=me@example.org", "commit", "--quiet", "--message=course")
-    fork = Fork(source / "first", "Some-Body", "deep.vision_101", "master", source)
+    return Fork(folder / "fork", "Some-Body", "deep.vision_101", "master", source)
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory):
+    """A fork that stamp.yml has just stamped."""
+    fork = pushed(tmp_path_factory.mktemp("first"))
     fork.tree, *_ = fork.run("stamp", "stamp")
     return fork
 
@@ -155,8 +160,8 @@ def test_the_first_push_stamps_the_fork_once_and_starts_nothing_more(fork):
     assert len(fork.commits) == 2 and git(fork.tree, "status", "--porcelain") == ""
 
 
-def test_nothing_in_it_leads_elsewhere(fork, original):
-    owner, name = original
+def test_nothing_in_it_leads_elsewhere(fork):
+    owner, name = original()
     folder = fork.tree
     assert list(elsewhere(folder, f"{owner}/{name}", f"{owner}.github.io")) == []
     for path in folder.rglob("*.ipynb"):
@@ -170,25 +175,6 @@ def test_nothing_in_it_leads_elsewhere(fork, original):
         assert f"({address}" in readme
     opened = re.findall(rf"https://colab\.research\.google\.com/github/{fork.place}/blob/{fork.branch}/([^)\s]+)", readme)
     assert opened and all(git(folder, "ls-files", file) == file for file in opened)
-
-
-def test_its_site_opens_its_own_notebooks_stamped_or_not(fork, original, tmp_path):
-    if missing := [name for name in ("sphinx", "myst_nb", "furo") if not importlib.util.find_spec(name)]:
-        assert os.environ.get("CNN_COURSE_TESTS") != "all", missing
-        pytest.skip(f"no {missing[0]}; install it with: pip install -e '.[docs]'")
-    unstamped = Fork(tmp_path / "same", fork.owner, fork.name, fork.branch, fork.source)  # both workflows start at once
-    folder, said, handed_on = unstamped.run("site", "build", gh=PAGES_ON)
-    assert handed_on == "pages=on\n" and "::warning" not in said["pages"]
-    assert 'href="cnn_course.pdf"' in (folder / "site" / "index.html").read_text(encoding="utf-8")
-    assert (folder / "site" / "cnn_course.pdf").exists()
-    in_it = git(fork.bare, "ls-tree", "--name-only", fork.branch, "notebooks/").splitlines()
-    for stem in STEMS:
-        page = (folder / "site" / "made" / f"{stem}.html").read_text(encoding="utf-8")
-        buttons = re.search(r'(?s)<p class="open-in">(.*?)</p>', page)[1]
-        assert re.findall(r'href="([^"]+)"', buttons) == links(fork, stem)
-        assert f"notebooks/{stem}.ipynb" in in_it
-        assert f'data-report="{fork.address}/issues/new"' in page
-    assert list(elsewhere(folder / "site", "/".join(original), f"{original[0]}.github.io")) == []
 
 
 @pytest.mark.parametrize(

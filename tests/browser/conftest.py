@@ -17,28 +17,14 @@ from pathlib import Path
 import briefly
 import nbformat
 import pytest
-import student
-from driving import of_a_cell
+from driving import ROOT, SET_UP, SHOTS, bench, of_a_cell, unavailable
 
-ROOT = Path(__file__).parents[2]
-SHOTS = ROOT / "screenshots"  # git ignores it
 PANEL_OR_ALL = "document.querySelector('.jp-WindowedPanel-outer') ?? document.documentElement"  # what scrolls
 TOKEN = "course"
-SET_UP = """from cnn_course import data, exercises, experiments, labs, training, widgets
-cifar = data.load(quiet=True)
-record = experiments.recorded("comparison")
-row = {"epoch": 1, "train_loss": 2.0, "train_accuracy": 0.3, "test_loss": 2.0, "test_accuracy": 0.3, "seconds": 9.0}
-history = training.History("vgg_cifar", "CIFAR-10", 0, 1, 1, rows=[row])"""
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are on the page, not only those on screen
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-
-
-def unavailable(reason):
-    if os.environ.get("CNN_COURSE_TESTS") == "all":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -163,23 +149,6 @@ def wait_for(address, server, log):
         except OSError:
             time.sleep(0.3)
     raise RuntimeError(f"JupyterLab did not start; it said: {log.read_text()[-2000:]}")
-
-
-def cells(beginning):
-    """The sources of all cells of the course that begin so."""
-    notebooks = [nbformat.read(path, 4) for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
-    return [cell.source for notebook in notebooks for cell in notebook.cells if cell.source.startswith(beginning)]
-
-
-def bench():
-    """A notebook of all explorers, all guess boxes and one lab: its stub comes last but two."""
-    lab, called, _ = next(student.checks(nbformat.read(next((ROOT / "notebooks").glob("07*.ipynb")), 4)))
-    tried = (f"class {called}: ...", f'labs.check("{lab}", {called})', f'labs.hint("{lab}")')
-    sources = [SET_UP, *cells("widgets."), *cells("exercises.guess("), *tried]
-    return nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in sources],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,8 @@ import ipywidgets
 import nbformat
 import pytest
 import student
-from driving import ERRORS, Shown, open_notebook, output, play, run_all, type_into
+from driving import ERRORS, ROOT, Shown, bench, cells, open_notebook, output, play, run_all, type_into, unavailable
 from ipywidgets.embed import dependency_state, embed_snippet
-
-from conftest import ROOT, bench, cells, unavailable
 
 EXPLORERS, GUESSES = cells("widgets."), cells("exercises.guess(")
 ACTED_ON = {"button", "checkbox", "combobox", "slider", "spinbutton", "textbox", "image"}

@@ -3,9 +3,7 @@
 import nbformat
 import pytest
 import student
-from driving import CELL, ERRORS, Shown, open_notebook, output, play, run_all, run_cell, type_into
-
-from conftest import ROOT
+from driving import CELL, ERRORS, ROOT, Shown, open_notebook, output, play, run_all, run_cell, type_into
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 

@@ -4,10 +4,9 @@ import re
 
 import nbformat
 import student
-from test_notebooks_in_a_browser import CELL, open_notebook, run_cell, type_into
+from driving import CELL, ROOT, SHOTS, open_notebook, run_cell, type_into
 
 from cnn_course import labs
-from conftest import ROOT, SHOTS
 
 WIDTH, SHARPER = 1200, 1.18  # pixels of the picture, and how many of them a pixel of JupyterLab takes
 WRONG = '''class MyBasicBlock(nn.Module):

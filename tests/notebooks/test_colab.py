@@ -26,6 +26,7 @@ PREINSTALLED = (
     "torchvision",
     "matplotlib",
     "pandas",
+    "scipy",
     "ipython",
     "ipykernel",
     "jupyterlab",
