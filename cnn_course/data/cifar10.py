@@ -21,7 +21,7 @@ from cnn_course.files import cache_folder
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """Images, uint8 (N, 3, 32, 32), and their labels, int64 (N,), 0 to 9."""
 
@@ -41,6 +41,9 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
+    def __repr__(self):
+        return f"{len(self):,} images"
+
     def subset(self, n: int) -> "Split":
         """The first n images. CIFAR-10 comes shuffled, so that these are of all classes."""
         if not 1 <= n <= len(self):
@@ -48,7 +51,7 @@ class Split:
         return Split(self.images[:n], self.labels[:n])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cifar10:
     """The training and the test split, the names of the classes, and where the images come from.
 
@@ -60,6 +63,9 @@ class Cifar10:
     classes: tuple = CLASSES
     source: str = "CIFAR-10"
     held_out: str = "test"
+
+    def __repr__(self):
+        return f"{self.source}: {self.train} for training, {self.test} for {self.held_out}"
 
     @property
     def is_real(self) -> bool:

@@ -11,7 +11,7 @@ from cnn_course.training import speedrun
 INITIALIZATION = "fan_in"  # what the networks of `models` begin from
 
 
-@dataclass
+@dataclass(repr=False)
 class Record:
     """The results of an experiment: for each variant its histories, one a seed, and how they were made.
 
@@ -27,6 +27,9 @@ class Record:
     variants: dict[str, dict] = field(default_factory=dict)
     sweeps: dict[str, list[list]] = field(default_factory=dict)
     runs: dict[str, list[training.History]] = field(default_factory=dict)
+
+    def __repr__(self):
+        return f"{self.name}: {self.question} {len(self.runs)} variants, {self.seeds} seeds; see its .table()"
 
     @property
     def seeds(self) -> int:

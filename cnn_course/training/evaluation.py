@@ -1,6 +1,6 @@
 """What a network says of images, and how much of it is right."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import torch
@@ -35,7 +35,7 @@ class Evaluation:
 
     loss: float
     accuracy: float
-    predictions: torch.Tensor
+    predictions: torch.Tensor = field(repr=False)
 
 
 def predict(

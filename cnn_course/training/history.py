@@ -11,7 +11,7 @@ import numpy as np
 from cnn_course import data, models
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What one training did: a row an epoch, and how it was made. Accuracies are shares from 0 to 1, losses in nats.
 
@@ -46,6 +46,10 @@ class History:
 
     def __post_init__(self):
         self.label = self.label or self.network
+
+    def __repr__(self):
+        images = f"{len(self.rows)} x {self.train_images:,} images"
+        return f"{self.name}: {images}, {self.split} accuracy {self.accuracy:.1%}" if self.rows else f"{self.name}: no epoch yet"
 
     @classmethod
     def of(cls, net, cifar: data.Cifar10, seed: int, label: str | None = None, **made) -> "History":

@@ -153,6 +153,12 @@ def test_a_relative_setting_counts_from_here_and_from_the_package(small, monkeyp
     assert data.load(quiet=True).is_real
 
 
+def test_a_data_set_says_what_it_holds_in_a_line(small):
+    cifar = data.load(quiet=True)
+    assert repr(cifar) == f"CIFAR-10: {len(cifar.train):,} images for training, {len(cifar.test):,} images for test"
+    assert repr(cifar.validation(5)).endswith("5 images for validation")
+
+
 def test_a_second_load_costs_nothing_and_quiet_is_quiet(small, monkeypatch, capsys):
     monkeypatch.setenv("CNN_COURSE_DATA", str(small.folder))
     first = data.load(quiet=True)

@@ -51,6 +51,10 @@ def test_a_record_tells_what_is_varied_and_what_it_costs():
     assert experiments.recorded("dropout").multiply_adds == dict.fromkeys(("no dropout", "dropout 0.5"), 18_302_208)
 
 
+def test_a_record_says_in_a_line_what_it_is():
+    assert repr(record(none=(0.8, 0.7), few=(0.6, 0.5))).endswith("2 variants, 2 seeds; see its .table()")
+
+
 def test_older_runs_say_what_their_weights_began_from():
     kept = record(a=(0.9,))
     assert kept.remarks == ""

@@ -66,6 +66,13 @@ def test_accuracy_is_that_of_the_last_epoch():
     assert math.isnan(replace(history, rows=[]).test_accuracy)
 
 
+def test_it_says_in_a_line_what_it_is():
+    history = History("resnet20", "CIFAR-10", 0, 1, 5_000, split="validation")
+    assert repr(history) == "resnet20: no epoch yet"
+    history.rows.append({"validation_accuracy": 0.4561})
+    assert repr(history) == "resnet20: 1 x 5,000 images, validation accuracy 45.6%"
+
+
 def test_an_older_history_loads():
     history = History.from_json(json.dumps(OLD))
     assert (history.network, history.label, history.seed, history.threads, history.right) == ("resnet20", "resnet20", 3, 2, None)
