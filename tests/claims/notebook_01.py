@@ -246,7 +246,7 @@ def _():
     assert same(logits.grad, logits.softmax(dim=1) - F.one_hot(torch.tensor([3]), 10))
 
 
-@claim("where no answer gets below 0.50", "computed")
+@claim("and no answer gets a loss below 0.50", "computed")
 def _():
     smoothed, true = training.Recipe().label_smoothing, torch.tensor([0])
     losses = [F.cross_entropy(torch.tensor([[z] + [0.0] * 9]), true, label_smoothing=smoothed) for z in torch.arange(0, 20, 0.01)]

@@ -278,7 +278,7 @@ def _():
 
 
 @claim("four times the parameters, 28 times the multiply-adds, three more layers, batch norm, ten times the learning rate, "
-       "another start.", "record comparison")  # fmt: skip
+       "another initialization.", "record comparison")  # fmt: skip
 def _():
     record, nets = experiments.recorded("comparison"), [models.build(name, device="meta") for name in ("alexnet_cifar", "lenet5")]
     (a, b), (deep, flat) = ([sum(count(net).values()) for net in nets] for count in (sizes, work))
@@ -431,7 +431,7 @@ def _():
     return f"{', '.join(f'{label} {record.rate(label):g}' for label in record.runs)}"
 
 
-@claim("LRN on normalized images is ahead of nothing, and so may the constant be.", "record norm")
+@claim("LRN on normalized images is ahead of the network with nothing in its place, and so may the constant be.", "record norm")
 def _():
     record = experiments.recorded("norm")
     lrn, constant = (record.difference(label, "none") for label in ("local response norm", "times 0.59"))

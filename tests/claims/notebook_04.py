@@ -80,7 +80,7 @@ def _():
 
 
 # ------------------------------------------------------------------------------- bottleneck
-@claim("The 3x3 now reads a quarter of the channels, and the 1x1 in front of it has a ninth of its weights.", "computed")
+@claim("the 3x3 now reads a quarter of the channels, and the 1x1 in front of it has a ninth of its weights.", "computed")
 def _():
     assert 128 // 32 == 4 and weights(32, 128, 3) == 9 * weights(128, 32, 1)
 
@@ -210,7 +210,7 @@ def _():
     assert same(heads["average"](maps), heads["average"](moved)) and not same(heads["dense"](maps), heads["dense"](moved))
 
 
-@claim("The dense head has a weight for every place of every map. It is bound to 32x32 images", "computed")
+@claim("the dense head has a weight for every place of every map and is bound to 32x32 images", "computed")
 def _():
     dense, average = (models.build("nin_cifar", pooling=kind) for kind in ("dense", "average"))
     assert dense.head[1].in_features == 64 * 128 and dense.fixed_size and not average.fixed_size

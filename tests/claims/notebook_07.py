@@ -204,7 +204,7 @@ def _():
     assert f"{factors[1]:.1f}" == "3.8" and factors == sorted(factors) and 3.9 < factors[-1] < 4
 
 
-@claim("With bottlenecks it is such a curve too, and from twelve layers on a lower one.", "computed")
+@claim("With bottlenecks the curve is quadratic too, and from twelve layers on it lies lower.", "computed")
 def _():
     both = [[anatomy.parameters(block(layers, bottleneck=given)) for given in (True, False)] for layers in range(1, 49)]
     assert [layers for layers, (having, lacking) in enumerate(both, 1) if having < lacking] == list(range(12, 49))

@@ -108,7 +108,7 @@ def _():
     assert share[0] == 0 and all(0.48 < part < 0.54 for part in share[1:])
 
 
-@claim("It mixes or narrows channels for a ninth of the multiply-adds of a 3x3.", "computed")
+@claim("It mixes or narrows channels for a ninth of the multiply-adds of a 3x3", "computed")
 def _():
     small, large = (macs(shaped(nn.Conv2d(64, 32, side, padding=side // 2, bias=False))) for side in (1, 3))
     assert large == 9 * small

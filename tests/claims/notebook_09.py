@@ -56,8 +56,8 @@ def _():
     assert [2 * block.conv2.out_channels for block in fastnet().blocks[2:]] == list(published[1:])
 
 
-@claim("the first layer is 2x2, GELU stands in place of ReLU, batch norm shifts and does not scale, and the maps shrink between "
-       "a convolution and its batch norm.", "computed")  # fmt: skip
+@claim("the first layer is 2x2, GELU (a rounded ReLU) stands in place of ReLU, batch norm shifts and does not scale, and the "
+       "maps shrink between a convolution and its batch norm.", "computed")  # fmt: skip
 def _():
     net = fastnet()
     kinds = [type(layer).__name__ for layer in net.blocks.block1]
@@ -89,7 +89,7 @@ def _():
     assert [sum(sum(way) == times for way in ways) / 4 for times in (0, 2)] == [0.25, 0.25]
 
 
-@claim("Random filters see little else of a patch.", "computed")
+@claim("Random filters see little of a patch but its brightness.", "computed")
 def _():
     patches = F.unfold(data.to_float(cifar().train.images[:1_000]), 2).transpose(1, 2).reshape(-1, 12)
     variances, axes = torch.linalg.eigh(patches.T @ patches / len(patches))
@@ -136,7 +136,7 @@ def _():
 
 # ------------------------------------------------------------------------------- what it costs, what it reaches
 @claim("ResNet-20 saw all images 24 times in notebook 8. FastNet sees them four times, at first shrunk. One whole image costs "
-       "ResNet-20 40.6 million multiply-adds and FastNet 54.2 million; shrinking leaves about two thirds of these.",
+       "ResNet-20 40.6 million multiply-adds and FastNet 54.2 million, of which shrinking leaves about two thirds.",
        "computed")  # fmt: skip
 def _():
     epochs = [experiments.find(name).epochs for name in ("comparison", "ablation")]
@@ -269,8 +269,8 @@ def _():
     return found
 
 
-@claim("Shown whole images, the plain stack of this notebook has 90.4% after four epochs. ResNet-20 had 90.5% after 24; the "
-       "difference may be none, and is at most 0.6 points.", "record ablation")  # fmt: skip
+@claim("Shown whole images, the plain stack of this notebook has 90.4% after four epochs, and ResNet-20 had 90.5% after 24; "
+       "the difference may be none, and is at most 0.6 points.", "record ablation")  # fmt: skip
 def _():
     found, whole = over("whole images", "resnet20"), experiments.recorded("ablation").table()["test accuracy"]["whole images"]
     assert f"{100 * whole:.1f}" == "90.4" and not found.decided and f"{found.missed:.1f}" == "0.6"
@@ -286,7 +286,7 @@ def _():
     return f"{found}; {share:.0%} of the operations"
 
 
-@claim("Each of the other seven may be worth nothing at this length, and is worth at most 0.8 points.", "record ablation")
+@claim("each of the other seven may be worth nothing at this length, and is worth at most 0.8 points.", "record ablation")
 def _():
     found = [against(label) for label in HOLLOW]
     most = max(each.missed for each in found)
