@@ -6,7 +6,7 @@ import torch
 from cnn_course import exercises, models
 from cnn_course.exercises import Question, guessing
 from cnn_course.exercises.graded import GRADED
-from cnn_course.labs.resnet import gradient_norms
+from cnn_course.labs.measuring import gradient_norms
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from torch import nn
 
 from cnn_course import models
 from cnn_course.exercises.asking import Question, within
-from cnn_course.labs.resnet import gradient_norms
+from cnn_course.labs.measuring import gradient_norms
 
 DEEPER_AND_SHALLOWER = {"A": ((9, 14), (5, 11)), "B": ((1, 14), (5, 11)), "C": ((1, 10), (5, 11))}  # errors: training, test
 

@@ -166,6 +166,11 @@ EXPERIMENTS = {
         Experiment("depth", "Is a deeper network better, with skip connections and without?", {
             "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
         }),
+        Experiment("rates", "Which learning rate suits which depth, within 125 steps?", {
+            f"{label}, {lr:g}": _net(name, training.Recipe(lr=lr, batch_size=32), widths=(8, 16, 32))
+            for label, name in (("plain-20", "plain20"), ("plain-56", "plain56"), ("ResNet-56", "resnet56"))
+            for lr in (0.01, 0.03, 0.1, 0.3)
+        }, epochs=2, train_images=2_000, test_images=1_000, seeds=(0, 1, 2, 3, 4)),
         Experiment("shortcut", "Where shapes differ, pad the shortcut (A) or project it (B)?", {
             "A: padding": RESNET, "B: projection": _net("resnet20", shortcut="B"),
         }),

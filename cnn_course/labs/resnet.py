@@ -1,14 +1,12 @@
-"""The labs of notebook 6: the residual block, its bottleneck, and the order of 2016."""
-
-from collections.abc import Iterable
-from copy import deepcopy
+"""The labs of notebook 6: the residual block, its bottleneck, and the order of 2016; those that measure stand in `measuring`."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import models
-from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.labs import measuring
+from cnn_course.labs.lab import Lab, Layer, Mistake
 from cnn_course.models.resnet import PadShortcut, conv1x1, conv3x3
 
 CASES = (
@@ -497,127 +495,4 @@ PREACT_BLOCK = Lab(
     ),
 )  # fmt: skip
 
-
-# ------------------------------------------------------------------------------------- gradient_norms
-def gradient_norms(net, images, labels):
-    """|gradient| / |weight| of every convolution, from the image on, for the cross-entropy of one batch in training mode."""
-    net.train()
-    net.zero_grad()
-    F.cross_entropy(net(images), labels).backward()
-    convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
-    return [(conv.weight.grad.norm() / conv.weight.norm()).item() for conv in convolutions]
-
-
-def _weights(net, kinds=(nn.Conv2d,)):
-    return [module.weight for module in net.modules() if isinstance(module, kinds)]
-
-
-def _after_backward(net, images, labels, loss=F.cross_entropy, clear=True):
-    net.train()
-    if clear:
-        net.zero_grad()
-    loss(net(images), labels).backward()
-    return _weights(net)
-
-
-def _accumulated(net, images, labels):
-    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, clear=False)]
-
-
-def _in_evaluation(net, images, labels):
-    net.eval()
-    net.zero_grad()
-    F.cross_entropy(net(images), labels).backward()
-    return [(w.grad.norm() / w.norm()).item() for w in _weights(net)]
-
-
-def _with_dense(net, images, labels):
-    _after_backward(net, images, labels)
-    return [(w.grad.norm() / w.norm()).item() for w in _weights(net, (nn.Conv2d, nn.Linear))]
-
-
-def _not_relative(net, images, labels):
-    return [w.grad.norm().item() for w in _after_backward(net, images, labels)]
-
-
-def _weights_only(net, images, labels):
-    return [w.norm().item() for w in _after_backward(net, images, labels)]
-
-
-def _upside_down(net, images, labels):
-    return gradient_norms(net, images, labels)[::-1]
-
-
-def _mean_size(net, images, labels):
-    return [(w.grad.abs().mean() / w.abs().mean()).item() for w in _after_backward(net, images, labels)]
-
-
-def _squared(net, images, labels):
-    return [((w.grad**2).sum() / (w**2).sum()).item() for w in _after_backward(net, images, labels)]
-
-
-def _inverted(net, images, labels):
-    return [(w.norm() / w.grad.norm()).item() for w in _after_backward(net, images, labels)]
-
-
-def _of_probabilities(net, images, labels):
-    def loss(logits, labels):
-        return F.cross_entropy(logits.softmax(1), labels)
-
-    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, loss)]
-
-
-def _outermost(net, images, labels):
-    _after_backward(net, images, labels)
-    return [child for child in net.children() if isinstance(child, nn.Conv2d)]
-
-
-def _summed_loss(net, images, labels):
-    def loss(logits, labels):
-        return F.cross_entropy(logits, labels, reduction="sum")
-
-    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, loss)]
-
-
-def _small_resnet():
-    net = models.build("resnet20", depth=8, widths=(4, 6, 8)).eval()  # so that who forgets the mode is found
-    return net, torch.randn(6, 3, 32, 32), torch.arange(6)
-
-
-def _asked_twice(measure, net, images, labels):
-    net = deepcopy(net)  # what becomes of batch norm's running statistics is not asked
-    measure(net, images, labels)
-    found = measure(net, images, labels)
-    return list(found) if isinstance(found, Iterable) else found
-
-
-GRADIENT_NORMS = Lab(
-    "gradient_norms",
-    "a function that lists |gradient| / |weight| of each convolution",
-    gradient_norms,
-    hints=(
-        "`net.modules()` goes through a network in the order in which its parts were made. Which of them are convolutions?",
-        "A gradient of 0.1 is large for weights of 0.01 and small for weights of 10: divide `.grad.norm()` by `.norm()`.",
-    ),
-    cases=(Call("gradient_norms(net, images, labels), asked twice", _small_resnet, _asked_twice),),
-    mistakes=(
-        Mistake("Asked a second time you give another answer: gradients add up. Who empties .grad before backward?",
-                _accumulated),
-        Mistake("You measure in evaluation mode. By which statistics does batch norm divide while the network learns?",
-                _in_evaluation),
-        Mistake("Your list has one value too many, that of the dense layer. Which kind of layer was asked for?", _with_dense),
-        Mistake("Your values are the gradients alone. How large is a step of 0.1 for weights of 0.01?", _not_relative),
-        Mistake("Your values are the sizes of the weights. Where is the gradient?", _weights_only),
-        Mistake("Your list begins at the wrong end. Which layer sees the image?", _upside_down),
-        Mistake("You compare mean sizes, not norms. What does `.norm()` do with one large value among many small ones?",
-                _mean_size),
-        Mistake("Your ratios are squared. What does a norm end with?", _squared),
-        Mistake("Your ratios are upside down. What would a layer without any gradient get?", _inverted),
-        Mistake("Your loss gets probabilities. Which step does `F.cross_entropy` take by itself?", _of_probabilities),
-        Mistake("Your list is empty. How deep into the network does your loop look?", _outermost),
-        Mistake("Your gradients are as many times too large as the batch has images. Which loss does the course train with?",
-                _summed_loss),
-    ),
-)  # fmt: skip
-
-LABS = (BASIC_BLOCK, BOTTLENECK, GRADIENT_NORMS, PREACT_BLOCK)
+LABS = (BASIC_BLOCK, BOTTLENECK, *measuring.LABS, PREACT_BLOCK)

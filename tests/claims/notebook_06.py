@@ -64,7 +64,7 @@ def _():
     assert x.min() >= 0 and torch.equal(silent(BasicBlock)(x), x)
 
 
-@claim("The bottleneck has a little less than the narrow basic block, and carries four times the channels.", "computed")
+@claim("The bottleneck has slightly fewer weights than the narrow basic block, and carries four times the channels.", "computed")
 def _():
     narrow, bottleneck = (sum(m.weight.numel() for m in b.modules() if isinstance(m, nn.Conv2d)) for b in
                           (BasicBlock(64, 64), Bottleneck(256, 64)))  # fmt: skip

@@ -2,7 +2,9 @@
 their sentence."""
 
 import copy
+import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -580,11 +582,202 @@ def total_loss(net, images, labels):
     return _by(net, images, labels, relative, reduction="sum")
 
 
+# ------------------------------------------------------------------------------------- best_rate
+def in_a_dictionary(loss_after, rates, tries):
+    losses = {}
+    for rate in rates:
+        losses[rate] = loss_after(rate)
+    step = rates[1] / rates[0]
+    while len(losses) < tries:
+        best = min(losses, key=lambda rate: (math.isnan(losses[rate]), losses[rate]))
+        if best == max(losses):
+            new = best * step
+        elif best == min(losses):
+            new = best / step
+        else:
+            break
+        losses[new] = loss_after(new)
+    return min(losses, key=lambda rate: (math.isnan(losses[rate]), losses[rate]))
+
+
+def in_arrays(loss_after, rates, tries):
+    rates = np.array(rates)
+    losses = np.array([loss_after(rate) for rate in rates])
+    ratio = rates[-1] / rates[-2]
+    for _ in range(tries - len(rates)):
+        losses[np.isnan(losses)] = np.inf
+        place = losses.argmin()
+        if place == len(rates) - 1:
+            rates = np.append(rates, rates[-1] * ratio)
+            losses = np.append(losses, loss_after(rates[-1]))
+        elif place == 0:
+            rates = np.insert(rates, 0, rates[0] / ratio)
+            losses = np.insert(losses, 0, loss_after(rates[0]))
+        else:
+            break
+    losses[np.isnan(losses)] = np.inf
+    return float(rates[losses.argmin()])
+
+
+def by_itself(loss_after, rates, tries, known=None):
+    """It calls itself for every rate that it adds, and tries the largest first."""
+    known = dict(known or {})
+    for rate in sorted(set(rates) - set(known), reverse=True):
+        loss = loss_after(rate)
+        known[rate] = loss if loss == loss else 1e9
+    low, *_, high = tried = sorted(known)
+    best = sorted(tried, key=known.get)[0]
+    wanted = {low: low * tried[0] / tried[1], high: high * tried[1] / tried[0]}
+    if best in wanted and len(known) < tries:
+        return by_itself(loss_after, [*tried, wanted[best]], tries, known)
+    return best
+
+
+def _hunt(loss_after, rates, tries, nan=math.inf, up=True, down=True, factor=None, rounds=99):
+    """A search with an eye less: what it leaves out is set by its arguments."""
+    seen = [(loss_after(rate), rate) for rate in rates]
+    factor = factor or rates[1] / rates[0]
+
+    def order(pair):
+        return nan if math.isnan(pair[0]) else pair[0]
+
+    for _ in range(rounds):
+        best, tried = min(seen, key=order)[1], [rate for _, rate in seen]
+        if len(seen) >= tries or not (up and best == max(tried) or down and best == min(tried)):
+            break
+        new = best * factor if best == max(tried) else best / factor
+        seen.append((loss_after(new), new))
+    return min(seen, key=order)[1]
+
+
+def only_the_grid(loss_after, rates, tries):
+    return _hunt(loss_after, rates, tries, rounds=0)
+
+
+def once_beyond(loss_after, rates, tries):
+    return _hunt(loss_after, rates, tries, rounds=1)
+
+
+def uncounted(loss_after, rates, tries):
+    return _hunt(loss_after, rates, math.inf)
+
+
+def all_tries(loss_after, rates, tries):
+    rates, losses = list(rates), []
+    factor = rates[1] / rates[0]
+    for rate in rates:
+        losses.append(loss_after(rate))
+    while len(rates) < tries:
+        best = rates[np.nan_to_num(losses, nan=1e9).argmin()]
+        rates.append(best / factor if best == min(rates) else max(rates) * factor)
+        losses.append(loss_after(rates[-1]))
+    return rates[np.nan_to_num(losses, nan=1e9).argmin()]
+
+
+def higher(loss_after, rates, tries):
+    return _hunt(loss_after, rates, tries, down=False)
+
+
+def lower(loss_after, rates, tries):
+    return _hunt(loss_after, rates, tries, up=False)
+
+
+def doubled(loss_after, rates, tries):
+    return _hunt(loss_after, rates, tries, factor=2)
+
+
+def by_argmin(loss_after, rates, tries):
+    rates, losses = list(rates), torch.tensor([loss_after(rate) for rate in rates])
+    factor = rates[1] / rates[0]
+    while len(rates) < tries:
+        place = losses.argmin().item()
+        best = rates[place]
+        if best == max(rates):
+            rates.append(best * factor)
+        elif best == min(rates):
+            rates.append(best / factor)
+        else:
+            break
+        losses = torch.cat([losses, torch.tensor([loss_after(rates[-1])])])
+    return rates[losses.argmin()]
+
+
+def skipping_nan(loss_after, rates, tries):
+    losses = {rate: loss for rate in rates if not math.isnan(loss := loss_after(rate))}
+    factor = rates[1] / rates[0]
+    while len(losses) < tries:
+        best = min(losses, key=losses.get)
+        if best not in (max(losses), min(losses)):
+            break
+        new = best * factor if best == max(losses) else best / factor
+        if not math.isnan(loss := loss_after(new)):
+            losses[new] = loss
+    return min(losses, key=losses.get)
+
+
+def as_large_as_can_be(loss_after, rates, tries):
+    losses = {rate: loss_after(rate) for rate in rates}
+    factor = rates[1] / rates[0]
+    while len(losses) < tries:
+        trained = [rate for rate in losses if not math.isnan(losses[rate])]
+        best = max(trained) if trained else min(losses)
+        if best == max(losses):
+            losses[best * factor] = loss_after(best * factor)
+        elif best == min(losses):
+            losses[best / factor] = loss_after(best / factor)
+        else:
+            break
+    trained = [rate for rate in losses if not math.isnan(losses[rate])]
+    return max(trained)
+
+
+def upside_down(loss_after, rates, tries):
+    return _hunt(lambda rate: -loss_after(rate), rates, tries, nan=-math.inf)
+
+
+def until_worse(loss_after, rates, tries):
+    rate, last = rates[0], loss_after(rates[0])
+    for _ in range(tries - 1):
+        loss = loss_after(rate * rates[1] / rates[0])
+        if not loss < last:
+            return rate
+        rate, last = rate * rates[1] / rates[0], loss
+    return rate
+
+
+def the_last_one(loss_after, rates, tries):
+    tried = []
+
+    def noted(rate):
+        tried.append(rate)
+        return loss_after(rate)
+
+    _hunt(noted, rates, tries)
+    return tried[-1]
+
+
+def how_good(loss_after, rates, tries):
+    seen = {}
+
+    def noted(rate):
+        seen[rate] = loss_after(rate)
+        return seen[rate]
+
+    return seen[_hunt(noted, rates, tries)]
+
+
+def to_be_sure(loss_after, rates, tries):
+    best = _hunt(loss_after, rates, tries)
+    print("loss", loss_after(best))
+    return best
+
+
 RIGHT = {
     "basic_block": (Plain, Lazy, Sequential, functional),
     "bottleneck": (Usual, SlicedProjection, with_parts),
     "preact_block": (Pre, pre_sequential, PreClone),
     "gradient_norms": (by_modules, by_autograd, by_names, on_a_copy),
+    "best_rate": (in_a_dictionary, in_arrays, by_itself),
 }
 WRONG = {
     "basic_block": {
@@ -658,5 +851,22 @@ WRONG = {
         means: "You compare mean sizes",
         squares: "Your ratios are squared",
         total_loss: "Your gradients are as many times too large",
+    },
+    "best_rate": {
+        only_the_grid: "Your search ends with the grid",
+        once_beyond: "You look beyond the grid once",
+        uncounted: "Your search trains more networks than it may",
+        all_tries: "You go on until all tries are spent",
+        higher: "Your search only goes up",
+        lower: "Your search only goes down",
+        doubled: "Beyond the grid your rates are twice or half",
+        by_argmin: "You chose a rate that diverged",
+        skipping_nan: "You forget the rates that diverged",
+        as_large_as_can_be: "You take the largest rate that trains at all",
+        upside_down: "You take the rate with the largest loss",
+        until_worse: "You climb from the smallest rate",
+        the_last_one: "You return the rate that you tried last",
+        how_good: "What comes back is the smallest loss",
+        to_be_sure: "You train the best rate a second time",
     },
 }

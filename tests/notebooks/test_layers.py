@@ -67,8 +67,32 @@ class TestLayers:
             for writer, only_there in enumerate(own):
                 assert reader == writer or not (loaded(part) - stored(part)) & only_there, (reader, writer)
 
+    def test_a_paragraph_has_three_sentences_or_fewer(self, path):
+        for heading, paragraph in paragraphs(path):
+            if not re.match("Fact check|.*[Ee]xercises|Open questions|Sources", heading):
+                assert sentences(paragraph) <= 3, paragraph
+
     def test_is_small(self, path):
         assert path.stat().st_size < 1_500_000
+
+
+def paragraphs(path):
+    """(the heading above it, the paragraph) of all prose; no lists, tables and formulas."""
+    heading = ""
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            heading = re.sub("^#+ ", "", source.partition("\n")[0]) if source.startswith("#") else heading
+            for paragraph in source.split("\n\n"):
+                if not re.search(r"(?m)^(- |\||\$\$|\d\. )", paragraph):
+                    yield heading, paragraph
+
+
+def sentences(paragraph):
+    """How many end in it; code, formulas, abbreviations, headings and what is bold at its beginning left out."""
+    plain = re.sub(r"`[^`]*`|\$[^$]*\$", "x", paragraph)
+    plain = re.sub(r"\b(et al|vs)\.|(?m:^#+ .*\n)|^\*\*[^*]+\*\*", "", plain)
+    return len(re.findall(r"[.?!][)*\"]*(?=\s|$)", plain))
 
 
 def tree(cells):
