@@ -7,6 +7,12 @@ import math
 import textwrap
 from pathlib import Path
 
+__all__ = ["Shown", "source", "table"]
+
+
+def __dir__():
+    return sorted(__all__)
+
 
 class Shown:
     """Something with a rich form and a text form. `kind` is the MIME type of the rich form."""
@@ -58,13 +64,17 @@ def _without_docstring(text):
 
 
 def table(frame, caption=None, mark=None, formats=None, rows=10):
-    """A DataFrame (or Series) as a table: thousands separators, numbers right, the row that matters marked.
+    """A DataFrame, a Series, a History or a Record as a table: thousands separators, numbers right, the row that matters marked.
 
     caption: None takes the frame's own, `attrs["caption"]`, where it has one. mark: a label of the index, a list of labels, or a
-    boolean Series. formats: column -> format such as "{:.1%}" or a function. Raises ValueError for more than `rows` rows, and
-    for a mark or a column that is not there.
+    boolean Series. formats: column -> format such as "{:.1%}" or a function. Raises ValueError for what is no table, for more
+    than `rows` rows, and for a mark or a column that is not there.
     """
-    frame = frame.to_frame() if not hasattr(frame, "columns") else frame
+    frame = frame.table() if hasattr(frame, "table") else frame
+    frame = frame.to_frame() if hasattr(frame, "to_frame") else frame
+    if not hasattr(frame, "columns"):
+        advice = "pd.Series makes one of name -> value, pd.DataFrame of column -> values"
+        raise ValueError(f"frame is a {type(frame).__name__}; expected a DataFrame, a Series, a History or a Record: {advice}")
     caption = caption or frame.attrs.get("caption")
     if len(frame) > rows:
         count = len(frame)

@@ -53,8 +53,19 @@ def test_who_measures_the_effect_of_longer_weights_is_right():
 
 
 def test_an_answer_that_cannot_be_used_ends_in_a_sentence():
-    said = SIDE.says("28")
-    assert said.startswith("Not yet. The check cannot use an answer of type str") and said.endswith("count its places.")
+    cannot = "Not yet. The check cannot use an answer of type"
+    assert SIDE.says("28") == f"{cannot} str (expected a number, without quotes). {SIDE.hint}"
+    assert SIDE.says([28]) == f"{cannot} list (expected a number). {SIDE.hint}"
+    assert exercises.QUESTIONS["01.3"].says(1).startswith(f"{cannot} int (expected a list of 3 numbers). ")
+    assert exercises.QUESTIONS["01.3"].says("abc").startswith(f"{cannot} str (expected a list of 3 numbers). ")
+    assert exercises.QUESTIONS["06.1"].says(1).startswith(f"{cannot} int (expected a list of 3 words). ")
+    assert exercises.QUESTIONS["04.2"].says(5).startswith(f"{cannot} int (expected letters in quotes). ")
+
+
+def test_what_is_displayed_is_a_line_and_spoils_nothing():
+    assert "reason" not in repr(SIDE) and repr(SIDE).startswith("a question with 2 known wrong answers; ")
+    assert repr([exercises.guess("x", "How many?")]) == "[How many?]"
+    assert dir(exercises) == sorted(exercises.__all__)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +95,23 @@ def test_an_unknown_number_names_a_known_one(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "value"),
     [("30 %", 30), ("1,200", 1200), ("2.5 million", 2.5e6), ("7k", 7000), ("1/4", 0.25), ("about 12", 12), ("3 times", 3),
-     ("-4", -4), ("many", None), ("", None), ("1/0", None)],
+     ("-4", -4), ("many", None), ("", None), ("1/0", None), ("1,5", 1.5), ("0,125", 0.125), ("1,234,567", 1234567),
+     ("2 370", 2370), ("10 millions", 1e7), ("10 Mio.", 1e7), ("2.5 mil", 2.5e6), ("3 bn", 3e9), ("10만 개", 1e5), ("1e6", 1e6),
+     ("10^6", 1e6), ("-10^6", -1e6), ("2x", 2), ("−3", -3), ("5 배", 5), ("12 px?", 12), ("10 zillion", None), ("10-20", None),
+     ("3 4", None), ("9e99^9", None)],
 )  # fmt: skip
 def test_a_guess_is_read_as_people_write_it(text, value):
     assert guessing.number(text) == value
+
+
+def test_a_box_knows_its_own_unit_and_shows_what_it_read():
+    box = exercises.guess("x", "How deep?", "layers")
+    for typed, shown in (("1,5", "noted: 1.5"), ("2.5 million Layers", "noted: 2,500,000"), ("5 pounds", "layers, no number")):
+        box.text.value = typed
+        assert shown in box.row.children[-1].value
+        assert guessing.kept().get("x") == guessing.number(typed, "layers")
+    box.text.value = "1234567.8"
+    assert guessing.number(exercises.guess("x", "Again?").text.value) == 1234568
 
 
 def test_a_guess_is_kept_and_told_beside_the_answer(capsys):

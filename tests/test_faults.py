@@ -15,6 +15,7 @@ import torch
 from cnn_course import data, experiments, files, models
 from cnn_course.data import download
 from cnn_course.doctor import CHECKS
+from cnn_course.models import pretrained
 from cnn_course.training import checkpoint
 
 # The command line on a small stand-in, without a network.
@@ -137,7 +138,7 @@ def test_a_wicked_data_file_is_not_run(tmp_path, trap):
 @pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
 def test_damaged_or_wicked_weights_are_refused_and_kept(tmp_path, monkeypatch, trap, kind):
     monkeypatch.setattr(files, "RECORDED", tmp_path)
-    models.save_weights(models.build("lenet5"), "lenet5", 0)
+    pretrained.save_weights(models.build("lenet5"), "lenet5", 0)
     path = tmp_path / "lenet5-0.safetensors"
     whole = path.read_bytes()
     wicked = pickle.dumps(trap)

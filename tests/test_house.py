@@ -100,6 +100,13 @@ def test_importing_the_course_is_light():
     assert not {"matplotlib", "seaborn", "pandas", "torchvision", "ipywidgets", "IPython"} & set(modules)
 
 
+def test_every_room_is_there_when_it_is_asked_for():
+    code = "import sys, cnn_course as c; print('matplotlib' in sys.modules, c.models.build.__name__, hasattr(c, 'x'), *dir(c))"
+    light, build, unknown, *names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
+    assert (light, build, unknown) == ("False", "build", "False") and {*ROOMS, "files", "diagrams"} <= {*names}
+    assert "importlib" not in names and "__main__" not in names
+
+
 def test_anatomy_answers_arithmetic_without_torch():
     code = "import sys; from cnn_course import anatomy as a; print(a.output_size(227, 11, 4), 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split() == ["55", "False"]

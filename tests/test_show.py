@@ -6,6 +6,7 @@ import inspect
 
 import pandas as pd
 import pytest
+from made_up import record
 
 from cnn_course import anatomy, models, show
 
@@ -58,6 +59,15 @@ def test_table_formats_series_and_escapes():
     assert "1,000" in show.table(pd.Series({"a": 1000}, name="n")).text
     assert "&lt;b&gt;" in show.table(pd.DataFrame({"x": ["<b>"]})).rich
     assert show.table(FRAME, mark=FRAME.parameters > 100_000).text.count("<") == 1
+
+
+def test_what_has_a_table_is_shown_as_that():
+    kept = record(none=(0.8, 0.7))
+    assert show.table(kept).text == show.table(kept.table()).text
+    assert show.table(kept.runs["none"][0]).text == show.table(kept.runs["none"][0].table()).text
+    for thing in ({"a": 1}, [1, 2], "a"):
+        with pytest.raises(ValueError, match=f"frame is a {type(thing).__name__}; expected a DataFrame"):
+            show.table(thing)
 
 
 @pytest.mark.parametrize(

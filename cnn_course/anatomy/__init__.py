@@ -22,3 +22,7 @@ from cnn_course.anatomy.memory import kept_bytes
 __all__ = ["Cost", "Layer", "Window", "conv", "conv_macs", "conv_parameters", "cost", "costs", "kept_bytes",
            "linear_macs", "linear_parameters", "output_size", "parameters", "pool", "receptive_field",
            "receptive_fields", "stages", "trace", "window"]  # fmt: skip
+
+
+def __dir__():
+    return sorted(__all__)

@@ -7,14 +7,20 @@ Distill 2019 (doi 10.23915/distill.00021).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import index
 
 
 def whole(name: str, value, least: int) -> int:
     """`value` as an int. Raises ValueError where it is not a whole number of at least `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(f"{name} is {value!r}, expected a whole number of at least {least}")
-    return value.__index__()
+    try:
+        number = index(value)  # of a tensor with several values a TypeError too
+    except TypeError:
+        number = None
+    if isinstance(value, bool) or number is None or number < least:
+        raise ValueError(f"{name} is {value!r:.60}, expected a whole number of at least {least}")
+    return number
 
 
 def numbered(name: str, used: set[str]) -> str:
@@ -112,11 +118,18 @@ class Window:
         return self.read(-layer.padding, layer.window - 1 - layer.padding, layer.stride)
 
 
+def _stack(layers) -> list[Layer]:
+    layers = list(layers) if isinstance(layers, Iterable) else [layers]
+    for number, layer in enumerate(layers, start=1):
+        if not isinstance(layer, Layer):
+            shown = " ".join(repr(layer).split())
+            raise ValueError(f"layer {number} is {shown:.60}, expected conv(...) or pool(...); for a network: anatomy.trace(net)")
+    return layers
+
+
 def _windows(layers) -> list[Window]:
     windows = [Window()]
-    for layer in layers:
-        if not isinstance(layer, Layer):
-            raise ValueError(f"layer {len(windows)} is {layer!r}, expected conv(...) or pool(...)")
+    for layer in _stack(layers):
         windows.append(windows[-1].then(layer))
     return windows
 
@@ -133,7 +146,7 @@ def receptive_fields(layers, input_size: int | None = None):
     """
     import pandas as pd
 
-    layers, rows, size = list(layers), [], input_size
+    layers, rows, size = _stack(layers), [], input_size
     for layer, seen in zip(layers, _windows(layers)[1:], strict=True):
         rows.append({"kernel": layer.kernel, "stride": layer.stride, "receptive_field": seen.size, "jump": seen.jump})
         if size is not None:

@@ -21,9 +21,7 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
     from cnn_course.anatomy import walk
 
     net = walk.network(net)
-    shape = input_shape or getattr(net, "input_shape", None)
-    if shape is None:
-        raise ValueError("input_shape is missing, and the net declares none; give it as (C, H, W), as in (3, 32, 32)")
+    shape = walk.image_shape(net, input_shape)
     net = deepcopy(net).to("meta").requires_grad_(True).train()
     own = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers())}
     kept = {}  # storages by their identity; they are held here, so that none is taken for a later one
@@ -38,6 +36,6 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             net(torch.zeros(2, *shape, device="meta"))
     except (RuntimeError, NotImplementedError) as error:
-        size = "x".join(map(str, shape))
-        raise ValueError(f"{type(net).__name__} cannot run on shapes alone, without numbers, for {size}: {error}") from error
+        told = f"{type(net).__name__} cannot run on shapes alone, without numbers, for {'x'.join(map(str, shape))}"
+        raise ValueError(f"{told}: {error}{walk.order(net, shape)}") from error
     return sum(storage.nbytes() for storage in kept.values()) // 2

@@ -47,10 +47,7 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
     input does not fit.
     """
     net = network(net)
-    name, shape = type(net).__name__, input_shape or getattr(net, "input_shape", None)
-    if not isinstance(shape, (tuple, list)):
-        raise ValueError(f"input_shape of {name} is {shape!r}, expected (channels, height, width)")
-    shape = [whole("a side of input_shape", side, 1) for side in shape]
+    name, shape = type(net).__name__, image_shape(net, input_shape)
     try:
         graph = _Tracer(collapse).trace(net)
     except Exception as error:
@@ -65,10 +62,34 @@ def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, coll
             run.visit(node)
         except Exception as error:
             size = "x".join(map(str, shape))
-            raise ValueError(f"{name} cannot take {size}: {node.target} fails ({error})") from error
+            raise ValueError(f"{name} cannot take {size}: {node.target} fails ({error}){order(net, shape)}") from error
     if run.uncounted:
         warnings.warn(f"multiply-adds that are not counted in {name}: {', '.join(run.uncounted)}", stacklevel=4)
     return run.steps
+
+
+def image_shape(net: torch.nn.Module, input_shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The shape of an image: what is given, else what the net declares. ValueError where that is none."""
+    shape = input_shape or getattr(net, "input_shape", None)
+    if not isinstance(shape, (tuple, list)):
+        told = f"input_shape of {type(net).__name__} is {shape!r}"
+        raise ValueError(f"{told}, expected (channels, height, width), as in anatomy.cost(net, (3, 32, 32))")
+    return tuple(whole("a side of input_shape", side, 1) for side in shape)
+
+
+def other_channels(net: torch.nn.Module, channels: int) -> str:
+    """What is to be said where the first convolution reads another number of channels; "" where it reads so many."""
+    first = next((module for module in net.modules() if isinstance(module, torch.nn.modules.conv._ConvNd)), None)
+    if first is None or first.in_channels == channels:
+        return ""
+    name = getattr(net, "name", "") or type(net).__name__
+    return f"the first convolution of {name} reads {first.in_channels} channels, the images have {channels}"
+
+
+def order(net: torch.nn.Module, shape: tuple[int, ...]) -> str:
+    """What to add to an error where the sides of an image may stand in another order."""
+    found = other_channels(net, shape[0])
+    return found and f"; {found}: input_shape is (channels, height, width)"
 
 
 def settled(net: torch.nn.Module) -> None:

@@ -14,7 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnn_course.data.batching import MEAN, transformed
+from cnn_course.data.batching import MEAN, check_pipeline, transformed
+
+__all__ = ["STANDARD", "alternating_flip", "apply", "brightness", "contrast", "crop", "cutout", "flip", "hue", "pca_colour",
+           "principal_colours", "rotate", "saturation", "shear"]  # fmt: skip
 
 LAST = torch.channels_last
 Generator = torch.Generator | None
@@ -170,10 +173,15 @@ STANDARD = (crop, flip)
 
 def apply(images: Tensor, pipeline: tuple, generator: Generator = None) -> Tensor:
     """Pass a batch through every transform of a pipeline in turn, as the first images of a first epoch."""
+    check_pipeline(pipeline)
     told = {"index": torch.arange(len(images), device=images.device), "epoch": 0}
     for transform in pipeline:
         images = transformed(images, transform, generator, **told)
     return images
+
+
+def __dir__():
+    return sorted(__all__)
 
 
 def _check(images, colour=False):

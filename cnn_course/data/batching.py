@@ -19,8 +19,9 @@ STD = (0.2470, 0.2435, 0.2616)
 def to_float(images: Tensor) -> Tensor:
     """uint8 (N, 3, H, W) to channels_last float32, per channel of mean 0 and deviation 1 over CIFAR-10."""
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-        shape = tuple(images.shape)
-        raise ValueError(f"images are {images.dtype} {shape}; expected torch.uint8 (N, 3, H, W)")
+        advice = "; add the batch dimension with images[None]" if images.ndim == 3 else ""
+        advice += "; give the images as they are in cifar, uint8" if images.dtype != torch.uint8 else ""
+        raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; expected torch.uint8 (N, 3, H, W){advice}")
     x = images.to(torch.float32, memory_format=torch.channels_last)
     mean, std = _row(images.shape[3], images.device)
     # Row by row, as they lie in memory: 5 times faster than broadcasting over three channels.
@@ -55,7 +56,12 @@ def batches(
     A rest of one image joins the batch before: of one, batch norm has no variance. `augment` is a pipeline of transforms as those
     of data.augment, applied to the uint8 batch on the device, which is the split's unless another is named. A transform with
     parameters `index` and `epoch` is told which images of the split these are and in which epoch, from 0.
+
+    The first batch raises ValueError for what is no split, no number of images or no pipeline.
     """
+    if not isinstance(split, Split):
+        raise ValueError(f"split is a {type(split).__name__}; expected a Split, such as data.load().train")
+    check_pipeline(augment)
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; expected 1 or more")
     device = split.images.device if device is None else device
@@ -76,6 +82,12 @@ def batches(
 def shrunk(images: Tensor, size: int) -> Tensor:
     """Float images (N, C, H, W) at `size` pixels a side, each pixel a mean of those that it covers."""
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+
+
+def check_pipeline(augment) -> None:
+    """ValueError for what is no tuple of transforms."""
+    if not isinstance(augment, (tuple, list)) or not all(map(callable, augment)):
+        raise ValueError(f"augment is {augment!r:.60}; expected a tuple of functions: (augment.flip,)")
 
 
 def transformed(images: Tensor, transform: Callable, generator: torch.Generator | None, **told) -> Tensor:

@@ -41,13 +41,16 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
+    def __getitem__(self, index) -> tuple[Tensor, Tensor]:
+        """An image (3, 32, 32) and its label (), of a slice those of several. IndexError past the end, where a `for` stops."""
+        return self.images[index], self.labels[index]
+
     def __repr__(self):
         return f"{len(self):,} images"
 
     def subset(self, n: int) -> "Split":
         """The first n images. CIFAR-10 comes shuffled, so that these are of all classes."""
-        if not 1 <= n <= len(self):
-            raise ValueError(f"subset({n}) of {len(self):,} images; expected 1 to {len(self):,}")
+        _check_count("subset", n, len(self), len(self))
         return Split(self.images[:n], self.labels[:n])
 
 
@@ -89,11 +92,15 @@ class Cifar10:
 
         Choose learning rates, widths and epochs on these; use the test images once, to report what was chosen.
         """
+        _check_count("validation", images, len(self.train), len(self.train) - 1)
         n = len(self.train) - images
-        if not 1 <= n < len(self.train):
-            raise ValueError(f"validation({images}) of {len(self.train):,} images; expected 1 to {len(self.train) - 1:,}")
         rest = Split(self.train.images[n:], self.train.labels[n:])
         return replace(self, train=self.train.subset(n), test=rest, held_out="validation")
+
+
+def _check_count(asked, n, images, most):
+    if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n <= most:
+        raise ValueError(f"{asked}({n!r}) of {images:,} images; expected 1 to {most:,}, a whole number")
 
 
 def note(source: str) -> str:
@@ -105,8 +112,13 @@ def load(quiet: bool = False) -> Cifar10:
     """CIFAR-10 from $CNN_COURSE_DATA, else your cache, else a download, else the stand-in; prints which.
 
     Raises DataError where CNN_COURSE_DATA is set and does not lead to the undamaged data set, and where a
-    download finds no room. A second call in the same process costs nothing.
+    download finds no room; ValueError for a name or a folder. A second call in the same process costs nothing.
     """
+    if not isinstance(quiet, bool):
+        raise ValueError(
+            f"quiet is {quiet!r}; expected True or False. This reads CIFAR-10 alone: its folder is what the environment variable "
+            "CNN_COURSE_DATA names, or else data.read(folder)"
+        )
     cifar, where = _load(os.environ.get("CNN_COURSE_DATA", ""), cache_folder())
     if not quiet:
         print(where)
@@ -188,11 +200,22 @@ def _split(images, labels):
 def photograph(size: int = 227) -> Tensor:
     """A photograph (uint8, (3, size, size)): Grace Hopper, 1984, by the US Navy; it comes with matplotlib."""
     from matplotlib.cbook import get_sample_data
+
+    with get_sample_data("grace_hopper.jpg") as file:
+        return picture(file, size)
+
+
+def picture(path: Path | str, size: int = 32) -> Tensor:
+    """The centre square of an image file, resized, in RGB: uint8 (3, size, size). picture(path)[None] is a batch of one.
+
+    Raises ValueError for a size that is none, OSError for a file that is missing or no image.
+    """
     from PIL import Image, ImageOps
 
     if not isinstance(size, int) or size < 1:
         raise ValueError(f"size is {size!r}; expected a whole number of pixels, 1 or more")
-    with get_sample_data("grace_hopper.jpg") as file:
-        image = ImageOps.fit(Image.open(file).convert("RGB"), (size, size))  # the centre square, resized
+    with Image.open(path) as file:
+        upright = ImageOps.exif_transpose(file)  # a telephone notes how it was held, and turns no pixel
+        image = ImageOps.fit(upright.convert("RGB"), (size, size))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(size, size, 3)
     return pixels.permute(2, 0, 1).contiguous()

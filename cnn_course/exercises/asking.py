@@ -5,13 +5,20 @@ from dataclasses import dataclass
 
 
 def near(given, expected, tolerance: float = 0.0) -> bool:
-    """Whether two answers are one: numbers within `tolerance`, texts but for case and blanks, lists place by place."""
+    """Whether two answers are one: numbers within `tolerance`, texts but for case and blanks, lists place by place.
+
+    TypeError, said to the reader, for a list where a number is expected, and the other way round.
+    """
     if isinstance(expected, str):
         return str(given).strip().lower() == expected.strip().lower()
     if isinstance(expected, (tuple, list)):
+        if isinstance(given, str) or not hasattr(given, "__iter__"):
+            raise TypeError(f"expected a list of {len(expected)} {'words' if isinstance(expected[0], str) else 'numbers'}")
         return len(given) == len(expected) and all(near(*pair, tolerance) for pair in zip(given, expected, strict=True))
     if isinstance(given, bool) or isinstance(expected, bool):
         return given is expected
+    if isinstance(given, (str, tuple, list, dict, set)):
+        raise TypeError(f"expected a number{', without quotes' if isinstance(given, str) else ''}")
     return abs(given - expected) <= tolerance + 1e-9 * abs(expected)
 
 
@@ -33,6 +40,9 @@ class Question:
     hint: str
     traps: tuple[tuple[object, str], ...]
     accepts: Callable[[object, object], bool] = near
+
+    def __repr__(self):  # a line that spoils nothing
+        return f"a question with {len(self.traps)} known wrong answers; exercises.check asks it by its number"
 
     def says(self, given) -> str:
         """What the reader is told; whatever was typed ends in a sentence, not in a traceback."""

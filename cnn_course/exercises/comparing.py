@@ -18,16 +18,24 @@ def by_fault(fault):
     return lambda given, expected: fault(given) == fault(expected)
 
 
+def joined(given) -> str:
+    """Letters that were typed as a word or as a list. TypeError, said to the student, for all else."""
+    try:
+        return "".join(given)
+    except TypeError:
+        raise TypeError("expected letters in quotes") from None
+
+
 def word(given, expected) -> bool:
     """An order, typed as a word or as a list of letters."""
-    return near("".join(given), expected)
+    return near(joined(given), expected)
 
 
 def choice(letters: str, right):
     """Letters in any order. A wrong choice is in the first trap all of whose mistakes it makes."""
 
     def same(given, expected):
-        mistakes, others = ({*"".join(chosen).upper()} & {*letters} ^ {*right()} for chosen in (given, expected))
+        mistakes, others = ({*joined(chosen).upper()} & {*letters} ^ {*right()} for chosen in (given, expected))
         return others <= mistakes if others else not mistakes
 
     return same

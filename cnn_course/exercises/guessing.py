@@ -17,6 +17,16 @@ STYLE = """<style>
 .cnn-course-guess.cnn-course-guess :focus-visible { outline: 2px solid #0173b2 !important; outline-offset: 1px; }
 </style>"""
 
+_SCALES = {
+    "k": 1e3, "thousand": 1e3, "천": 1e3, "만": 1e4, "m": 1e6, "mil": 1e6, "mio": 1e6, "million": 1e6, "백만": 1e6, "억": 1e8,
+    "b": 1e9, "bn": 1e9, "billion": 1e9,
+}  # fmt: skip
+_NUMBER = re.compile(  # a comma before three digits groups them, any other is a decimal point
+    r"(?:about|around|approx\.?|ca\.?|약|[~≈])?\s*(-?)\s*"
+    r"(?:([1-9]\d{0,2}(?:[,\s_]\d{3})+(?:\.\d+)?)|(\d{1,15}(?:[.,]\d+)?|[.,]\d+))(e[+-]?\d\d?)?"
+    rf"(?:(?:\^|\*\*)(\d\d?))?\s*(?:/\s*(\d+))?\s*({'|'.join(_SCALES)})?s?"
+    r"\s*(?:percent|%p?|times|x|×|pixels?|px|points?|channels?|parameters?|weights?|퍼센트|배|개|픽셀|점|채널)?[.?!]*"
+)
 _answers: dict[str, float] = {}  # what was revealed in this kernel
 
 
@@ -41,17 +51,14 @@ def keep(name: str, value: float | None) -> None:
         files.write_text(_file(), text)
 
 
-def number(text: str) -> float | None:
-    """The number in what somebody typed: "30 %", "1,200", "2.5 million", "7k", "1/3"; None where there is none."""
-    found = re.fullmatch(
-        r"\s*(?:about|~|≈)?\s*(-?[\d,. ]*\d)\s*(?:/\s*(\d+))?\s*(k|m|million|thousand|b|billion)?\b[^\d]*", text.lower()
-    )
-    if not found:
-        return None
-    digits, below, scale = found.groups()
-    with contextlib.suppress(ValueError, ZeroDivisionError):
-        factor = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9}.get(scale, 1)
-        return float(digits.replace(",", "").replace(" ", "")) / float(below or 1) * factor
+def number(text: str, unit: str = "") -> float | None:
+    """The number in what somebody typed: "30 %", "1,200", "1,5", "2.5 million", "7k", "1e6", "1/3"; None where there is none."""
+    typed = re.sub("[−–]", "-", text.lower()).strip().removesuffix(unit.lower()).strip()
+    if found := _NUMBER.fullmatch(typed):
+        sign, grouped, plain, exponent, power, below, scale = found.groups(default="")
+        digits = re.sub(r"[,\s_]", "", grouped) or plain.replace(",", ".")
+        with contextlib.suppress(ArithmeticError):
+            return float(sign + "1") * float(digits + exponent) ** int(power or 1) / int(below or 1) * _SCALES.get(scale, 1)
     return None
 
 
@@ -62,7 +69,7 @@ def guess(name: str, question: str, unit: str = ""):
     before = kept().get(name)
     note = ipywidgets.HTML(_status(unit))
     box = ipywidgets.Text(
-        value="" if before is None else f"{before:,g}",
+        value="" if before is None else _written(before),
         placeholder=f"your guess{f', {unit}' if unit else ''}",
         continuous_update=False,
         description=question,
@@ -71,15 +78,22 @@ def guess(name: str, question: str, unit: str = ""):
     )
 
     def typed(change):
-        value = number(change["new"])
+        value = number(change["new"], unit)
         keep(name, value)
-        told = "" if not change["new"].strip() else "noted" if value is not None else "that is no number"
+        told = "" if value is None else f"noted: {_written(value)}"
+        if value is None and change["new"].strip():
+            told = "no number is read there; write 25, 1.5, 1/3 or 2 million"
         note.value = _status(", ".join(filter(None, (unit, told))))
 
     box.observe(typed, "value")
     row = ipywidgets.HBox([ipywidgets.HTML(STYLE + question), box, note])
     row.add_class("cnn-course-guess")
     return _Box(question, row, box)
+
+
+def _written(value):
+    """A number so that it can be read, and read back."""
+    return f"{value:,.0f}" if abs(value) < 1e15 and (value.is_integer() or abs(value) > 1e5) else f"{value:,g}"
 
 
 def _status(text):
@@ -92,6 +106,9 @@ class _Box:
 
     def __init__(self, question, row, text):
         self.question, self.row, self.text = question, row, text
+
+    def __repr__(self):
+        return self.question
 
     def _repr_mimebundle_(self, **_):
         view = {"version_major": 2, "version_minor": 0, "model_id": self.row.model_id}
@@ -108,7 +125,7 @@ def _with_guess(told, guess, answer, unit):
     if guess is None:
         return told
     distance = f"{_rounded(_off(guess, answer))} times" if guess > 0 < answer and guess != answer else ""
-    return f"{told} (you guessed {guess:,g}{unit}{f', {distance} off' if distance else ''})"
+    return f"{told} (you guessed {_written(guess)}{unit}{f', {distance} off' if distance else ''})"
 
 
 def _off(guess, answer):

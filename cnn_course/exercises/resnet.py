@@ -70,12 +70,12 @@ QUESTIONS = {
             (("neither", "overfitting", "neither"), "The gap of A is narrower than its rival's. Is A as good, then?"),
         ),
     ),
-    "06.2": Question(  # how many of the 16 x 32 x 32 values behind the stem reach the end of ResNet-20 by wires alone
+    "06.2": Question(  # how many of the 16 x 32 x 32 values behind the stem reach the end of ResNet-20 by skips alone
         _heard,
-        "Two stages begin with a wire that takes one pixel of four: 16 channels of 8 x 8 are left, beside 48 channels of zeros.",
-        "Follow one channel from block to block. Where does the wire leave pixels out, and in which directions?",
+        "Two stages begin with a skip that takes one pixel of four: 16 channels of 8 x 8 are left, beside 48 channels of zeros.",
+        "Follow one channel from block to block. Where does the skip leave pixels out, and in which directions?",
         (
-            (16_384, "A wire hands everything on where shapes match. Do they match at all nine blocks?"),
+            (16_384, "A skip hands everything on where shapes match. Do they match at all nine blocks?"),
             (8_192, "Every second pixel along a row. What happens to the rows?"),
             (4_096, "One change of shape, or all that enters the pooling? Count the changes, and mind the zeros."),
             (256, "You shrink the map three times. Does the first stage begin with a stride?"),
@@ -86,11 +86,11 @@ QUESTIONS = {
     ),
     "06.3": Question(  # convolutions of ResNet-20 with a gradient, with the scale of each last batch norm at 0
         _reached,
-        "What goes back into a branch is multiplied by its scale, 0. The stem is reached by the wires. The scales do get "
+        "What goes back into a branch is multiplied by its scale, 0. The stem is reached by the skips. The scales do get "
         "gradients, so from the second step on all 19 may learn.",
         "A gradient that goes back into a branch passes its last batch norm first. What is it multiplied by there?",
         (
-            (19, "The wires do carry a gradient past every block. What multiplies the part that turns off into a branch?"),
+            (19, "The skips do carry a gradient past every block. What multiplies the part that turns off into a branch?"),
             (0, "Does every convolution of the network lie on a branch?"),
             (10, "You let one convolution of each block learn. Which factor do both of them have behind them?"),
             (9, "You let one convolution of each block learn, and cut off the one that lies on no branch."),

@@ -11,3 +11,7 @@ from cnn_course.experiments.results import Record, epochs_to, missing, recorded,
 
 __all__ = ["Difference", "EXPERIMENTS", "Experiment", "Race", "Record", "Variant", "difference", "epochs_to", "find",
            "mean_interval", "missing", "names", "race", "recorded", "sheet", "states"]  # fmt: skip
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,5 +1,6 @@
 """The experiments: one question each, what is varied, everything else fixed, several seeds."""
 
+import difflib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from cnn_course.training import optimizers, speedrun
 from cnn_course.training.recipe import in_words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Variant:
     """One answer that is tried: a network of the course with other settings, and the recipe that trains it.
 
@@ -43,8 +44,10 @@ class Variant:
     def __str__(self):
         return f"{in_words(self.build)}, {self.recipe}"
 
+    __repr__ = __str__
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Experiment:
     """One question put to training runs: the variants by their labels, everything else the same for all.
 
@@ -64,6 +67,10 @@ class Experiment:
     keep: dict[str, tuple[int, ...]] = field(default_factory=dict)
     rates: tuple[float, ...] = ()
     views: int = 1
+
+    def __repr__(self):
+        each = f"{self.epochs} epochs of {self.train_images:,} images, {len(self.seeds)} seeds"
+        return f"{self.name}: {self.question} {len(self.variants)} variants, {each}; see its .variants"
 
     def settings(self, label: str, lr: float | None = None) -> str:
         """All that decides how a variant is trained, but for the seed; equal settings, equal runs. lr: the rate it was given."""
@@ -296,7 +303,9 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Experiment:
-    """The declaration of an experiment. ValueError for an unknown name, with those that exist."""
-    if name not in EXPERIMENTS:
-        raise ValueError(f"no experiment is called {name!r}; the experiments are: {', '.join(EXPERIMENTS)}")
+    """The declaration of an experiment. ValueError for an unknown name, with the nearest one and those that exist."""
+    if name not in list(EXPERIMENTS):  # a list: what is no name need not have a hash
+        near = difflib.get_close_matches(str(name), EXPERIMENTS, n=1)
+        advice = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"no experiment is called {name!r:.60}{advice}; the experiments are: {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]

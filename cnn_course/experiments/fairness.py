@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from cnn_course import anatomy, training
-from cnn_course.experiments import declared
+from cnn_course.experiments import declared, results
 from cnn_course.training.recipe import default_batch_size, in_words, optimizer
 
 NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response", "GroupNorm": "group", "LayerNorm": "layer",
@@ -13,18 +13,17 @@ CPU = torch.device("cpu")
 
 
 def sheet(record, *labels: str):
-    """One row a variant of a Record (all of them without labels), one column for each thing that is not the same for all.
+    """One row a variant of a Record or of its name (all without labels), one column for each thing that is not the same for all.
 
     Of networks: parameters, multiply-adds, convolutions and dense layers, normalization, dropout, and what the weights began
     from. Of recipes: every setting, and the learning rate that was used. What is the same stands in `attrs["caption"]`.
 
-    Raises ValueError for a label that the record does not have.
+    Raises ValueError for an unknown name, and for a label that the record does not have.
     """
-    if unknown := [label for label in labels if label not in record.runs]:
-        raise ValueError(f"{record.name} has no variant {unknown[0]!r}; its variants are {', '.join(record.runs)}")
+    record = results.recorded(record)
     experiment, labels = declared.find(record.name), labels or tuple(record.runs)
     seen, rows = experiment.epochs * experiment.train_images, {}
-    begun = {label: " or ".join(sorted({str(run.initialization) for run in record.runs[label]})) for label in labels}
+    begun = {label: " or ".join(sorted({str(run.initialization) for run in record.group(label)})) for label in labels}
     for label in labels:
         variant = experiment.variants[label].at(record.rate(label))
         rows[label] = facts(variant.build(), variant.recipe, seen)

@@ -85,9 +85,15 @@ class Record:
         """The run of a variant with this seed, if it was recorded."""
         return next((history for history in self.runs.get(label, []) if history.seed == seed), None)
 
+    def group(self, label: str) -> list[training.History]:
+        """The runs of a variant, one a seed. ValueError for a label that is not recorded, with those that are."""
+        if label not in self.runs:
+            raise ValueError(f"{self.name} has no variant {label!r}; its variants are {', '.join(self.runs)}")
+        return self.runs[label]
+
     def difference(self, a: str, b: str) -> paired.Difference:
-        """How much better variant a is than b, and how sure that is."""
-        return paired.difference(a, b, self.runs[a], self.runs[b], self.test_images)
+        """How much better variant a is than b, and how sure that is. ValueError for a label that is not recorded."""
+        return paired.difference(a, b, self.group(a), self.group(b), self.test_images)
 
     def table(self):
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds.
@@ -134,11 +140,13 @@ def epochs_to(history: training.History, accuracy: float) -> float:
     return math.nan
 
 
-def recorded(name: str) -> Record:
-    """What has been recorded of an experiment; no runs at all if it has not been run yet.
+def recorded(name: str | Record) -> Record:
+    """What has been recorded of an experiment; no runs at all if it has not been run yet. A Record is returned as it is.
 
     ValueError for an unknown name or a damaged file.
     """
+    if isinstance(name, Record):
+        return name
     experiment, path = declared.find(name), files.RECORDED / f"{name}.json"
     if not path.exists():
         return Record(name, experiment.question, f"python -m cnn_course record {name}")

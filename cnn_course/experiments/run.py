@@ -21,7 +21,7 @@ import torch
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from cnn_course import anatomy, data, files, models, training
+from cnn_course import anatomy, data, files, training
 from cnn_course.experiments import declared, results
 from cnn_course.experiments.results import INITIALIZATION
 from cnn_course.models import pretrained
@@ -251,7 +251,7 @@ def _run(task):
     if experiment.views == speedrun.VIEWS:
         history.six_views = round(training.evaluate(net, cifar.test, views=experiment.views).accuracy, 5)
     if task.keeps_weights:
-        models.save_weights(net, label, seed)
+        pretrained.save_weights(net, label, seed)
     part.unlink()
     return history
 

@@ -1,5 +1,6 @@
 """What an instructor does with a folder of notebooks, and a student with one before it is handed in."""
 
+import contextlib
 import json
 import re
 import time
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from cnn_course.exercises.graded import GRADED
 from cnn_course.grading import confined, report
-from cnn_course.grading.judge import Graded, code, grade, student
+from cnn_course.grading.judge import Graded, assignment_of, code, grade, student
 
 
 def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: bool = True) -> list[Graded]:
@@ -73,10 +74,12 @@ def _distinct(graded):
 def submit(notebook: Path, seed: int) -> Path:
     """Run a notebook from a fresh kernel, print what a grader will see, and write the one file to hand in beside it.
 
-    Raises ValueError where nothing could be graded, or where the notebook does not say who wrote it.
+    Raises ValueError where nothing could be graded, where the notebook does not say who wrote it, and for a lesson.
     """
     if not notebook.is_file():
         raise ValueError(f"there is no notebook {notebook}")
+    if right := _instead_of(notebook):
+        raise ValueError(f"{notebook} has no cell student = {{…}}, so this is not the assignment; it is {right}")
     saved = _ago(time.time() - notebook.stat().st_mtime)
     print(f"{notebook.name}, as it was saved {saved}. Is your screen newer than that? Save, and give this line again.")
     result = grade(notebook, seed, confine=False)
@@ -99,6 +102,16 @@ def submit(notebook: Path, seed: int) -> Path:
     path = notebook.with_name(f"{name}.submission.ipynb")
     report.put(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     return path
+
+
+def _instead_of(notebook):
+    """The assignment that a lesson was taken for; "" where this may be one."""
+    sources = []
+    with contextlib.suppress(Exception):  # of a file that cannot be read `grade` tells
+        sources = code(notebook)
+    assignment = assignment_of(sources)
+    lesson = assignment and not any(re.search(r"^student[ \t]*=", source, re.MULTILINE) for source in sources)
+    return f"notebooks/assignments/{assignment}.ipynb" if lesson else ""
 
 
 def _receipt(item):

@@ -80,7 +80,7 @@ def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30)
     graded.seen = [f"Code cell {place} reaches into the checks: read it." for place in inside]
     named = student(sources)
     graded.name, graded.login = named.get("name") or graded.name, named.get("login", "")
-    graded.assignment = _assignment(sources)
+    graded.assignment = assignment_of(sources)
     if not graded.assignment:
         graded.remark = 'Nothing of an assignment is checked in it. Is the cell with exercises.check("A…", answer) still there?'
         return graded
@@ -176,7 +176,7 @@ def code(path: Path) -> list[str]:
     return sources
 
 
-def _assignment(sources):
+def assignment_of(sources):
     """The assignment of which most is checked, by the names in the text: cells may have been copied into another file."""
     named = set(re.findall(r"""check\(\s*["'](\w[\w.]*)["']""", "\n".join(sources)))
     found = {name: len(named & set(parts)) for name, parts in ASSIGNMENTS.items()}

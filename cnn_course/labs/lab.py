@@ -16,6 +16,7 @@ from cnn_course.labs import sandbox
 from cnn_course.labs.carrying import carry, unmoved
 
 COMPARABLE = (torch.Tensor, nn.Module, int, float, tuple, list, str)
+NUMBERS = (int, float, np.floating)
 CHANGED = "the layer changes its own input: who else reads that tensor?"
 
 
@@ -52,6 +53,9 @@ class Lab:
     more: tuple = ()
     fits: Callable | None = None
     source: object = None
+
+    def __repr__(self):  # a line without hints and mistakes: those are asked for
+        return f"{self.name}: {self.asked}; {len(self.cases)} cases, {len(self.mistakes)} mistakes"
 
     @property
     def solution(self):
@@ -319,7 +323,7 @@ def _alike(a, b):
         return a.shape == b.shape and torch.allclose(a.detach().to(torch.float64), b.detach().to(torch.float64), **close)
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) == len(b) and all(map(_alike, a, b))
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+    if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
         return abs(a - b) <= 1e-4 + 1e-3 * abs(b)
     if isinstance(a, torch.Tensor) and a.numel() == 1 and isinstance(b, (int, float)):
         return a.dim() == 0 and _alike(a.item(), b)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from copy import deepcopy
 
 import torch
@@ -140,7 +141,7 @@ def best_rate(loss_after, rates, tries):
     """The rate with the smallest loss, once a worse one lies on either side of it or `tries` networks have been trained.
 
     loss_after(rate): trains a new network and returns its loss, nan where it diverged. rates: each the same factor above
-    the last.
+    the last; where all diverge, the smallest is the best. tries: no fewer than the rates.
     """
     factor, losses, wanted = rates[1] / rates[0], {}, list(rates)
     while wanted:
@@ -199,11 +200,6 @@ class OneMore(Search):
         return super().goes_on() and len(self.losses) == len(self.rates)
 
 
-class WithoutEnd(Search):
-    def goes_on(self):
-        return True
-
-
 class ToTheLastTry(Search):
     def beyond(self):
         return super().beyond() or max(self.losses) * self.factor
@@ -230,6 +226,13 @@ class NanIsSmallest(Search):
 
     def loss(self, rate):
         return -math.inf if math.isnan(self.losses[rate]) else self.losses[rate]
+
+
+class NanIsNeverLeft(Search):
+    """As Python's `min` has it: nan stays where it comes first, for nothing is smaller."""
+
+    def best(self):
+        return min(self.losses, key=self.losses.get)
 
 
 class NanIsForgotten(Search):
@@ -282,7 +285,7 @@ def _made_up(lowest, diverges=math.inf, unlucky=()):
     """A `loss_after` that trains nothing and lists its rates: best at `lowest`, nan from `diverges` on, worse at `unlucky`."""
 
     def loss_after(rate):
-        loss_after.tried.append(rate)
+        loss_after.tried.append(float(rate))  # it may come from an array
         if len(loss_after.tried) > 30:
             raise RuntimeError("30 networks have been trained, and there is no end")
         return math.nan if rate >= diverges else 1 + abs(math.log(rate / lowest)) + 3 * (rate in unlucky)
@@ -295,7 +298,18 @@ def _search(written, rates, tries, **curve):
     def run(function, loss_after, rates, tries):
         return [function(loss_after, rates, tries), sorted(loss_after.tried)]
 
-    return Call(f"best_rate(loss_after, {rates}, {tries}), where {written}", lambda: (_made_up(**curve), rates, tries), run)
+    shown = f"best_rate(loss_after, {rates}, {tries}), sorted(tried)  # {written}"
+    return Call(shown, lambda: (_made_up(**curve), rates, tries), run)
+
+
+TOO_MANY = "Your search trains more networks than it may. Does it count those of the grid, and stop before one too many?"
+
+
+def _too_many(answer):
+    loss_after, rates, tries = _made_up(lowest=1e9), (0.02, 0.06, 0.18), 5
+    with suppress(Exception):  # the cases say what is wrong
+        answer(loss_after, rates, tries)
+    return TOO_MANY if len(set(loss_after.tried)) > tries else None
 
 
 BEST_RATE = Lab(
@@ -306,8 +320,9 @@ BEST_RATE = Lab(
         "Keep a dictionary from rates to losses. Begin with all rates of the grid; what is the factor between two neighbours?",
         "Where does the best rate stand among those you tried? At an end nobody knows what lies beyond it: try the next one "
         "there, and ask again.",
-        "A comparison with nan is always false. Put `math.inf` in its place before you compare.",
+        "A comparison with nan is always false, so `min` may keep it. Which number is worse than any loss?",
     ),
+    tests=(_too_many,),
     cases=(
         _search("0.07 is best", (0.02, 0.06, 0.18), 8, lowest=0.07),
         _search("0.9 is best", (0.02, 0.06, 0.18), 8, lowest=0.9),
@@ -316,16 +331,14 @@ BEST_RATE = Lab(
         _search("0.01 and more diverge", (0.02, 0.06, 0.18), 8, lowest=1, diverges=0.01),
         _search("more is always better", (0.02, 0.06, 0.18), 5, lowest=1e9),
         _search("0.02 is unlucky", (0.01, 0.02, 0.04, 0.08), 6, lowest=0.03, unlucky=(0.02,)),
-    ),
-    more=(
         _search("0.001 is best", (0.1, 0.2), 9, lowest=0.001),
-        _search("0.5 and more diverge", (0.01, 0.1, 1.0), 4, lowest=0.3, diverges=0.5),
     ),
+    more=(_search("0.5 and more diverge", (0.01, 0.1, 1.0), 4, lowest=0.3, diverges=0.5),),
     mistakes=(
         Mistake("Your search ends with the grid. If its best rate is the last one, who knows that the next would be worse?",
                 GridAlone.function()),
         Mistake("You look beyond the grid once. What if the rate that you find there is at the end again?", OneMore.function()),
-        Mistake("Your search trains more networks than it may. Who counts the tries?", WithoutEnd.function()),
+        Mistake(TOO_MANY),
         Mistake("You go on until all tries are spent. What can another rate still tell, once the best has a worse one on either "
                 "side?", ToTheLastTry.function()),
         Mistake("Your search only goes up. Where does it look when the smallest rate is the best?", UpAlone.function()),
@@ -334,6 +347,8 @@ BEST_RATE = Lab(
                 ByTwo.function()),
         Mistake("You chose a rate that diverged: its loss is nan, for `argmin` the smallest. What should it count as?",
                 NanIsSmallest.function()),
+        Mistake("Your search stays at a rate that diverged: for `min` no loss is smaller than nan. What should nan count as?",
+                NanIsNeverLeft.function()),
         Mistake("You forget the rates that diverged and try them again. Is none of them the worse neighbour that you look for?",
                 NanIsForgotten.function()),
         Mistake("You take the largest rate that trains at all. Which of those that train has the smallest loss?",

@@ -4,12 +4,15 @@ Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 mil
 """
 
 import difflib
+import inspect
+import re
 from contextlib import nullcontext
 
 import torch
 from torch import nn
 
-from cnn_course.models import alexnet, densenet, fast, inception, lenet, nin, resnet, vgg
+from cnn_course.models import alexnet, densenet, fast, inception, lenet, network, nin, resnet, vgg
+from cnn_course.models import pretrained as kept
 from cnn_course.models.alexnet import AlexNet
 from cnn_course.models.densenet import DenseBlock, DenseLayer, DenseNet, Transition
 from cnn_course.models.fast import FastNet
@@ -17,15 +20,14 @@ from cnn_course.models.inception import AuxiliaryHead, GoogLeNet, Inception
 from cnn_course.models.lenet import LeNet5, LeNet5Of1998
 from cnn_course.models.network import Network
 from cnn_course.models.nin import NIN
-from cnn_course.models.pretrained import load_weights, save_weights, weights
+from cnn_course.models.pretrained import weights
 from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, ResNet
 from cnn_course.models.vgg import VGG
 from cnn_course.models.weight_cards import cards
 
 __all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
            "DenseBlock", "DenseLayer", "DenseNet", "FastNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN",
-           "Network", "PreActBasicBlock", "ResNet", "Transition", "VGG", "load_weights", "save_weights",
-           "weights"]  # fmt: skip
+           "Network", "PreActBasicBlock", "ResNet", "Transition", "VGG", "weights"]  # fmt: skip
 
 FAMILIES = {
     "LeNet": lenet,
@@ -50,10 +52,22 @@ def family(name: str) -> str:
     for title, module in FAMILIES.items():
         if name in module.PRESETS:
             return title
-    name = str(name)
-    near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
-    advice = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"no model is called {name!r}; {advice}The models are: {', '.join(names())}")
+    raise ValueError(f"no model is called {str(name)!r}; {_advice(_plain(name))}")
+
+
+def _plain(name):
+    return re.sub(r"[-_\s]", "", str(name)).lower()
+
+
+def _advice(asked):
+    """What to ask for in place of a name, plain, that is none: one of a family if it is a family's, else the nearest."""
+    for title, module in FAMILIES.items():
+        if asked in (_plain(title), module.__name__.rpartition(".")[2]):
+            course = next((name for name in COURSE if name in module.PRESETS), None)
+            return f"{title} is a family: {', '.join(module.PRESETS)}" + (f". The course trains {course!r}" if course else "")
+    plain = {_plain(name): name for name in names()}
+    near = difflib.get_close_matches(asked, plain, n=1, cutoff=0.4)
+    return (f"did you mean {plain[near[0]]!r}? The" if near else "the") + f" models are: {', '.join(names())}"
 
 
 def build(name: str, device: str | torch.device | None = None, pretrained: bool = False, seed: int = 0, **settings) -> Network:
@@ -62,23 +76,36 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
 
     device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
     pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`.
-    Raises ValueError for an unknown name (with the nearest one), for a number that no layer can have, and where no undamaged
-    weights are kept; TypeError for a setting that the network does not have.
+    Raises ValueError for an unknown name (with the nearest one), for a number that no layer can have, for a device that is not
+    there, and where no undamaged weights are kept; TypeError for a setting that the network does not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
     for setting, value in settings.items():
         _check(setting, value)
-    with torch.device(device) if device is not None else nullcontext():
+    with nullcontext() if device is None else network.existing(device, meta=True):
         try:
             net = preset(**settings)
         except (TypeError, ValueError) as error:
+            known = _settings(preset)
+            if strange := next((setting for setting in settings if setting not in known), None):
+                near = difflib.get_close_matches(strange, known, n=1, cutoff=0.5)
+                advice = f"did you mean {near[0]!r}? It" if near else "it"
+                raise TypeError(f"{name} has no setting {strange!r}; {advice} has: {', '.join(known) or 'none'}") from None
             told = ", ".join(f"{setting}={value!r:.60}" for setting, value in settings.items())
             raise type(error)(f"{name} cannot be built with {told}: {error}") from error
     known = ((path, parameter) for path, parameter in net.named_parameters() if not nn.parameter.is_lazy(parameter))
     if empty := next((path for path, parameter in known if parameter.numel() == 0), None):
         raise ValueError(f"{name} with these settings has a layer without channels, {empty.rpartition('.')[0]}")
     net.name = name
-    return load_weights(net, seed) if pretrained else net
+    return kept.load_weights(net, seed) if pretrained else net
+
+
+def _settings(preset):
+    """The names of all that a preset may be built with: its own, and those of the class that it hands the others on to."""
+    with torch.device("meta"):
+        made = type(preset())
+    found = {**inspect.signature(preset).parameters, **inspect.signature(made).parameters}
+    return [setting for setting, parameter in found.items() if parameter.kind != parameter.VAR_KEYWORD]
 
 
 WHOLE = ("classes", "growth_rate", "stem_channels", "in_channels", "kernel", "first_kernel", "first_stride", "groups")
@@ -96,3 +123,7 @@ def _check(setting, value):
         least = 0 if "padding" in setting else 1
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
             raise ValueError(f"{setting} is {value!r}; expected a whole number of at least {least}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -42,6 +42,19 @@ class Network(nn.Module):
             raise TypeError(f"{title} takes normalized floats, but got {images.dtype}; convert with data.to_float(images)")
 
 
+def existing(device: str | torch.device, meta: bool = False) -> torch.device:
+    """The device of that name; meta: "meta" will do. ValueError for an unknown one and for one that is not there."""
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f'device is {device!r}; expected "cpu", "cuda", "cuda:1" or "mps", or leave it out') from error
+    there = {"cpu": 1, "meta": meta, "cuda": torch.cuda.device_count(), "mps": torch.backends.mps.is_available()}
+    number = int(there.get(found.type, 0))
+    if (found.index or 0) >= number:
+        raise ValueError(f'device is "{found}", but torch finds {number or "none"} of that kind here: leave device out')
+    return found
+
+
 def initialize(net: nn.Module) -> None:
     """He initialization: normal weights of variance 2 over the inputs of a layer, biases zero.
 

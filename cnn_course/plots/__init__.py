@@ -1,8 +1,9 @@
 """Figures: one message each, its title a sentence, drawn without pyplot: a figure is a value like any other.
 
 The last line of a cell, `plots.lines(...)`, shows the figure; its text form is the sentence `alt`, which says
-what is to be seen. `charts` and `arrays` draw data of any kind, `trainings` and `networks` what the course measures; `canvas`,
-`ticks` and `colours` hold what all share.
+what is to be seen. Earlier in a cell `figure.show()` shows it; `figure.savefig("name.png")` keeps it in a file. `charts` and
+`arrays` draw data of any kind, `trainings` and `networks` what the course measures; `canvas`, `ticks` and `colours` hold what
+all share.
 """
 
 from cnn_course.plots.arrays import heat, histogram, images
@@ -17,3 +18,7 @@ __all__ = ["ACCENT", "DPI", "FAMILY_COLOURS", "GREY", "INK", "NEUTRAL", "PALETTE
            "heat", "histogram", "images", "key", "lines", "live", "own_style", "parameters_against_accuracy",
            "parameters_by_layer", "place_labels", "readable", "receptive_field", "samples", "scatter", "short",
            "side_by_side", "styled", "text_width", "timeline", "tint", "wrap"]  # fmt: skip
+
+
+def __dir__():
+    return sorted(__all__)

@@ -16,6 +16,8 @@ from cnn_course.plots.canvas import DPI, Figure, around, key, short, styled, tex
 from cnn_course.plots.colours import ACCENT, INK, colour, readable
 from cnn_course.plots.ticks import short_numbers
 
+MOST = 400  # images in one figure
+
 
 @styled
 def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xlim=None, note="", alt="", figsize=(6.4, 3.2)):
@@ -129,6 +131,10 @@ def to_picture(image) -> np.ndarray:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ValueError(f"an image has shape {array.shape}; expected (3, H, W), (H, W, 3) or (H, W)")
     if array.ndim == 3 and array.dtype != np.uint8:
+        low, high = array.min(), array.max()
+        if low < -0.5 or high > 1.5:  # more than rounding or a filter adds
+            advice = "of normalized images show the uint8 ones, divide 0 to 255 by 255"
+            raise ValueError(f"an image has values from {low:.1f} to {high:.1f}; expected 0 to 1, or uint8: {advice}")
         return np.clip(array, 0, 1)
     return array
 
@@ -140,12 +146,22 @@ def images(
 ):  # fmt: skip
     """A grid of images.
 
-    items: tensors or arrays (3, H, W), (H, W, 3) or (H, W), uint8 or floats from 0 to 1; None leaves a gap.
+    items: tensors or arrays (3, H, W), (H, W, 3) or (H, W), uint8 or floats from 0 to 1; None leaves a gap. Or one such image,
+    or a data.Split.
     titles: words above each image. columns: how many in a row. rows: words at the left of each row. size:
     side of an image. overlays: one map (h, w) an image, laid over it in colour, strong where it is large.
     shades: matplotlib colour map of one-channel images; limits: their (low, high), each its own by default.
-    frames: a colour, or None, around each image.
+    frames: a colour, or None, around each image. ValueError for what is no image, for too many, and for titles, overlays or
+    frames that are not one an image.
     """
+    items = getattr(items, "images", items)  # of a Split
+    axes = getattr(items, "ndim", 0)
+    items = [items] if axes == 2 or (axes == 3 and 3 in (items.shape[0], items.shape[2])) else list(items)
+    if len(items) > MOST:
+        raise ValueError(f"items has {len(items):,} images; expected at most {MOST}: choose some, such as images[:40]")
+    for name, given in {"titles": titles, "overlays": overlays, "frames": frames}.items():
+        if given is not None and len(given) not in (0, len(items)):
+            raise ValueError(f"{len(given)} {name} for {len(items)} images; expected a list, one an image")
     items = [None if item is None else to_picture(item) for item in items]
     if all(item is None for item in items):
         raise ValueError("items is empty; expected a list of images")

@@ -67,9 +67,13 @@ class Figure(BaseFigure):
 
     title: a sentence, wrapped, at the upper left. note: small print at the lower left. figsize: width and
     height. Lay axes out with `panel` or `panels`, whose margins leave room for both, or with matplotlib's own `add_axes`.
+    ValueError for a title that is no text.
     """
 
     def __init__(self, title="", figsize=(6.4, 3.6), alt="", note="", **settings):
+        if not isinstance(title, str):  # a second thing to draw, handed over beside the first
+            several = "several go into one list, [a, b], or get names, {'words': a}"
+            raise ValueError(f"title is a {type(title).__name__}, {title!r:.60}; expected a sentence: {several}")
         with own_style():
             super().__init__(figsize=figsize, dpi=settings.pop("dpi", DPI), facecolor="white", **settings)
         FigureCanvasAgg(self)
@@ -122,6 +126,12 @@ class Figure(BaseFigure):
         with own_style():
             return super().add_subplot(*args, **kwargs)
 
+    def show(self):
+        """Display it now, as the last line of a cell does by itself."""
+        from IPython.display import display
+
+        display(self)
+
     def png(self, compression=6) -> bytes:
         """The picture as PNG. Compression 1 is quick and large, 9 slow and small."""
         from PIL import Image
@@ -157,6 +167,8 @@ class Figure(BaseFigure):
 
     def __repr__(self):
         return self.alt
+
+    __str__ = __repr__
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         picture = base64.b64encode(self.png()).decode()

@@ -17,13 +17,19 @@ from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour
 from cnn_course.plots.ticks import make_room, set_scales, set_ticks, short_numbers, tidy
 
 
+def items_of(values, what, expected):
+    """The (name, value) pairs of a dict, or of what is like one. ValueError for anything else."""
+    if not hasattr(values, "items"):
+        raise ValueError(f"{what} is {type(values).__name__}; expected {expected}")
+    return values.items()
+
+
 def plain(values) -> dict:
     """A dict of floats (or of dicts of floats) from a dict, a Series or a DataFrame."""
     if hasattr(values, "columns"):
         return {str(row): {str(c): float(values.loc[row, c]) for c in values.columns} for row in values.index}
-    if hasattr(values, "items"):
-        return {str(k): plain(v) if hasattr(v, "items") else float(v) for k, v in values.items()}
-    raise ValueError(f"values is {type(values).__name__}; expected a dict, a Series or a DataFrame")
+    named = items_of(values, "values", "label -> number, as a dict, a Series or a DataFrame")
+    return {str(k): plain(v) if hasattr(v, "items") else float(v) for k, v in named}
 
 
 @styled
@@ -223,7 +229,7 @@ def lines(
     names drawn dashed. markers: a dot at each point (default: up to 12 points). log: "x", "y" or "xy". band: (low, high, words)
     shades a range of y. marks: words -> x of a vertical line.
     """
-    drawn = {str(name): _xy(values) for name, values in series.items()}
+    drawn = {str(name): _xy(values) for name, values in items_of(series, "series", "name -> {x: y}, (xs, ys) or ys")}
     if not drawn:
         raise ValueError("series is empty; expected name -> values")
     named = [name for name in drawn if not name.startswith("_")]
@@ -342,7 +348,7 @@ def scatter(
 def _pairs(points):
     if hasattr(points, "itertuples"):
         return {str(row[0]): (float(row[1]), float(row[2])) for row in points.itertuples()}
-    return {str(name): (float(x), float(y)) for name, (x, y) in points.items()}
+    return {str(name): (float(x), float(y)) for name, (x, y) in items_of(points, "points", "name -> (x, y)")}
 
 
 @styled

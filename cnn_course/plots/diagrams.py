@@ -12,9 +12,16 @@ from collections import Counter
 from cnn_course import anatomy
 from cnn_course.plots.boxes import SIZE, boxes_of, depth, described, merged, planned, route, sentence
 from cnn_course.plots.canvas import around, short, styled, text_width, wrap
+from cnn_course.plots.charts import items_of
 from cnn_course.plots.colours import ACCENT, GREY, INK, PALETTE, colour, is_dark, readable, tint
 from cnn_course.plots.drawing import Board
 from cnn_course.plots.networks import layer_names
+
+__all__ = ["block", "blocks", "dense_block", "network"]
+
+
+def __dir__():
+    return sorted(__all__)
 
 
 @styled
@@ -51,7 +58,8 @@ def blocks(parts, title="", note=None, alt=""):
     """
     if not parts:
         raise ValueError("parts is empty; expected name -> (module, (C, H, W))")
-    plans = {name: planned(boxes_of(module, shape), down=True) for name, (module, shape) in parts.items()}
+    named = items_of(parts, "parts", "name -> (module, (C, H, W))")
+    plans = {name: planned(boxes_of(module, shape), down=True) for name, (module, shape) in named}
     wide = {name: max(plan.breadth, text_width(name, 10.5) + 0.2) for name, plan in plans.items()}
     gap = 0.16
     width = sum(wide.values()) + gap * (len(parts) - 1)

@@ -37,12 +37,19 @@ def samples(images, n=5, classes=None, title="", note=None, alt=""):
 def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
     """Which class is taken for which, in percent of the true class; colour for the mistakes only.
 
-    evaluation: training.Evaluation or predicted classes (N,). labels: true classes (N,).
+    evaluation: training.Evaluation, predicted classes (N,) or logits (N, classes). labels: true classes (N,), or their Split.
+    ValueError where they do not belong together, and for a class without a name in `classes`.
     """
     classes = classes or data.CLASSES
-    said, true = to_array(getattr(evaluation, "predictions", evaluation)), to_array(labels)
-    if said.shape != true.shape:
-        raise ValueError(f"{len(said)} predictions and {len(true)} labels; expected one prediction a label")
+    if callable(evaluation):
+        raise ValueError("evaluation is a network; evaluate it first: training.evaluate(net, cifar.test)")
+    said, true = to_array(getattr(evaluation, "predictions", evaluation)), to_array(getattr(labels, "labels", labels))
+    said = said.argmax(axis=1) if said.ndim == 2 else said
+    if said.shape != true.shape or said.ndim != 1:
+        raise ValueError(f"predictions of shape {said.shape} and labels of shape {true.shape}; expected one prediction a label")
+    if (strange := np.setdiff1d((said, true), range(len(classes)))).size:
+        advice = "give the names of all classes as classes=[...]"
+        raise ValueError(f"class {strange[0]} is predicted or true; expected 0 to {len(classes) - 1}: {advice}")
     counts = np.zeros((len(classes),) * 2)
     np.add.at(counts, (true, said), 1)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain, count
 
 import numpy as np
 
 from cnn_course import anatomy, models
-from cnn_course.experiments import mean_interval
+from cnn_course.experiments import mean_interval, recorded
 from cnn_course.plots import charts
 from cnn_course.plots.canvas import Figure, around, end_labels, key, styled, text_width
 from cnn_course.plots.colours import GREY, INK, PALETTE, colour, family, tint, told_apart
@@ -21,7 +22,27 @@ from cnn_course.training import History
 
 
 def _runs(histories) -> dict:
-    """name -> histories, one a seed, from all that `curves` takes."""
+    """name -> histories, one a seed, from all that `curves` takes; what are no seeds of one run get names of their own."""
+    runs = {}
+    for name, group in _named(histories).items():
+        for one in [group] if _are_seeds(group) else [[history] for history in group]:
+            runs[untaken(name, runs)] = one
+    return runs
+
+
+def _are_seeds(group) -> bool:
+    """Whether runs differ in nothing but their seeds, as far as a history tells."""
+    alike = {(history.parameters, history.train_images, len(history.rows)) for history in group}
+    return len(alike) == 1 and len({history.seed for history in group}) == len(group)
+
+
+def untaken(name, taken) -> str:
+    """The name, or where it is taken "name (2)", "name (3)" and so on."""
+    return next(each for each in chain([name], (f"{name} ({i})" for i in count(2))) if each not in taken)
+
+
+def _named(histories) -> dict:
+    """name -> histories, from all that `curves` takes. ValueError where there is none, and for what is no trained history."""
     histories = getattr(histories, "runs", histories)
     if isinstance(histories, Mapping):
         runs = {str(name): _listed(group) for name, group in histories.items()}
@@ -31,7 +52,7 @@ def _runs(histories) -> dict:
             runs.setdefault(getattr(history, "label", None), []).append(history)
     if strange := [each for group in runs.values() for each in group if not isinstance(each, History)]:
         raise ValueError(f"{strange[0]!r:.60} is no history; expected a History, as training.fit returns it, or several")
-    if not runs or not all(history.rows for group in runs.values() for history in group):
+    if not runs or not all(group and all(history.rows for history in group) for group in runs.values()):
         raise ValueError("no history, or one without an epoch; train first: history = training.fit(...)")
     return runs
 
@@ -76,11 +97,11 @@ def curves(
 ):  # fmt: skip
     """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in its 95% interval.
 
-    histories: a History, a list, name -> History or list of Histories, or a recorded experiment. metrics: a
-    panel each, of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a
-    logarithmic axis. train: False leaves the training out, "only" shows nothing else. level: (value, words) of a horizontal
-    line in every panel. x: "epoch", or "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by
-    side.
+    histories: a History, a list, name -> History or list of Histories, or a recorded experiment. Runs of one name are seeds if
+    a history tells no other difference; else each has a line of its own, the second named "lenet5 (2)". metrics: a panel each,
+    of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a logarithmic axis. train: False leaves
+    the training out, "only" shows nothing else. level: (value, words) of a horizontal line in every panel. x: "epoch", or
+    "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by side.
     """
     runs, remarks = _runs(histories), getattr(histories, "remarks", "")
     if x not in ("epoch", "images"):
@@ -123,11 +144,10 @@ def _learning(axes, runs, metric, splits, shades, x):
     for split in splits:
         solid = split == splits[-1]
         for name, group in runs.items():
-            rows = min((history.rows for history in group), key=len)
-            xs = np.array([row["epoch"] for row in rows], dtype=float) * (group[0].train_images if x == "images" else 1)
+            xs = np.array([row["epoch"] for row in group[0].rows], dtype=float) * (group[0].train_images if x == "images" else 1)
             keys = [f"{history.split if split == 'test' else split}_{column}" for history in group]
             seeds = zip(keys, group, strict=True)
-            ys = np.array([[scale(row[key]) for row in history.rows[: len(rows)]] for key, history in seeds])
+            ys = np.array([[scale(row[key]) for row in history.rows] for key, history in seeds])
             mean, shade = ys.mean(axis=0), shades[name] if solid else tint(shades[name], 0.65)
             axes.plot(
                 xs,
@@ -208,7 +228,7 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
         shades[name] = _colour_of(name, group, i)
     hollow = {}
     for name, group in mine.items():
-        hollow[f"your {name}"] = _size(name, group, x, multiply_adds), 100 * group[-1].accuracy
+        hollow[f"your {name}"] = _size(name, group, x, multiply_adds), float(np.mean([100 * h.accuracy for h in group]))
         shades[f"your {name}"] = _colour_of(name, group, len(shades))
     facts = _joined(
         note,
@@ -258,23 +278,24 @@ def _macs(network, parameters):
 def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="", figsize=None):
     """A recorded experiment: accuracy of each variant in the end, a small dot a seed, and how sure their differences are.
 
-    record: an experiments.Record. only: labels to show, default all that were recorded. baseline: the variant whose mean is a
+    record: an experiments.Record, or its name. only: labels to show, default all. baseline: the variant whose mean is a
     dashed line; the bar of any other is the 95% interval of its difference from that one, for other seeds and other test images
     (`Record.difference`): a bar that reaches the line may be no difference. Default the best. training: squares for the accuracy
     on as many training images, without augmentation. own: histories of the reader, whose name is a label, as hollow dots.
     colours: label -> colour; by default that of the network's family. Where variants have learning rates of their own, a small
-    panel shows how they were found, in colours that tell them apart.
+    panel shows how they were found, in colours that tell them apart. ValueError for an unknown name or label.
     """
     import seaborn  # which imports pyplot: not before it is needed
 
-    runs = {label: record.runs[label] for label in only or record.runs}
+    record = recorded(record)
+    runs = {label: record.group(label) for label in ([only] if isinstance(only, str) else only) or record.runs}
     if not runs:
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
     test = {label: 100 * np.array([h.accuracy for h in group]) for label, group in runs.items()}
     train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
-    own = _listed(own)
-    mine = {h.label: 100 * h.accuracy for h in own}
+    mine = {label: group for label, group in (_named(own) if own else {}).items() if label in runs}
     baseline = baseline or max(test, key=lambda label: test[label].mean())
+    line = np.mean([100 * h.accuracy for h in record.group(baseline)])
     shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())}
     if record.sweeps and len(set(shade.values())) == 1:  # lines of one family, to be told apart
         shade = dict(zip(runs, PALETTE, strict=False))
@@ -289,8 +310,8 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         "Small dots: one a seed." if several else "",
         f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
         f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
-        "Hollow: your own run." if mine else "",
-        _unlike(own, runs),
+        f"Hollow: your own run{'s' * (sum(map(len, mine.values())) > 1)}." if mine else "",
+        _unlike(sum(mine.values(), []), runs),
         record.remarks,
         _notes(runs),
     )
@@ -303,7 +324,6 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
         facts,
     )
     axes = figure.panel(left=charts.beside_rows(runs), right=2.6 if record.sweeps else 0.3, bottom=0.52, top=0.22)
-    line = test[baseline].mean()
     axes.axvline(line, **DASHED)
     for i, label in enumerate(runs):
         look = {"color": shade[label], "markersize": 8, "linewidth": 1.4, "capsize": 3, "zorder": 4}
@@ -316,8 +336,8 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
             seaborn.swarmplot(x=test[label], y=places, color=pale, size=3.5, orient="h", native_scale=True, ax=axes)
         if training:
             axes.plot(train[label].mean(), i, "s", color="white", markeredgecolor=shade[label], markersize=6.5, zorder=4)
-        if label in mine:
-            axes.plot(mine[label], i, "o", color="white", markeredgecolor=shade[label], markeredgewidth=1.8, markersize=9)
+        for h in mine.get(label, ()):
+            axes.plot(100 * h.accuracy, i, "o", color="white", markeredgecolor=shade[label], markeredgewidth=1.8, markersize=9)
     _rows(axes, runs, 0.6, "accuracy (%)" if training else f"{held_out} accuracy (%)")
     if record.sweeps:
         _sweeps(figure.panel(left=width - 1.95, right=0.2, bottom=0.52, top=0.22), record, shade)
@@ -333,6 +353,7 @@ def differences(found, title="", colours=None, note="", alt="", figsize=None):
     """
     if not found:
         raise ValueError("there is no difference to draw; ask a record: {'words': record.difference(a, b)}")
+    found = dict(charts.items_of(found, "found", "{'words': record.difference(a, b)}"))
     fewest = min(min(difference.seeds) for difference in found.values())
     seeds = "one seed, so nothing is known of others" if fewest == 1 else "for other seeds and other test images"
     facts = _joined(note, f"Bars: 95% interval ({seeds}). Hollow: other seeds or other images may turn it round.")

@@ -282,6 +282,7 @@ def table(names: tuple[str, ...] = models.COURSE, repeats: int = 3, seconds: flo
     """
     import pandas as pd
 
+    names = (names,) if isinstance(names, str) else names
     for name in names:
         models.family(name)  # an unknown name is told before anything runs
     jobs = [(name, kind) for _ in range(repeats) for name in names for kind in ("tutorial", "fit", "bare")]

@@ -40,6 +40,7 @@ class Diverged(RuntimeError):
 
 def lesson(cifar: data.Cifar10) -> tuple[data.Cifar10, int]:
     """The data and the epochs that fit into a lesson: 5,000 images twice on a CPU, all of them ten times on a GPU."""
+    gate.images(cifar)
     if devices.best_device().type == "cpu":
         return cifar.subset(train=5_000, test=1_000), 2
     return cifar, 10
@@ -48,7 +49,7 @@ def lesson(cifar: data.Cifar10) -> tuple[data.Cifar10, int]:
 def fit(
     net: nn.Module, cifar: data.Cifar10, epochs: int = 2, recipe: Recipe | None = None, seed: int = 0,
     device: torch.device | str | None = None, name: str | None = None, quiet: bool = False,
-    on_epoch: Callable[[History], None] | None = None, save: str | Path | None = None
+    on_epoch: Callable[[History], None] | None = None, save: str | Path | None = None, **misplaced
 ) -> History:  # fmt: skip
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
 
@@ -63,12 +64,14 @@ def fit(
     running ones are the first process's, so the result equals one process that accumulates the gradients of the shares. A run
     that is resumed there draws dropout anew.
 
+    misplaced: there is none; settings such as lr are those of a Recipe, and a TypeError says so.
+
     Raises ValueError, before the first step, for what cannot be trained: labels or images that do not fit the network, weights
     that are frozen; Diverged when the loss is no longer a number, CheckpointError for a file in `save` that is damaged or holds
     another run. A disk that takes no file is told, and the training goes on.
     """
     recipe, quiet = Recipe() if recipe is None else recipe, quiet or distributed.rank() > 0
-    gate.settings(recipe, on_epoch, save)
+    gate.settings(recipe, on_epoch, save, misplaced)
     caller, device = _ready(net, cifar, epochs, seed, device, quiet)
     precision = devices.precision(device) if caller.dtype == torch.float32 else caller.dtype
     made = {"device": device.type, "precision": str(precision).removeprefix("torch."), "threads": torch.get_num_threads()}
@@ -119,13 +122,14 @@ def fit(
 
 def _ready(net, cifar, epochs, seed, device, quiet):
     """(how the network is called, the device that it is on now); ValueError for whatever cannot be trained."""
+    gate.images(cifar)
     whole("epochs", epochs, 1)
     whole("seed", seed, 0)
     device = gate.device(device)
     caller, logits = gate.tried(net, cifar, device)
     if isinstance(plain := gate.network(net), models.Network):
         plain.look_at(data.to_float(cifar.train.images[:LOOKED_AT]))
-    said = [gate.advice(logits)]
+    said = [gate.advice(logits, len(cifar.classes))]
     if caller.layout != torch.channels_last:
         said.append(
             f"{gate.title(gate.network(net))} calls .view on maps, which needs torch's ordinary layout and gets it; the faster "

@@ -3,11 +3,13 @@
 A network as people write them works; what cannot is told in one sentence: the value, what was expected, what to do.
 """
 
+import inspect
 import math
 import os
 import random
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import nn
 
 from cnn_course import data, models
 from cnn_course.anatomy import walk
+from cnn_course.models.network import existing
 from cnn_course.training import device as devices
 from cnn_course.training.recipe import Recipe, heads, kind
 
@@ -108,6 +111,8 @@ def explained(net: nn.Module, images: torch.Tensor):
             or isinstance(net, models.Network)
             and isinstance(error, (ValueError, TypeError))
         ):
+            if advice := _in_the_course(net, images):
+                raise ValueError(f"{error}{advice}") from None
             raise
         raise ValueError(_reason(net, images, error)) from error
 
@@ -119,18 +124,25 @@ def complete(net: nn.Module, images: torch.Tensor) -> None:
             net(data.to_float(images[:2].clone()))
 
 
+def _in_the_course(net, images):
+    """Which network of the same family is made for images as small as these; "" where there is none."""
+    size = tuple(images.shape[1:])
+    if size != (3, 32, 32) or net.input_shape == size or net.name not in models.names():
+        return ""
+    own = (name for name in models.COURSE if models.family(name) == models.family(net.name))
+    return next((f"; for CIFAR-10: models.build({name!r})" for name in own), "")
+
+
 def _reason(net, images, error):
     name, (_, channels, height, width) = title(net), images.shape
-    first = next((module for module in net.modules() if isinstance(module, nn.modules.conv._ConvNd)), None)
-    if first is not None and first.in_channels != channels:
-        reads = f"the first convolution of {name} reads {first.in_channels} channels"
-        return f"{reads}, the images have {channels}: build it for {channels}"
+    if other := walk.other_channels(net, channels):
+        return f"{other}: build it for {channels}"
     message = " ".join(str(error).split())
     return f"{name} cannot take images of {channels}x{height}x{width}: {type(error).__name__}: {message:.300}"
 
 
-def advice(logits: torch.Tensor) -> str:
-    """What is to be said about outputs that are no logits but probabilities, or their logarithms; "" for logits."""
+def advice(logits: torch.Tensor, needed: int) -> str:
+    """What is to be said about outputs that are probabilities, or their logarithms, or of more classes than needed; else ""."""
     classes = logits.shape[1]
     if classes > 1 and (logits >= 0).all() and _sums_to_one(logits):
         floor = math.log(1 + (classes - 1) / math.e)
@@ -144,6 +156,8 @@ def advice(logits: torch.Tensor) -> str:
             "The outputs are logarithms of probabilities, as after a log-softmax. Cross-entropy expects logits and takes the "
             "log-softmax itself; a second one changes nothing and costs time. Leave it out. Training goes on."
         )
+    if classes > needed:
+        return f"The network has {classes:,} classes, the images {needed}; build it with classes={needed}. Training goes on."
     return ""
 
 
@@ -176,31 +190,38 @@ def device(wanted: torch.device | str | None) -> torch.device:
     """The device of that name; None: the best there is. ValueError for an unknown one and for one that is not there."""
     if wanted is None:
         return devices.best_device()
-    try:
-        found = torch.device(wanted)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f'device is {wanted!r}; expected "cpu", "cuda", "cuda:1" or "mps", or none for the best here') from error
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(found.type, 0)
-    if (found.index or 0) >= there:
-        raise ValueError(
-            f'device is "{found}", but torch finds {there or "none"} of that kind here: leave device out for the best'
-        )
-    return found
+    return existing(wanted)
 
 
-def settings(recipe, on_epoch, save) -> None:
-    """ValueError for what cannot be a recipe, a function or a place."""
+def settings(recipe, on_epoch, save, misplaced: dict) -> None:
+    """ValueError for what cannot be a recipe, a function of a history or a place; TypeError for a setting that `fit` has not."""
+    for name, value in misplaced.items():
+        if name in [field.name for field in fields(Recipe)]:
+            right = f"recipe=training.Recipe({name}={value!r:.60})"
+            raise TypeError(f"{name} is a setting of the recipe: training.fit(net, cifar, {right})")
+        raise TypeError(f"fit has no setting {name!r}, nor has a Recipe; see help(training.fit)")
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe is {recipe!r:.60}, expected a Recipe, such as training.Recipe(lr=0.1)")
-    if on_epoch is not None and not callable(on_epoch):
-        raise ValueError(f"on_epoch is {on_epoch!r:.60}, expected a function of the history")
+    if on_epoch is not None and not _takes_one(on_epoch):
+        raise ValueError(f"on_epoch is {on_epoch!r:.60}, expected a function of the history, such as plots.live() makes")
     if save is not None and not isinstance(save, (str, os.PathLike)):
         raise ValueError(f"save is {save!r:.60}, expected the path of a file, such as 'run.pt'")
 
 
+def _takes_one(function: Callable) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:  # no function, or one of none or several
+        return False
+    except ValueError:  # a function of C without a signature
+        pass
+    return True
+
+
 def images(cifar) -> None:
     if not isinstance(cifar, data.Cifar10):
-        raise ValueError(f"cifar is {kind(cifar)}, expected the Cifar10 that data.load() returns: images as uint8, with labels")
+        own = "for images of your own data.Cifar10(data.Split(images, labels), data.Split(test_images, test_labels))"
+        raise ValueError(f"cifar is {kind(cifar)}, expected the Cifar10 that data.load() returns, {own}")
 
 
 def labels(cifar: data.Cifar10, classes: int) -> None:

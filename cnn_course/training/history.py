@@ -48,8 +48,10 @@ class History:
         self.label = self.label or self.network
 
     def __repr__(self):
+        if not self.rows:
+            return f"{self.name}: no epoch yet"
         images = f"{len(self.rows)} x {self.train_images:,} images"
-        return f"{self.name}: {images}, {self.split} accuracy {self.accuracy:.1%}" if self.rows else f"{self.name}: no epoch yet"
+        return f"{self.name}: {images}, {self.split} accuracy {self.accuracy:.1%}; see its .table()"
 
     @classmethod
     def of(cls, net, cifar: data.Cifar10, seed: int, label: str | None = None, **made) -> "History":
@@ -126,7 +128,13 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> "History":
-        return cls.from_dict(json.loads(text))
+        """From what `to_json` made. ValueError for another text, and for the path of a file."""
+        try:
+            kept = json.loads(text)
+        except (TypeError, ValueError) as error:
+            wanted = "expected the text of to_json(), of a file: from_json(Path('run.json').read_text())"
+            raise ValueError(f"text is {text!r:.60}; {wanted}") from error
+        return cls.from_dict(kept)
 
     @classmethod
     def from_dict(cls, kept: dict) -> "History":

@@ -28,7 +28,8 @@ class Recipe:
     biases and norms. augment: see `augment.STANDARD`.
     aux_weight: what each auxiliary loss of a GoogLeNet counts (Szegedy 2014, section 5).
 
-    optimizer: what makes one of the network, the recipe and the batch size: `sgd`, or `muon`. sizes: smaller images first, as
+    optimizer: what makes one of the network, the recipe and the batch size: `sgd`, `muon`, or a function of your own,
+    lambda net, recipe, batch_size: torch.optim.Adam(net.parameters(), lr=1e-3). sizes: smaller images first, as
     pairs ((0.4, 24), (0.7, 28)): until that share of the steps images are shrunk to so many pixels a side, then they are whole.
     micro_batch: a step's images go through the network so many at a time (None: all at once), whose gradients add up and whose
     statistics batch norm takes. lookahead: see `Lookahead`. These four are for `fit`: the plain loop of `train` knows none.
@@ -59,7 +60,11 @@ class Recipe:
             "aux_weight": (lambda v: _number(v) and v >= 0, "0 or more"),
             "schedule": (lambda v: v in SCHEDULES, '"one-cycle", "steps", "constant" or "down"'),
             "augment": (lambda v: isinstance(v, tuple) and all(map(callable, v)), "a tuple of functions: (augment.flip,)"),
-            "optimizer": (lambda v: v is None or callable(v), "a function, such as training.muon, or None"),
+            "optimizer": (
+                lambda v: v is None or callable(v) and not isinstance(getattr(v, "func", v), type),  # a class, a partial of one
+                "None, training.muon or such a function: "
+                "lambda net, recipe, batch_size: torch.optim.Adam(net.parameters(), lr=1e-3)",
+            ),
             "sizes": (_growing, "pairs of a share of the steps and pixels, both growing: ((0.4, 24), (0.7, 28))"),
             "micro_batch": (lambda v: v is None or hasattr(v, "__index__") and v is not True and v >= 1, "1 or more, or None"),
             "lookahead": (lambda v: isinstance(v, bool), "True or False"),
@@ -67,7 +72,7 @@ class Recipe:
         for name, (allowed, words) in rules.items():
             value = getattr(self, name)
             if not allowed(value):
-                raise ValueError(f"{name} is {value!r}; expected {words}")
+                raise ValueError(f"{name} is {' '.join(repr(value).split()):.80}; expected {words}")
 
     @property
     def settings(self) -> dict:
@@ -78,6 +83,9 @@ class Recipe:
     def size_at(self, share: float) -> int | None:
         """The pixels a side that images are shrunk to after this share of the steps; None: they are not."""
         return next((size for until, size in self.sizes if share < until), None)
+
+    def __repr__(self):
+        return f"Recipe({self})"
 
     def __str__(self):
         return ", ".join(f"{name}={in_words(value)}" for name, value in self.settings.items())

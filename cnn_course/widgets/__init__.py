@@ -19,3 +19,7 @@ from cnn_course.widgets.windows import receptive_field
 __all__ = ["Explorer", "activation", "augmentation", "bottleneck", "compare", "convolution", "dense_block", "first_filter",
            "gradients", "groups", "inception_block", "one_by_one", "orthogonal_step", "receptive_field",
            "residual_block"]  # fmt: skip
+
+
+def __dir__():
+    return sorted(__all__)

@@ -7,6 +7,7 @@ from statistics import mean
 
 from cnn_course import anatomy, experiments, models, plots
 from cnn_course.plots import INK, short
+from cnn_course.plots.trainings import untaken
 from cnn_course.training import History
 from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
 from cnn_course.widgets.scales import even, scale
@@ -80,11 +81,12 @@ def _model(label, histories, own):
 
 
 def gather(record=None, own=None):
-    """The models of an experiments.Record and the reader's own histories: dict of label -> Model.
+    """The models of an experiments.Record, or of its name, and the reader's own histories: dict of label -> Model.
 
     own: a History or a list of them, labelled "your NAME". Runs without a finished epoch are left out.
-    ValueError: there is no run at all.
+    ValueError: an unknown name, or no run at all.
     """
+    record = None if record is None else experiments.recorded(record)
     own = [own] if isinstance(own, History) else list(own or ())
     found = {}
     for label, histories in (record.runs if record else {}).items():
@@ -94,10 +96,7 @@ def gather(record=None, own=None):
     for history in own:
         if not history.rows:
             continue
-        name, number = f"your {history.label or 'network'}", 2
-        label = name
-        while label in found:
-            label, number = f"{name} ({number})", number + 1
+        label = untaken(f"your {history.label or 'network'}", found)
         found[label] = _model(label, [history], True)
     if not found:
         how = f"run it with: {record.command}" if record and record.command else "train one with training.fit(...)"
@@ -238,7 +237,7 @@ def _draw_curves(ax, model):
 def compare(record=None, own=None):
     """Explorer: choose models and a cost; see it against accuracy, and the curves of one model, chosen by a click on its point.
 
-    record: an experiments.Record, as experiments.recorded("comparison"); own: a History or a list of them.
+    record: an experiments.Record, as experiments.recorded("comparison"), or its name; own: a History or a list of them.
     """
     found = gather(record, own)
     only_own = all(model.own for model in found.values())  # else they are not ticked: a short run would flatten the rest

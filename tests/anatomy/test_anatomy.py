@@ -80,6 +80,7 @@ def test_padding_of_pooling(kernel, padding):
         (lambda: anatomy.conv_macs(4, 8, 3, (0, 5)), "output_size is 0"),
         (lambda: anatomy.linear_macs(0, 5), "in_features is 0"),
         (lambda: anatomy.receptive_field([conv(3), 3]), "layer 2 is 3"),
+        (lambda: anatomy.receptive_field(nn.ReLU()), r"layer 1 is ReLU\(\), .*for a network: anatomy.trace\(net\)"),
         (lambda: anatomy.receptive_fields([pool(2)] * 3, input_size=4), "window of 2"),
     ],
 )
@@ -398,13 +399,16 @@ class Deciding(nn.Module):
 @pytest.mark.parametrize(
     "call, names",
     [
-        (lambda: anatomy.trace(nn.Conv2d(3, 4, 3)), "input_shape of Conv2d is None"),
+        (lambda: anatomy.trace(nn.Conv2d(3, 4, 3)), r"input_shape of Conv2d is None.*cost\(net, \(3, 32"),
         (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), (3, 0, 5)), "input_shape is 0"),
         (lambda: anatomy.trace(nn.Conv2d(3, 4, 3), 32), "input_shape of Conv2d is 32"),
         (lambda: anatomy.trace("resnet20"), "net is the name 'resnet20'"),
         (lambda: anatomy.cost(Deciding(), (3, 5, 5)), "torch.fx cannot follow Deciding"),
         (lambda: anatomy.stages(Wrapped(), (4, 5, 5)), "Wrapped cannot take 4x5x5.*three channels, please"),
         (lambda: anatomy.stages(nn.Sequential(nn.Conv2d(3, 4, 9)), (3, 5, 5)), "Sequential cannot take 3x5x5: 0 fails"),
+        (lambda: anatomy.cost(nn.Sequential(nn.Conv2d(3, 4, 3)), (8, 8, 3)), "reads 3 channels.*8: input_shape is .channels"),
+        (lambda: anatomy.kept_bytes(nn.Sequential(nn.Conv2d(3, 4, 3)), (8, 8, 3)), "reads 3 .*8: input_shape is .channels"),
+        (lambda: anatomy.costs(["lenet5"]), "nets is a list, expected name -> network"),
         (lambda: anatomy.trace(nn.Sequential(nn.BatchNorm2d(4)), (3, 5, 5)), "3 channels, expected 4"),
         (lambda: anatomy.window(Wrapped(), "fc", (3, 5, 5)), "layer is 'fc', expected one of .*conv, norm, drop"),
     ],
@@ -461,7 +465,7 @@ def test_kept_bytes_leave_the_net_and_the_random_numbers_alone():
     assert not net.training and all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
     assert real == anatomy.kept_bytes(models.build("alexnet_cifar", device="meta", dropout=0.5))
-    with pytest.raises(ValueError, match=r"give it as \(C, H, W\)"):
+    with pytest.raises(ValueError, match=r"expected \(channels, height, width\)"):
         anatomy.kept_bytes(nn.Sequential(nn.Conv2d(3, 8, 3)))
 
 

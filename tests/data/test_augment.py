@@ -229,6 +229,17 @@ def test_what_cannot_be_is_an_error_in_words(call, message):
         call()
 
 
+def test_a_pipeline_is_a_tuple():
+    with pytest.raises(ValueError, match=r"augment is <function flip.*; expected a tuple of functions: \(augment.flip,\)"):
+        augment.apply(noise(), augment.flip)
+
+
+def test_completion_offers_transforms_alone():
+    assert {transform.__name__ for transform in ALL} < set(dir(augment)) and not {"F", "math", "torch", "LUMA"} & set(
+        dir(augment)
+    )
+
+
 def test_crop_and_flip_are_fast():
     images = noise(256).contiguous(memory_format=LAST)
     threads, seconds = torch.get_num_threads(), []

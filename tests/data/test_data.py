@@ -17,7 +17,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 import numpy as np
 import pytest
+import striped
 import torch
+from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from cnn_course import data, files
@@ -153,7 +155,8 @@ def test_a_relative_setting_counts_from_here_and_from_the_package(small, monkeyp
     assert data.load(quiet=True).is_real
 
 
-def test_a_data_set_says_what_it_holds_in_a_line(small):
+def test_a_data_set_says_what_it_holds_in_a_line(small, monkeypatch):
+    monkeypatch.setenv("CNN_COURSE_DATA", str(small.folder))
     cifar = data.load(quiet=True)
     assert repr(cifar) == f"CIFAR-10: {len(cifar.train):,} images for training, {len(cifar.test):,} images for test"
     assert repr(cifar.validation(5)).endswith("5 images for validation")
@@ -396,9 +399,18 @@ def test_subsets_are_the_first_images():
     part = cifar.subset(train=7)
     assert len(part.train) == 7 and len(part.test) == 20 and part.source == cifar.source
     assert torch.equal(part.train.images, cifar.train.images[:7]) and torch.equal(part.train.labels, cifar.train.labels[:7])
-    for n in (0, 41):
-        with pytest.raises(ValueError, match=rf"subset\({n}\) of 40 images; expected 1 to 40"):
+    for n in (0, 41, "5", 0.5):
+        with pytest.raises(ValueError, match=rf"subset\({n!r}\) of 40 images; expected 1 to 40, a whole number"):
             cifar.subset(train=n)
+    with pytest.raises(ValueError, match=r"validation\(0.1\) of 40 images; expected 1 to 39"):
+        cifar.validation(0.1)
+
+
+def test_a_split_gives_image_and_label_by_number_and_ends():
+    split = striped.cifar(40, 10).train
+    image, label = split[3]
+    assert torch.equal(image, split.images[3]) and label == split.labels[3] and [len(part) for part in split[5:9]] == [4, 4]
+    assert [int(label) for _, label in split] == split.labels.tolist()
 
 
 def test_to_float_normalizes_by_channel():
@@ -407,8 +419,9 @@ def test_to_float_normalizes_by_channel():
     x = data.to_float(images)
     assert x.dtype == torch.float32 and x.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(x.double(), expected, atol=1e-5)
-    for wrong in (images.float(), images[0], images[:, :1]):
-        with pytest.raises(ValueError, match="expected torch.uint8"):
+    add, give = "; add the batch dimension with images.None.$", "; give the images as they are in cifar, uint8$"
+    for wrong, words in ((images.float(), give), (images[0], add), (images[:, :1], "$")):
+        with pytest.raises(ValueError, match=rf"expected torch.uint8 \(N, 3, H, W\){words}"):
             data.to_float(wrong)
 
 
@@ -430,6 +443,11 @@ def test_batches_hold_every_image_once_in_the_order_of_the_seed():
     assert not torch.equal(epoch(1, augment=augment.STANDARD)[0][0], first[0][0])
     with pytest.raises(ValueError, match="batch_size is 0; expected 1 or more"):
         next(data.batches(split, 0))
+    with pytest.raises(ValueError, match="split is a Cifar10; expected a Split, such as data.load"):
+        next(data.batches(data.load(quiet=True), 8))
+    for transforms in (augment.flip, augment, ("flip",)):
+        with pytest.raises(ValueError, match=r"augment is .*; expected a tuple of functions: \(augment.flip,\)"):
+            next(data.batches(split, 8, transforms))
 
 
 def test_the_photograph():
@@ -437,6 +455,25 @@ def test_the_photograph():
     assert image.shape == (3, 64, 64) and image.dtype == torch.uint8 and image.float().std() > 30
     with pytest.raises(ValueError, match="size is 0"):
         data.photograph(0)
+
+
+def test_a_picture_is_the_centre_square_as_one_saw_it(tmp_path):
+    picture = Image.new("RGBA", (60, 40), (255, 0, 0, 255))  # on its side: 40 x 60, the left of the file on top
+    picture.paste((0, 255, 0, 255), (25, 0, 60, 40))
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    picture.convert("RGB").save(tmp_path / "turned.png", exif=orientation)
+    picture.save(tmp_path / "plain.png")
+    plain, turned = (data.picture(tmp_path / name, 40) for name in ("plain.png", "turned.png"))
+    assert plain.shape == data.picture(str(tmp_path / "plain.png"), 40).shape == (3, 40, 40) and plain.dtype == torch.uint8
+    assert plain[:, 20, 5].tolist() == [255, 0, 0] and plain[:, 20, 35].tolist() == [0, 255, 0]
+    assert turned[:, 5, 20].tolist() == [255, 0, 0] and turned[:, 35, 20].tolist() == [0, 255, 0]
+    assert data.picture(tmp_path / "plain.png").shape == (3, 32, 32)
+
+
+def test_another_data_set_is_not_taken_for_quiet():
+    with pytest.raises(ValueError, match="quiet is 'cifar100'; expected True or False.*CNN_COURSE_DATA"):
+        data.load("cifar100")
 
 
 @needs_real

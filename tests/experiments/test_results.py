@@ -55,6 +55,21 @@ def test_a_record_says_in_a_line_what_it_is():
     assert repr(record(none=(0.8, 0.7), few=(0.6, 0.5))).endswith("2 variants, 2 seeds; see its .table()")
 
 
+def test_an_unknown_variant_or_experiment_is_named_beside_those_that_there_are():
+    with pytest.raises(ValueError, match="norm has no variant 'batch'; its variants are none, few"):
+        record(none=(0.8,), few=(0.6,)).difference("none", "batch")
+    with pytest.raises(ValueError, match="called 'comparision' .did you mean 'comparison'.*; the experiments are"):
+        experiments.recorded("comparision")
+    with pytest.raises(ValueError, match="called .'norm'. .did you mean 'norm'"):
+        experiments.recorded(["norm"])
+
+
+def test_an_experiment_is_a_line():
+    for experiment in experiments.EXPERIMENTS.values():
+        assert repr(experiment).startswith(f"{experiment.name}: ") and len(repr(experiment)) < 250
+        assert all(repr(variant) == str(variant) for variant in experiment.variants.values())
+
+
 def test_older_runs_say_what_their_weights_began_from():
     kept = record(a=(0.9,))
     assert kept.remarks == ""
@@ -106,6 +121,7 @@ def test_the_sheet_says_what_else_differs_and_what_does_not():
     assert begun.to_dict() == {"lenet5": "fan_in", "vgg_cifar": "fan_out"}
     pair = experiments.sheet(experiments.recorded("comparison"), "vgg_cifar", "nin_cifar")
     assert list(pair.index) == ["vgg_cifar", "nin_cifar"] and pair.loc["nin_cifar", "dropout"] == 0.1
+    assert experiments.sheet("recipe").equals(sheet)
     with pytest.raises(ValueError, match="has no variant 'vgg'; its variants are lenet5, alexnet_cifar"):
         experiments.sheet(experiments.recorded("comparison"), "vgg")
 

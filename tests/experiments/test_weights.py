@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cnn_course import data, experiments, files, models, training
+from cnn_course.models import pretrained
 
 TRIED = [
     (name, seed)
@@ -20,7 +21,7 @@ TRIED = [
 def test_weights_are_kept_in_half_precision_and_come_back(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "RECORDED", tmp_path)
     net = models.build("lenet5")
-    models.save_weights(net, "lenet5", 3)
+    pretrained.save_weights(net, "lenet5", 3)
     assert models.weights() == {"lenet5": [3]} and (tmp_path / "lenet5-3.safetensors").stat().st_size < 2.2 * 62_006
     again = models.build("lenet5", pretrained=True, seed=3)
     assert not again.training

@@ -325,6 +325,14 @@ def test_submit_says_what_is_missing(cells, who, words, tmp_path, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_submit_sends_who_gives_the_lesson_to_its_assignment(tmp_path, capsys):
+    path = tmp_path / "07_densenet.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in (SETUP, "import time; time.sleep(60)", CHECK)]), path)
+    start = time.monotonic()
+    assert main(["submit", str(path)]) == 2 and time.monotonic() - start < 30  # it is not run
+    assert "this is not the assignment; it is notebooks/assignments/A7_densenet.ipynb" in capsys.readouterr().err
+
+
 # ------------------------------------------------------------------------------- the wire
 def test_plain_data_comes_back_as_it_was():
     values = [None, True, 3, 2.5, "text", [torch.randn(2, 3), torch.tensor(True), torch.arange(4), torch.zeros(0, 2)], {"a": [1]}]

@@ -601,7 +601,7 @@ def in_a_dictionary(loss_after, rates, tries):
 
 
 def in_arrays(loss_after, rates, tries):
-    rates = np.array(rates)
+    rates = np.array(rates, np.float32)
     losses = np.array([loss_after(rate) for rate in rates])
     ratio = rates[-1] / rates[-2]
     for _ in range(tries - len(rates)):
@@ -616,7 +616,18 @@ def in_arrays(loss_after, rates, tries):
         else:
             break
     losses[np.isnan(losses)] = np.inf
-    return float(rates[losses.argmin()])
+    return rates[losses.argmin()]
+
+
+def in_tensors(loss_after, rates, tries):
+    rates = torch.tensor(rates)
+    losses = torch.tensor([loss_after(rate) for rate in rates]).nan_to_num(math.inf)
+    ratio = rates[1] / rates[0]
+    while len(rates) < tries and (place := losses.argmin()) in (0, len(rates) - 1):
+        new = rates[place] / ratio if place == 0 else rates[place] * ratio
+        rates, order = torch.cat([rates, new[None]]).sort()
+        losses = torch.cat([losses, torch.tensor([loss_after(new)]).nan_to_num(math.inf)])[order]
+    return rates[losses.argmin()].item()
 
 
 def by_itself(loss_after, rates, tries, known=None):
@@ -662,6 +673,14 @@ def uncounted(loss_after, rates, tries):
     return _hunt(loss_after, rates, math.inf)
 
 
+def one_too_many(loss_after, rates, tries):
+    return _hunt(loss_after, rates, tries + 1)
+
+
+def tries_beyond_the_grid(loss_after, rates, tries):
+    return _hunt(loss_after, rates, len(rates) + tries)
+
+
 def all_tries(loss_after, rates, tries):
     rates, losses = list(rates), []
     factor = rates[1] / rates[0]
@@ -700,6 +719,18 @@ def by_argmin(loss_after, rates, tries):
             break
         losses = torch.cat([losses, torch.tensor([loss_after(rates[-1])])])
     return rates[losses.argmin()]
+
+
+def by_min(loss_after, rates, tries):
+    losses = {rate: loss_after(rate) for rate in rates}
+    factor = rates[1] / rates[0]
+    while len(losses) < tries:
+        best = min(losses, key=losses.get)
+        if best not in (min(losses), max(losses)):
+            break
+        new = best * factor if best == max(losses) else best / factor
+        losses[new] = loss_after(new)
+    return min(losses, key=losses.get)
 
 
 def skipping_nan(loss_after, rates, tries):
@@ -777,7 +808,7 @@ RIGHT = {
     "bottleneck": (Usual, SlicedProjection, with_parts),
     "preact_block": (Pre, pre_sequential, PreClone),
     "gradient_norms": (by_modules, by_autograd, by_names, on_a_copy),
-    "best_rate": (in_a_dictionary, in_arrays, by_itself),
+    "best_rate": (in_a_dictionary, in_arrays, in_tensors, by_itself),
 }
 WRONG = {
     "basic_block": {
@@ -856,11 +887,14 @@ WRONG = {
         only_the_grid: "Your search ends with the grid",
         once_beyond: "You look beyond the grid once",
         uncounted: "Your search trains more networks than it may",
+        one_too_many: "Your search trains more networks than it may",
+        tries_beyond_the_grid: "Your search trains more networks than it may",
         all_tries: "You go on until all tries are spent",
         higher: "Your search only goes up",
         lower: "Your search only goes down",
         doubled: "Beyond the grid your rates are twice or half",
         by_argmin: "You chose a rate that diverged",
+        by_min: "Your search stays at a rate that diverged",
         skipping_nan: "You forget the rates that diverged",
         as_large_as_can_be: "You take the largest rate that trains at all",
         upside_down: "You take the rate with the largest loss",

@@ -129,9 +129,31 @@ def test_every_name_builds_and_names_its_family():
         assert net.name == name and models.family(name) in models.FAMILIES
 
 
-def test_unknown_name_suggests_the_nearest():
-    with pytest.raises(ValueError, match="'resnet21'; did you mean 'resnet"):
-        models.build("resnet21")
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("resnet21", r"did you mean 'resnet\d+'\? The models are: lenet5,"),
+        ("ResNet20", "did you mean 'resnet20'"),
+        ("densenet-121", "did you mean 'densenet121'"),
+        ("zzz", "the models are: lenet5,"),
+        ("vgg", "VGG is a family: vgg11, .*vgg_cifar. The course trains 'vgg_cifar'"),
+        ("inception", "GoogLeNet is a family: .*The course trains 'googlenet_cifar'"),
+        ("FastNet", "FastNet is a family: fastnet, fastnet_plain$"),
+    ],
+)
+def test_unknown_name_suggests_the_nearest_or_the_family(name, words):
+    with pytest.raises(ValueError, match=f"no model is called '{name}'; {words}"):
+        models.build(name)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "alexnet"])
+def test_unknown_setting_suggests_the_nearest(name):
+    with pytest.raises(TypeError, match=f"{name} has no setting 'num_classes'; did you mean 'classes'. It has: .*, classes$"):
+        models.build(name, num_classes=100)
+
+
+def test_what_is_public_is_what_completion_offers():
+    assert dir(models) == sorted(models.__all__) and not {"save_weights", "load_weights"} & set(dir(models))
 
 
 @pytest.mark.parametrize(
@@ -166,6 +188,8 @@ def test_fixed_size_networks_name_their_size():
         (lambda: models.build("densenet_cifar", compression=0), "compression"),
         (lambda: resnet.ResNet(stem="x"), "stem"),
         (lambda: models.build("googlenet", layout="x"), '"paper", "torchvision"'),
+        (lambda: models.build("lenet5", device="gpu"), 'device is \'gpu\'; expected "cpu", "cuda"'),
+        (lambda: models.build("lenet5", device="cuda:99"), 'device is "cuda:99", but torch finds .*: leave device out'),
         (lambda: models.build("lenet5", classes=0), "classes is 0; expected a whole number of at least 1"),
         (lambda: models.build("lenet5", classes="10"), "classes is '10'"),
         (lambda: models.build("densenet_cifar", growth_rate=-1), "growth_rate is -1"),

@@ -21,7 +21,7 @@ from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 from torch import nn
 
-from cnn_course import data, models, plots
+from cnn_course import data, experiments, models, plots, show, widgets
 from cnn_course.experiments import Record
 from cnn_course.plots import canvas, diagrams
 from cnn_course.plots.canvas import spread
@@ -277,6 +277,31 @@ def test_curves_draw_what_was_measured():
     assert any(np.allclose(line.get_ydata(), errors) for line in axes.lines if len(line.get_ydata()) == len(errors))
 
 
+def test_confusion_takes_logits_and_a_split():
+    told = [said(plots.confusion(says, data.Split(SMALL, LABELS))) for says in (LABELS.roll(1), torch.eye(10)[LABELS.roll(1)])]
+    assert told[0] == told[1] == said(plots.confusion(LABELS.roll(1), LABELS))
+
+
+@pytest.mark.parametrize("one", [SMALL[0], SMALL[0].permute(1, 2, 0).numpy(), SMALL[0, 0]])
+def test_one_image_is_one_picture(one):
+    (drawn,) = plots.images(one).axes[0].images
+    assert drawn.get_array().shape[:2] == (32, 32)
+
+
+def test_a_split_gives_its_images():
+    assert len(plots.images(data.Split(SMALL, LABELS)).axes[0].images) == 40
+
+
+def test_rooms_offer_their_own_names_only():
+    for room in (plots, diagrams, show, experiments, widgets):
+        assert dir(room) == sorted(room.__all__) and all(hasattr(room, name) for name in dir(room))
+
+
+def test_a_figure_is_shown_within_a_cell(capsys):
+    plots.bars({"a": 1}, "A bar").show()
+    assert capsys.readouterr().out == "Bars: A bar (a)\n"
+
+
 def test_confusion_counts_by_true_class():
     figure = plots.confusion(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1]), classes=("cat", "dog"))
     numbers = {text.get_position(): text.get_text() for text in figure.axes[0].texts if text.get_text()}
@@ -345,16 +370,29 @@ class Branching(nn.Module):
     "call, message",
     [
         (lambda: plots.bars({}), "empty"),
-        (lambda: plots.bars([1, 2]), "list"),
+        (lambda: plots.bars([1, 2]), "values is list; expected label"),
+        (lambda: plots.lines([1, 2, 3]), "series is list; expected name"),
+        (lambda: plots.lines(history("resnet20")), "series is History"),
+        (lambda: plots.scatter([1, 2], [3, 4]), "points is list; expected name"),
+        (lambda: plots.differences([1]), "found is list; expected {'words'"),
+        (lambda: diagrams.blocks([models.BasicBlock(8, 8)]), "parts is list; expected name"),
         (lambda: plots.lines({"a": np.zeros((2, 2))}), r"\(2, 2\)"),
         (lambda: plots.heat(np.zeros(3)), r"\(3,\)"),
         (lambda: plots.images([np.zeros((2, 4, 4, 3))]), r"\(2, 4, 4, 3\)"),
+        (lambda: plots.images(SMALL[:2], ["a", "b", "c"]), "3 titles for 2 images"),
+        (lambda: plots.images(SMALL[:2], "Two images"), "10 titles for 2 images"),
+        (lambda: plots.images(np.zeros((401, 4, 4))), "401 images; expected at most 400"),
+        (lambda: plots.images((SMALL[:2] / 255 - 0.5) / 0.25), "values from -2.0 to 2.0; expected 0 to 1.*uint8"),
         (lambda: plots.curves(history("resnet20", epochs=0)), "train first"),
         (lambda: plots.curves(history("resnet20"), metrics="loss_rate"), "loss_rate"),
+        (lambda: plots.curves({"a": []}), "train first"),
+        (lambda: plots.curves(history("resnet20"), history("lenet5")), "title is a History.*several go into one list"),
         (lambda: plots.curves(history("resnet20"), x="time"), '"epoch" or "images"'),
         (lambda: plots.parameters_against_accuracy(RUNS, x="width"), "width"),
         (lambda: plots.parameters_against_accuracy(RUNS, x={"resnet20": 1}), "lenet5"),
-        (lambda: plots.confusion(torch.zeros(3, dtype=int), torch.zeros(4, dtype=int)), "3 predictions and 4 labels"),
+        (lambda: plots.confusion(torch.zeros(3, dtype=int), torch.zeros(4, dtype=int)), r"\(3,\) and labels of shape \(4,\)"),
+        (lambda: plots.confusion(models.build("lenet5"), LABELS), "evaluate it first"),
+        (lambda: plots.confusion(torch.tensor([999]), torch.tensor([0])), "class 999 .* expected 0 to 9: give the names"),
         (lambda: plots.filters(torch.zeros(3, 3)), r"\(3, 3\)"),
         (lambda: plots.feature_maps(torch.zeros(3)), r"\(3,\)"),
         (lambda: plots.receptive_field(SMALL[0], [0]), "at least 1"),

@@ -43,6 +43,32 @@ def test_a_bar_of_a_mean_and_a_band_are_its_interval():
     assert any(np.isclose(band.get_paths()[0].vertices[:, 1].max(), high) for band in bands)
 
 
+def test_runs_of_one_name_that_are_no_seeds_of_one_run_are_told_apart():
+    first, second = record(a=(0.7, 0.8)).runs["a"]  # seeds 0 and 1
+    again, larger, longer = replace(first), replace(second, parameters=2000), replace(second, rows=second.rows * 2)
+    assert "mean of 2 seeds" in str(said(plots.curves([first, second])))
+    for other in (again, larger, longer):
+        figure = plots.curves([first, other])
+        assert figure.alt.startswith("Curves: a and a (2), ") and "seeds" not in str(said(figure))
+        assert {"your a", "your a (2)"} <= set(said(plots.parameters_against_accuracy(record(b=(0.9,)), own=[first, other])))
+    axes = plots.experiment(record(a=(0.9,), b=(0.8,)), own=[first, replace(first, rows=second.rows)]).axes[0]
+    hollow = [line for line in axes.lines if line.get_marker() == "o" and line.get_color() == "white"]
+    assert [line.get_xdata()[0] for line in hollow] == pytest.approx([70, 80])
+
+
+def said(figure):
+    return [text.get_text() for text in (*figure.texts, *figure.axes[0].texts)]
+
+
+def test_an_experiment_goes_by_its_name_and_a_label_by_those_that_there_are():
+    assert plots.experiment("norm").alt == plots.experiment(experiments.recorded("norm")).alt
+    one = plots.experiment(record(a=(0.9,), b=(0.8,)), only="a", baseline="b")  # which is not shown
+    assert one.axes[0].lines[0].get_xdata()[0] == 80
+    for settings in ({"only": "c"}, {"baseline": "c"}):
+        with pytest.raises(ValueError, match="norm has no variant 'c'; its variants are a, b"):
+            plots.experiment(record(a=(0.9,), b=(0.8,)), **settings)
+
+
 def test_own_runs_that_saw_more_images_are_told():
     def words(figure):
         return " ".join(" ".join(text.get_text() for text in figure.texts).split())

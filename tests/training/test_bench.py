@@ -86,8 +86,9 @@ def test_the_table_is_of_medians_taken_in_turns(monkeypatch, capsys):
 def test_a_measurement_that_fails_says_why():
     with pytest.raises(RuntimeError, match="measuring fit of lenet6 failed: ValueError: no model is called 'lenet6'"):
         bench._elsewhere("lenet6", "fit", 0.1)
-    with pytest.raises(ValueError, match="no model is called 'lenet6'"):
-        bench.table(("lenet6",), quiet=True)
+    for names in (("lenet6",), "lenet6"):
+        with pytest.raises(ValueError, match="no model is called 'lenet6'"):
+            bench.table(names, quiet=True)
 
 
 def test_the_ladder_measures_every_step(cifar):

@@ -190,6 +190,10 @@ def test_the_rest_of_the_course_reads_them_too(make):
         (lambda cifar: anatomy.parameters(Textbook), "net is the class Textbook"),
         (lambda cifar: anatomy.parameters(nn.LazyLinear(3)), "LazyLinear has lazy layers"),
         (lambda cifar: models.build(20), "no model is called '20'"),
+        (lambda cifar: training.fit(Textbook(), cifar, on_epoch=plots.live), r"on_epoch is <function live.* as plots.live\(\)"),
+        (lambda cifar: training.fit(Textbook(), cifar, torch.zeros(200)), r"epochs is tensor\(.*, expected a whole number"),
+        (lambda cifar: training.lesson(cifar.train), r"cifar is a Split, .* images of your own data.Cifar10\("),
+        (lambda cifar: training.fit(Textbook(), cifar.test.images, cifar.test.labels), "cifar is a Tensor, expected the Cifar10"),
         (lambda cifar: plots.curves(3), "expected a History"),
     ],
 )  # fmt: skip
@@ -319,6 +323,7 @@ def built_without_gradients():
         (MapsOnly, r"returns a tensor \(2, 8, 16, 16\); expected logits \(N, classes\)"),
         (lambda: Textbook().apply(spoiled), "Textbook holds weights that are no numbers"),
         (Numb, r"returns a tensor \(2,\); expected logits"),
+        (lambda: models.build("lenet5_grey"), r"got \(2, 3, 32, 32\); for CIFAR-10: models.build\('lenet5'\)"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), "Sequential cannot take images of 3x32x32.*RuntimeError"),
     ],
 )  # fmt: skip
@@ -360,11 +365,31 @@ def test_a_setting_that_cannot_be_is_told_before_anything_is_read(settings, word
     ("name", "value"),
     [("lr", 0), ("lr", float("nan")), ("lr", "0.1"), ("batch_size", 0), ("batch_size", 2.5), ("momentum", 1),
      ("weight_decay", -1), ("label_smoothing", 2), ("schedule", "cosine"), ("augment", augment.flip), ("augment", ("flip",)),
-     ("aux_weight", None)],
+     ("aux_weight", None), ("optimizer", "adam"), ("optimizer", torch.optim.Adam), ("optimizer", partial(torch.optim.Adam, lr=1)),
+     ("optimizer", torch.optim.Adam([torch.zeros(1)]))],
 )  # fmt: skip
 def test_a_recipe_that_no_training_could_use_is_refused_when_it_is_written(name, value):
     with pytest.raises(ValueError, match=f"{name} is .*; expected "):
         training.Recipe(**{name: value})
+
+
+def test_what_the_message_offers_for_an_optimizer_of_torchs_trains(cifar):
+    with pytest.raises(ValueError, match="such a function: lambda net") as told:
+        training.Recipe(optimizer=torch.optim.Adam)
+    offered = eval(str(told.value).partition("such a function: ")[2], {"torch": torch})
+    recipe = training.Recipe(optimizer=offered, augment=())
+    assert repr(recipe).startswith("Recipe(lr=None, ") and " at 0x" not in repr(recipe)
+    assert len(training.fit(Textbook(), cifar, 1, recipe, quiet=True).rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"lr": 0.1}, r"lr is a setting of the recipe: training.fit\(net, cifar, recipe=training.Recipe\(lr=0.1\)\)"),
+     ({"epoch": 2}, "fit has no setting 'epoch'")],
+)  # fmt: skip
+def test_a_setting_in_the_wrong_place_is_told_where_it_belongs(settings, words, cifar):
+    with pytest.raises(TypeError, match=words):
+        training.fit(Textbook(), cifar, **settings)
 
 
 def test_numbers_of_numpy_are_numbers():
@@ -384,6 +409,13 @@ def test_probabilities_where_logits_belong_are_noticed_and_trained_all_the_same(
         assert all(part in told for part in words.split(".*"))
     else:
         assert "softmax" not in told
+
+
+@pytest.mark.parametrize(("classes", "told"), [(1_000, True), (10, False)])
+def test_classes_that_no_image_has_are_noticed_and_trained_all_the_same(classes, told, cifar, capsys):
+    assert len(training.fit(Textbook(classes=classes), cifar, 1, QUICK).rows) == 1
+    said = f"The network has {classes:,} classes, the images 10; build it with classes=10. Training goes on."
+    assert (said in capsys.readouterr().out) == told
 
 
 def test_what_the_note_on_softmax_says_is_true():
@@ -451,6 +483,13 @@ def test_the_folder_of_a_checkpoint_is_made_and_a_folder_in_its_place_is_refused
         training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path)
     with pytest.raises(ValueError, match="its folder cannot be made"):
         training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path / "new" / "run.pt" / "more" / "run.pt")
+
+
+def test_weights_go_from_the_file_of_a_run_into_a_network_as_the_readme_says(cifar, tmp_path):
+    net, again = Textbook(), Textbook()
+    training.fit(net, cifar, 1, QUICK, quiet=True, save=tmp_path / "run.pt")
+    again.load_state_dict(torch.load(tmp_path / "run.pt", map_location="cpu")["net"])
+    assert torch.equal(training.predict(net, cifar.test.images), training.predict(again, cifar.test.images))
 
 
 def test_a_full_disk_costs_no_epoch(cifar, tmp_path, monkeypatch, capsys):

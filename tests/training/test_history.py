@@ -70,7 +70,12 @@ def test_it_says_in_a_line_what_it_is():
     history = History("resnet20", "CIFAR-10", 0, 1, 5_000, split="validation")
     assert repr(history) == "resnet20: no epoch yet"
     history.rows.append({"validation_accuracy": 0.4561})
-    assert repr(history) == "resnet20: 1 x 5,000 images, validation accuracy 45.6%"
+    assert repr(history) == "resnet20: 1 x 5,000 images, validation accuracy 45.6%; see its .table()"
+
+
+def test_the_path_of_a_history_is_no_history():
+    with pytest.raises(ValueError, match=r"text is 'run.json'; expected the text of to_json\(\).*read_text"):
+        History.from_json("run.json")
 
 
 def test_an_older_history_loads():

@@ -287,6 +287,9 @@ def test_compare_says_when_images_are_not_cifar10():
 def test_compare_refuses_in_words(results):
     with pytest.raises(ValueError, match="python -m cnn_course record"):
         compare.gather(record())
+    with pytest.raises(ValueError, match="no experiment is called 'nope'"):
+        compare.compare("nope")
+    assert list(compare.gather("comparison")) == list(experiments.recorded("comparison").runs)
     found = compare.gather(results)
     with pytest.raises(ValueError, match="at least one"):
         compare.comparison(found, shown=[])

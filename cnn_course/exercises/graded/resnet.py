@@ -22,7 +22,7 @@ def _as_wide_as(width):
 
 
 def _short_paths(most):
-    """Percent of the paths through ResNet-32 that take at most so many branches; at each block a path takes it or the wire."""
+    """Percent of the paths through ResNet-32 that take at most so many branches; at each block a path takes it or the skip."""
     blocks = sum(isinstance(module, models.BasicBlock) for module in models.build("resnet32", device="meta").modules())
     return 100 * sum(math.comb(blocks, taken) for taken in range(most + 1)) / 2**blocks
 
@@ -36,12 +36,12 @@ def _behind_in_training():
 QUESTIONS = {
     "A6.1": Question(  # the widest basic block with no more weights than a bottleneck of 96
         lambda: _as_wide_as(96),
-        "17 x 96 x 96 weights against 18 c c: the basic block is hardly as wide as the neck, a quarter of what the wire carries.",
+        "17 x 96 x 96 weights against 18 c c: the basic block is hardly as wide as the neck, a quarter of what the skip carries.",
         "Write both counts down, one for the neck w, one for the channels c. What are 17 w w over 18?",
         (
             (94, "Nearly. Count the block at 94 and compare."),
             (96, "That is the neck's own width. Which of the two has more weights there?"),
-            (384, "So many channels the wire carries. What would two 3x3 of that width cost?"),
+            (384, "So many channels the skip carries. What would two 3x3 of that width cost?"),
             (132, "Your basic block has one 3x3. How many has it?"),
             (81, "One of the bottleneck's 1x1 is missing. What widens again at the end?"),
             (64, "You count the bottleneck's two 1x1. What stands between them?"),
