@@ -161,15 +161,12 @@ EXPERIMENTS = {
             "global max": _net("nin_cifar", pooling="max"),
             "dense": _net("nin_cifar", pooling="dense"),
         }),
-        Experiment("inception", "What do auxiliary heads and batch norm do for GoogLeNet?", {
-            "batch norm": _net("googlenet_cifar"),
-            "batch norm and auxiliary head": _net("googlenet_cifar", aux=("4a",)),
-            "without batch norm": _net("googlenet_cifar", training.Recipe(lr=0.01), batch_norm=False),
-        }),
-        Experiment("auxiliary", "What does an auxiliary head do where there is no batch norm, at a rate of its own?", {
-            "no auxiliary head": _net("googlenet_cifar", batch_norm=False),
+        Experiment("inception", "What do batch norm and an auxiliary head do for GoogLeNet, each at a rate of its own?", {
+            "neither": _net("googlenet_cifar", batch_norm=False),
             "auxiliary head": _net("googlenet_cifar", batch_norm=False, aux=("4a",)),
-        }, rates=(0.003, 0.01, 0.03, 0.1)),
+            "batch norm": COURSE["googlenet_cifar"],
+            "both": _net("googlenet_cifar", aux=("4a",)),
+        }, rates=(0.01, 0.03, 0.1, 0.3)),
         Experiment("depth", "Is a deeper network better, with skip connections and without?", {
             "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
         }),
