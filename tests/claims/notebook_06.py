@@ -408,3 +408,40 @@ def _():
 @claim("Standard error of a difference, by the images alone: up to 0.28.", "computed")
 def _():
     assert f"{(27.94 * 72.06 / 50_000 + 28.54 * 71.46 / 50_000) ** 0.5:.2f}" == "0.28"
+
+
+# ------------------------------------------------------------------------------- a rate for each depth
+def best_of_four(name):
+    """The label of the rate at which a network is best in the record."""
+    table = experiments.recorded("rates").table()["test accuracy"]
+    return table[[label for label in table.index if label.startswith(name)]].idxmax()
+
+
+@claim("No rate of four lets plain-56 keep up with plain-20 for 125 steps; skips do", "record rates")
+def _():
+    record, ahead = experiments.recorded("rates"), best_of_four("plain-20")
+    plain = [record.difference(ahead, f"plain-56, {rate}") for rate in ("0.01", "0.03", "0.1", "0.3")]
+    skips = record.difference(best_of_four("ResNet-56"), ahead)
+    assert all(found.decided and found.points > 5 for found in plain) and skips.points > 0 and not skips.decided
+    return [*plain, skips]
+
+
+@claim("Each at the best of its four rates, plain-56 is 11.8 points behind plain-20", "record rates")
+def _():
+    found = difference("rates", best_of_four("plain-56"), best_of_four("plain-20"))
+    assert says(found, "-11.8") and found.decided and (found.a, found.b) == ("plain-56, 0.03", "plain-20, 0.1")
+    return found
+
+
+@claim("a rate of 0.1 in place of 0.03 costs it 9.7 points.", "record rates")
+def _():
+    found = difference("rates", best_of_four("ResNet-56"), "ResNet-56, 0.1")
+    assert says(found, "+9.7") and found.decided and found.a == "ResNet-56, 0.03"
+    return found
+
+
+@claim("Plain-20's may be any of the upper three, as far as five seeds tell.", "record rates")
+def _():
+    lost = [difference("rates", "plain-20, 0.1", f"plain-20, {rate}") for rate in ("0.01", "0.03", "0.3")]
+    assert [found.decided for found in lost] == [True, False, False]
+    return lost
