@@ -417,6 +417,19 @@ def best_of_four(name):
     return table[[label for label in table.index if label.startswith(name)]].idxmax()
 
 
+@claim("By the first seed plain-20 wants ten times the rate of plain-56, by the last three times, by the three between them the "
+       "same.", "record rates")  # fmt: skip
+def _():
+    record, found = experiments.recorded("rates"), {}
+    for name in ("plain-20", "plain-56"):
+        for seed in range(5):
+            losses = {rate: record.find(f"{name}, {rate:g}", seed).rows[-1]["test_loss"] for rate in (0.01, 0.03, 0.1, 0.3)}
+            found[name, seed] = min(list(losses)[:3], key=losses.get)  # the grid; then, if it ends there, one beyond
+            if found[name, seed] == 0.1:
+                found[name, seed] = min((0.1, 0.3), key=losses.get)
+    assert [round(found["plain-20", seed] / found["plain-56", seed], 1) for seed in range(5)] == [10, 1, 1, 1, 3.3]
+
+
 @claim("No rate of four lets plain-56 keep up with plain-20 for 125 steps; skips do", "record rates")
 def _():
     record, ahead = experiments.recorded("rates"), best_of_four("plain-20")
