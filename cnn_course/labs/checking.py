@@ -113,14 +113,14 @@ def solution(name: str):
 
 
 def yours(name: str) -> Callable:
-    """What the student built, if it passed in this kernel, to be put into the course's network; else the course's own, told so.
+    """What the student built, if it passed in this kernel, to be put to work in the course; else the course's own, told so.
 
-    Raises ValueError for an unknown lab, and for one whose result is no part of a network.
+    Raises ValueError for an unknown lab, and for one whose result the course puts nowhere.
     """
     lab = find(name)
     if lab.fits is None:
         fitting = ", ".join(other.name for other in LABS.values() if other.fits)
-        raise ValueError(f"what {name!r} asks for is no part of a network of the course; these are: {fitting}")
+        raise ValueError(f"the course puts what {name!r} asks for nowhere; it has a place for: {fitting}")
     if name in _passed:
         return lab.fits(_passed[name])
     print(f"The lab {name!r} has not been passed in this kernel: the course's own takes its place.")

@@ -22,11 +22,15 @@ class DenseLayer(nn.Module):
     def __init__(self, in_channels, growth_rate, bottleneck=True):
         super().__init__()
         self.out_channels = in_channels + growth_rate
+
+        def behind_norm(conv):
+            return [nn.BatchNorm2d(conv.in_channels), nn.ReLU(inplace=True), conv]
+
         layers, channels = [], in_channels
         if bottleneck:
             channels = 4 * growth_rate
-            layers += [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, channels, 1, bias=False)]
-        layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.Conv2d(channels, growth_rate, 3, padding=1, bias=False)]
+            layers += behind_norm(nn.Conv2d(in_channels, channels, 1, bias=False))
+        layers += behind_norm(nn.Conv2d(channels, growth_rate, 3, padding=1, bias=False))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x):

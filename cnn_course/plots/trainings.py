@@ -130,7 +130,8 @@ def curves(
         )
         if level:
             axes.axhline(level[0], **DASHED)
-            axes.annotate(level[1], (0.01, level[0]), fontsize=9, color=GREY, xycoords=("axes fraction", "data"), va="bottom")
+            words = {"fontsize": 9, "color": GREY, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0}}
+            axes.annotate(level[1], (0.01, level[0]), xycoords=("axes fraction", "data"), va="bottom", **words)
         _scales(axes, x, log and metric != "accuracy")
         if len(runs) > 1 and axes is panels[-1]:
             end_labels(axes, [(*end, name, shades[name]) for name, end in ends.items()])
@@ -285,63 +286,70 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     colours: label -> colour; by default that of the network's family. Where variants have learning rates of their own, a small
     panel shows how they were found, in colours that tell them apart. ValueError for an unknown name or label.
     """
-    import seaborn  # which imports pyplot: not before it is needed
-
     record = recorded(record)
     runs = {label: record.group(label) for label in ([only] if isinstance(only, str) else only) or record.runs}
     if not runs:
         raise ValueError(f"nothing is recorded of {record.name!r} yet; run: {record.command}")
-    test = {label: 100 * np.array([h.accuracy for h in group]) for label, group in runs.items()}
-    train = {label: 100 * np.array([h.learned for h in group], dtype=float) for label, group in runs.items()}
     mine = {label: group for label, group in (_named(own) if own else {}).items() if label in runs}
-    baseline = baseline or max(test, key=lambda label: test[label].mean())
-    line = np.mean([100 * h.accuracy for h in record.group(baseline)])
-    shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())}
-    if record.sweeps and len(set(shade.values())) == 1:  # lines of one family, to be told apart
-        shade = dict(zip(runs, PALETTE, strict=False))
-    shade |= colours or {}
-    seeds = _seeds(runs)
-    held_out = _held_out(runs)
-    several = max(map(len, runs.values())) > 1
+    means = {label: 100 * np.mean([h.accuracy for h in group]) for label, group in runs.items()}
+    baseline = baseline or max(means, key=means.get)
+    line = 100 * np.mean([h.accuracy for h in record.group(baseline)])
     bars = {label: record.difference(label, baseline).interval for label in runs if label != baseline}
+    shade = _apart(record, runs) | (colours or {})
     facts = _joined(
         note,
-        f"{seeds.capitalize()}.",
-        "Small dots: one a seed." if several else "",
+        f"{_seeds(runs).capitalize()}.",
+        "Small dots: one a seed." if max(map(len, runs.values())) > 1 else "",
         f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
-        f"Dots: {held_out} images; squares: training images, not augmented." if training else "",
+        f"Dots: {_held_out(runs)} images; squares: training images, not augmented." if training else "",
         f"Hollow: your own run{'s' * (sum(map(len, mine.values())) > 1)}." if mine else "",
         _unlike(sum(mine.values(), []), runs),
         record.remarks,
         _notes(runs),
     )
-    words = ", ".join(f"{label} {np.mean([h.accuracy for h in group]):.1%}" for label, group in runs.items())
+    words = ", ".join(f"{label} {mean:.1f}%" for label, mean in means.items())
     title, width = title or record.question, 8.6 if record.sweeps else 6.8
     figure = Figure(
         title,
         figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
-        alt or f"{held_out.capitalize()} accuracy ({seeds}): {words}",
+        alt or f"{_held_out(runs).capitalize()} accuracy ({_seeds(runs)}): {words}",
         facts,
     )
     axes = figure.panel(left=charts.beside_rows(runs), right=2.6 if record.sweeps else 0.3, bottom=0.52, top=0.22)
     axes.axvline(line, **DASHED)
-    for i, label in enumerate(runs):
-        look = {"color": shade[label], "markersize": 8, "linewidth": 1.4, "capsize": 3, "zorder": 4}
-        mean = test[label].mean()
-        ends = [[mean - line - bars[label][0]], [line + bars[label][1] - mean]] if label in bars else None
-        axes.errorbar(mean, i, xerr=ends, fmt="o", **look)
-        if len(test[label]) > 1:  # the seeds below their mean, none over another
-            places = np.full(len(test[label]), i + 0.24)
-            pale = tint(shade[label], 0.6)
-            seaborn.swarmplot(x=test[label], y=places, color=pale, size=3.5, orient="h", native_scale=True, ax=axes)
-        if training:
-            axes.plot(train[label].mean(), i, "s", color="white", markeredgecolor=shade[label], markersize=6.5, zorder=4)
-        for h in mine.get(label, ()):
-            axes.plot(100 * h.accuracy, i, "o", color="white", markeredgecolor=shade[label], markeredgewidth=1.8, markersize=9)
-    _rows(axes, runs, 0.6, "accuracy (%)" if training else f"{held_out} accuracy (%)")
+    for place, (label, group) in enumerate(runs.items()):
+        bar = [line + end for end in bars[label]] if label in bars else None
+        _answer(axes, place, group, mine.get(label, ()), bar, shade[label], training)
+    _rows(axes, runs, 0.6, "accuracy (%)" if training else f"{_held_out(runs)} accuracy (%)")
     if record.sweeps:
         _sweeps(figure.panel(left=width - 1.95, right=0.2, bottom=0.52, top=0.22), record, shade)
     return figure
+
+
+def _apart(record, runs):
+    """The colour of each variant: its family's; where a panel of rates has lines of one family, colours that tell them apart."""
+    shade = {label: colour(group[0].network or label, i) for i, (label, group) in enumerate(runs.items())}
+    if record.sweeps and len(set(shade.values())) == 1:
+        shade = dict(zip(runs, PALETTE, strict=False))
+    return shade
+
+
+def _answer(axes, place, runs, mine, bar, shade, training):
+    """A variant's row: the mean of its runs, with a bar from and to; its seeds; its training accuracy; the reader's own runs."""
+    import seaborn  # which imports pyplot: not before it is needed
+
+    test = [100 * h.accuracy for h in runs]
+    mean = np.mean(test)
+    ends = [[mean - bar[0]], [bar[1] - mean]] if bar else None
+    axes.errorbar(mean, place, xerr=ends, fmt="o", color=shade, markersize=8, linewidth=1.4, capsize=3, zorder=4)
+    if len(test) > 1:  # the seeds below their mean, none over another
+        below, pale = np.full(len(test), place + 0.24), tint(shade, 0.6)
+        seaborn.swarmplot(x=test, y=below, color=pale, size=3.5, orient="h", native_scale=True, ax=axes)
+    hollow = {"color": "white", "markeredgecolor": shade}
+    if training:
+        axes.plot(100 * np.array([h.learned for h in runs], dtype=float).mean(), place, "s", **hollow, markersize=6.5, zorder=4)
+    for h in mine:
+        axes.plot(100 * h.accuracy, place, "o", **hollow, markeredgewidth=1.8, markersize=9)
 
 
 @styled
