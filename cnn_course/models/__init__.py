@@ -1,6 +1,6 @@
 """The networks of the course, one file a family. `build(name)` makes one, `names()` lists them all.
 
-Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.5 million parameters for 32x32 images.
+Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.3 million parameters for 32x32 images.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""A network made for few operations (Jordan 2024, arXiv 2404.00498, section 2 and appendix A; here with Muon's widths).
+"""A network made for few operations (Jordan 2024, arXiv 2404.00498, section 3.1 and appendix A).
 
 Six convolutions 3x3 behind a first layer that is computed from the training images, not learned.
 """

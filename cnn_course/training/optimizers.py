@@ -5,7 +5,7 @@ from torch import nn
 
 from cnn_course.training.device import precision
 
-BIAS_LR, HEAD_LR = 0.053, 0.67  # for the sum of the losses in a batch, by the authors' code
+BIAS_LR, HEAD_LR = 0.053, 0.67  # for the sum of the losses in a batch, by its author's code
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # steepest at zero, where the smallest singular values are
 
 
@@ -65,7 +65,7 @@ def muon(
     """The optimizer of a recipe: filters by orthogonal steps of the recipe's rate and momentum, all else by ordinary ones.
 
     bias_lr, head_lr: the rates of biases and of the dense layer, and momentum theirs; they and the recipe's weight decay are
-    those of the authors' code, for the sum of the losses in a batch and for one image. filter_decay: that of filters, which
+    those of its author's code, for the sum of the losses in a batch and for one image. filter_decay: that of filters, which
     orthogonal steps do not need. Without `orthogonal` filters get ordinary steps too.
     """
     trained = [p for p in net.parameters() if p.requires_grad]

@@ -72,7 +72,7 @@ def _():
     assert any(isinstance(layer, nn.AdaptiveAvgPool2d) for layer in nin.head.modules()), nin.head
 
 
-@claim("one number for each convolution: three in NIN's first two blocks, two in its last.", "computed")
+@claim("one number for each convolution: three in NIN's first two blocks, two in its last,", "computed")
 def _():
     features = models.build("nin", device="meta").features
     blocks = (features.block1, features.block2, features.block3)
@@ -393,7 +393,7 @@ def _():
 
 
 # ------------------------------------------------------------------------------- fact check
-@claim("Three pixels of four are thrown away unseen.", "computed")
+@claim("Three pixels of four are thrown away unseen", "computed")
 def _():
     image = torch.ones(1, 4, 56, 56, requires_grad=True)
     nn.Conv2d(4, 8, 1, stride=2, bias=False)(image).sum().backward()

@@ -485,7 +485,7 @@ def over_resnet(name):
     return experiments.difference(name, "resnet20", full_width(name), theirs, 10_000)
 
 
-@claim("With 256 maps in its wider blocks FastNet is the network of the published record.", "computed")
+@claim("With 256 maps in its wider blocks FastNet is the network of the published record", "computed")
 def _():
     assert [block.conv2.out_channels for block in models.build("fastnet", device="meta").blocks[1:]] == [64, 256, 256]
 
