@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.set_defaults(run=record)
 
     command = commands.add_parser("runs", help="list what you have trained, in whatever notebook; it is shown in notebook 8")
-    command.add_argument("--clear", action="store_true", help="delete all of it")
+    command.add_argument("--clear", action="store_true", help="delete all of it, and the guesses")
     command.set_defaults(run=runs)
 
     command = commands.add_parser("claims", help="print what the notebooks claim, what each claim rests on, and how sure it is")
@@ -203,11 +203,12 @@ def record(options):
 
 
 def runs(options):
-    """Print the runs that were kept, or delete them."""
+    """Print the runs that were kept, or delete them and the guesses."""
+    from cnn_course.exercises import guessing
     from cnn_course.training import runs
 
     if options.clear:
-        print(f"{runs.clear()} runs deleted.")
+        print(f"Deleted: {runs.clear()} runs, {guessing.clear()} guesses.")
         return
     table = runs.table()
     print(
@@ -247,6 +248,8 @@ def grade(options):
     print(f"{out / 'grades.csv'}, {out / 'feedback'}")
     for each in failed:
         print(f"  {each.path.name}: {each.remark}")
+    for path in grading.others(folder):
+        print(f"  {path.relative_to(folder)}: no notebook, so it is not in the table")
 
 
 def _drawn_seed():

@@ -51,6 +51,14 @@ def keep(name: str, value: float | None) -> None:
         files.write_text(_file(), text)
 
 
+def clear() -> int:
+    """Delete them all; how many there were."""
+    guesses = kept()
+    with contextlib.suppress(OSError):
+        _file().unlink(missing_ok=True)
+    return len(guesses)
+
+
 def number(text: str, unit: str = "") -> float | None:
     """The number in what somebody typed: "30 %", "1,200", "1,5", "2.5 million", "7k", "1e6", "1/3"; None where there is none."""
     typed = re.sub("[−–]", "-", text.lower()).strip().removesuffix(unit.lower()).strip()

@@ -22,8 +22,7 @@ def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: boo
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder; give the one that has the submitted notebooks")
-    inside = [path for path in folder.rglob("*.ipynb") if path.is_file() and not path.is_symlink()]
-    notebooks = sorted(path for path in inside if ".ipynb_checkpoints" not in path.parts)
+    notebooks = [path for path in _files(folder) if path.suffix == ".ipynb"]
     if not notebooks:
         raise ValueError(f"no notebook (.ipynb) is in {folder}")
     if confine and not confined.is_possible():
@@ -44,6 +43,16 @@ def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: boo
         graded = _distinct(_newest(list(tqdm(found, "grade", len(notebooks), unit="notebook"))))
     report.write(graded, out, seed)
     return graded
+
+
+def others(folder: Path) -> list[Path]:
+    """What was handed in and is no notebook, so that nobody is missing from the table unnoticed."""
+    return [path for path in _files(folder) if path.suffix != ".ipynb"]
+
+
+def _files(folder):
+    inside = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def _newest(graded):

@@ -272,9 +272,13 @@ def test_a_class_is_graded_and_the_table_opens_in_canvas_and_moodle(tmp_path, ca
     notebook(folder / "early.ipynb", RIGHT, CHECK, login="choi@school.org", name="Choi")
     os.utime(folder / "early.ipynb", (1, 1))
     notebook(folder / "late.ipynb", ANSWER, login="choi@school.org", name="Choi")
+    for other in ("page.pdf", ".DS_Store"):
+        (folder / other).write_text("no notebook")
 
     assert main(["grade", str(folder), "--seed", "3", "--jobs", "2"]) == 0
-    assert "8 submissions, 3 of them without a grade; seed 3" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "8 submissions, 3 of them without a grade; seed 3" in out
+    assert "page.pdf: no notebook, so it is not in the table" in out and ".DS_Store" not in out
     text = (tmp_path / "class-graded" / "grades.csv").read_text(encoding="utf-8-sig")
     head, *rows = csv.reader(io.StringIO(text))
     assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A7_densenet", "Remark on the Current Score"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cnn_course import __main__, data, models, training
+from cnn_course.exercises import guessing
 from cnn_course.training import runs
 
 
@@ -66,4 +67,6 @@ def test_the_command_lists_and_clears(history, capsys):
     assert __main__.main(["runs"]) == 0
     out = capsys.readouterr().out
     assert "my/net: 1" in out and f"{history.accuracy:.1%}" in out and "test images" in out
-    assert __main__.main(["runs", "--clear"]) == 0 and capsys.readouterr().out == "1 runs deleted.\n" and runs.kept() == []
+    guessing.keep("04.bottleneck", 30)
+    assert __main__.main(["runs", "--clear"]) == 0 and capsys.readouterr().out == "Deleted: 1 runs, 1 guesses.\n"
+    assert runs.kept() == [] and guessing.kept() == {}
