@@ -20,6 +20,7 @@ LONGEST = (
     "test_front_ends.py",
     "test_notebooks.py",
     "test_site.py",
+    "test_grading.py",
     "test_claims.py",
     "02_alexnet.ipynb",
     "08_comparison.ipynb",

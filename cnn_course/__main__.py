@@ -23,8 +23,8 @@ def _positive(number):
     return parse
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 where `doctor` finds something to do, 2 after an error."""
+def _parser():
+    """Every command with its options, and the function that does it as `run`."""
     parser = _Parser(prog="python -m cnn_course", description="A course on CNN architectures, at the command line.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -90,7 +90,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     command = commands.add_parser("doctor", help="say what is fine on this machine, and what to do about the rest")
     command.set_defaults(run=doctor)
+    return parser
 
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 where `doctor` finds something to do, 2 after an error."""
+    parser = _parser()
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()

@@ -75,9 +75,9 @@ def _threads():
 
 
 def _precision():
-    from cnn_course import training
+    from cnn_course.training import device
 
-    return str(training.precision(training.best_device())).removeprefix("torch.")
+    return device.name_of(device.precision(device.best_device()))
 
 
 def _data():

@@ -43,5 +43,5 @@ def into_place(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put a text file into place."""
-    into_place(path, partial(Path.write_text, data=text, encoding="utf-8", newline=""))
+    """Put a text file into place; half a character, which no file can hold, becomes a question mark."""
+    into_place(path, partial(Path.write_text, data=text, encoding="utf-8", errors="replace", newline=""))

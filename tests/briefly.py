@@ -13,9 +13,13 @@ def _briefly(_):
     bench = sys.modules.get("cnn_course.training.bench")
     data = sys.modules.get("cnn_course.data")
     if hasattr(data, "load") and data.load.__name__ != "<lambda>":
-        load, draw = data.load, data.standin.draw
-        data.load = lambda quiet=False: load(quiet).subset(6_000, 4_000)  # the most that a notebook asks for by number
-        data.standin.draw = lambda: draw(6_000, 4_000)
+        from torchvision.datasets import CIFAR10
+
+        load, draw, subset = data.load, data.standin.draw, data.Split.subset
+        CIFAR10.train_list = CIFAR10.train_list[:1]  # the first of five files: nobody here sees more than its 10,000 images
+        data.load = lambda quiet=False: load(quiet).subset(6_000, 500)
+        data.standin.draw = lambda: draw(6_000, 500)
+        data.Split.subset = lambda split, n: subset(split, min(n, len(split)))
     if hasattr(training, "fit") and training.fit.__name__ != "<lambda>":
         fit, images = training.fit, 256
 

@@ -70,17 +70,14 @@ def pool(kernel: int, stride: int | None = None, padding: int = 0) -> Layer:
     return layer
 
 
-def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, ceil_mode: bool = False) -> int:
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
     """The side of the output for an input of side `size`: floor((size + 2p - d(k-1) - 1) / s) + 1.
 
-    With `ceil_mode` (pooling only) a last window may reach over the far edge, if it starts before that edge.
     Raises ValueError where no window fits.
     """
     layer = Layer(kernel, stride, padding, dilation)
     room = whole("size", size, 1) + 2 * padding - layer.window
-    result = (-(-room // stride) if ceil_mode else room // stride) + 1
-    if ceil_mode and (result - 1) * stride >= size + padding:
-        result -= 1
+    result = room // stride + 1
     if result < 1:
         raise ValueError(
             f"a window of {layer.window} (kernel {kernel}, dilation {dilation}) does not fit "
@@ -104,10 +101,6 @@ class Window:
     @property
     def size(self) -> int:
         return self.hi - self.lo + 1
-
-    def at(self, i: int) -> tuple[int, int]:
-        """First and last input pixel that output i depends on."""
-        return self.lo + i * self.jump, self.hi + i * self.jump
 
     def read(self, first: int, last: int, stride: int = 1) -> Window:
         """After an operation whose output i reads its inputs i * stride + first to i * stride + last."""

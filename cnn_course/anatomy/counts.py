@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cnn_course.anatomy.arithmetic import Window, numbered
+from cnn_course.anatomy.arithmetic import numbered
 
 
 def parameters(net) -> int:
@@ -50,14 +50,6 @@ def trace(net, input_shape: tuple[int, ...] | None = None):
     index = pd.Index([s.path for s in steps], name="layer")
     table = pd.DataFrame(rows, columns=COLUMNS, index=index, dtype=object)
     return table.astype({name: "int64" for name in ("parameters", "macs", "output_bytes")})
-
-
-def window(net, layer: str, input_shape: tuple[int, ...] | None = None) -> tuple[Window, ...] | None:
-    """What an output of a layer (its path in `trace`) depends on: Windows for height and width, or None."""
-    steps = {step.path: step for step in _steps(net, input_shape)}
-    if layer not in steps:
-        raise ValueError(f"layer is {layer!r}, expected one of the index of trace(net): {', '.join(steps)}")
-    return steps[layer].windows
 
 
 def stages(net, input_shape: tuple[int, ...] | None = None):

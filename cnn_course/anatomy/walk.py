@@ -224,7 +224,7 @@ class _Run:
         step.module, step.node, step.sources = module, node, [self.made[source] for source in sources]
         step.macs = _macs(step, settings)
         if step.macs is None:
-            step.macs = _measured(lambda: self.again(node, module, args, kwargs))
+            step.macs = operations(lambda: self.again(node, module, args, kwargs)) // 2
             if not step.macs:
                 self.uncounted.append(f"{step.path} ({kind})")
         step.windows = self.windows[node] = _windows(step, settings, [self.windows[n] for n in sources])
@@ -317,11 +317,14 @@ def _macs(step, settings) -> int | None:
     return None if family in PRODUCTS or any(p.ndim > 1 for p in weights) else 0
 
 
-def _measured(work: Callable) -> int:
-    """The multiply-adds of a computation by torch's own counter, which sees attention only where it is written out (MATH)."""
+def operations(work: Callable) -> int:
+    """The floating-point operations of a computation, 2 a multiply-add, by torch's own counter.
+
+    It sees attention only where that is written out (MATH).
+    """
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         work()
-    return counter.get_total_flops() // 2
+    return counter.get_total_flops()
 
 
 def _windows(step, settings, before) -> tuple[Window, ...] | None:

@@ -48,7 +48,6 @@ def batches(
     augment: tuple[Callable, ...] = (),
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
-    shuffle: bool = True,
     epoch: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield x, normalized float32 (B, 3, 32, 32) in channels_last, and y, int64 (B,); the last is the rest.
@@ -68,7 +67,7 @@ def batches(
     pixels, labels = split.images.to(device).permute(0, 2, 3, 1).contiguous(), split.labels.to(device)
     home = "cpu" if generator is None else generator.device
     n = len(split)
-    order = torch.randperm(n, generator=generator, device=home) if shuffle else torch.arange(n)
+    order = torch.randperm(n, generator=generator, device=home)
     parts = list(order.to(device).split(batch_size))
     if number_of_batches(n, batch_size) < len(parts):
         parts[-2:] = [torch.cat(parts[-2:])]

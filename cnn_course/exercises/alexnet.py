@@ -6,6 +6,7 @@ import torch
 
 from cnn_course import anatomy, models
 from cnn_course.exercises.asking import Question, within
+from cnn_course.training.device import seeded
 
 
 def _uses():
@@ -16,8 +17,7 @@ def _uses():
 
 def _without_counting_groups():
     """By what the signal behind conv5 changes where the inputs of grouped filters are counted as if there were one group."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         net, images = models.build("alexnet_cifar", groups=2, norm=None), torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         before = net.features(images).norm()

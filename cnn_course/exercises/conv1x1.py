@@ -7,6 +7,7 @@ from torch import nn
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question
 from cnn_course.exercises.comparing import by_fault, choice
+from cnn_course.training.device import seeded
 
 PATH = [(256, 64, 1), (64, 64, 3), (64, 64, 3), (64, 256, 1)]
 NARROWEST, MOST = 64, 120_000
@@ -45,8 +46,7 @@ STEPS = {
 
 def _may_change_places():
     """The steps that give the same before a 1x1 convolution with biases and after it."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+    with seeded(0), torch.no_grad():
         conv, maps = nn.Conv2d(4, 3, 1), torch.randn(2, 4, 6, 8)
         return "".join(name for name, do in STEPS.items() if torch.allclose(do(conv(maps)), conv(do(maps)), atol=1e-5))
 

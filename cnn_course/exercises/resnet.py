@@ -7,6 +7,7 @@ from torch import nn
 from cnn_course import models
 from cnn_course.exercises.asking import Question, within
 from cnn_course.labs.measuring import gradient_norms
+from cnn_course.training.device import seeded
 
 DEEPER_AND_SHALLOWER = {"A": ((9, 14), (5, 11)), "B": ((1, 14), (5, 11)), "C": ((1, 10), (5, 11))}  # errors: training, test
 
@@ -37,8 +38,7 @@ def _heard():
 
 def _reached():
     """How many of the convolutions get a gradient."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         net = _silenced().train()
         F.cross_entropy(net(torch.randn(8, 3, 32, 32)), torch.arange(8)).backward()
     return sum(bool(module.weight.grad.any()) for module in net.modules() if isinstance(module, nn.Conv2d))
@@ -46,8 +46,7 @@ def _reached():
 
 def gradient_with_longer_weights(times):
     """|gradient| / |weight| of a normalized layer whose weights are so many times as long, over what it was before."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         net, images, labels = models.build("plain20"), torch.randn(8, 3, 32, 32), torch.arange(8)
         before = gradient_norms(net, images, labels)[5]
         with torch.no_grad():

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question, within
+from cnn_course.training.device import seeded
 
 conv, pool = anatomy.conv, anatomy.pool
 FOUR = conv(3), conv(5), pool(2), conv(3, stride=2)
@@ -49,8 +50,7 @@ def _directions():
     def product(first, second):
         return F.conv2d(first[None, None], second.flip(0, 1)[None, None], padding=2)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         slopes = torch.autograd.functional.jacobian(product, tuple(torch.randn(2, 3, 3).double()))
     return int(torch.linalg.matrix_rank(torch.cat([slope.reshape(25, 9) for slope in slopes], 1)))
 

@@ -53,8 +53,8 @@ class Difference:
     __repr__ = __str__
 
 
-def difference(a: str, b: str, runs_a: Sequence, runs_b: Sequence, images: int) -> Difference:
-    """The Difference of two groups of training histories, all tested on the same `images` test images.
+def difference(a: str, b: str, runs_a: Sequence, runs_b: Sequence) -> Difference:
+    """The Difference of two groups of training histories, all tested on the same images. ValueError where they were not.
 
     Seeds: Welch's interval for two means, Student's t for so few. Images: paired, the standard error of the mean over images
     of (share of a's runs that are right - share of b's). Together: percentiles of a bootstrap that draws the runs of each
@@ -62,12 +62,16 @@ def difference(a: str, b: str, runs_a: Sequence, runs_b: Sequence, images: int) 
     they have: hence their own interval beside it, and `decided` asks for both. Where runs do not say which images they got right,
     the bootstrap gives way to the sum of both variances; a single accuracy p then has p (1 - p) / images.
     """
-    splits = {run.split for run in (*runs_a, *runs_b)}
-    if len(splits) > 1:
-        raise ValueError(f"{a} and {b} were measured on {' and '.join(sorted(splits))} images; compare like with like")
+    tested = {(run.held_out_images, run.split) for run in (*runs_a, *runs_b)}
+    if len(tested) > 1:
+        told = sorted(f"{count:,} {split}" if count else f"nobody says how many {split}" for count, split in tested)
+        raise ValueError(f"{a} and {b} were measured on {' and '.join(told)} images; compare like with like")
+    ((images, _),) = tested
+    if images is None:
+        raise ValueError(f"the runs of {a} and {b} do not say how many images they were tested on: set their held_out_images")
     accuracies = [np.array([100 * run.accuracy for run in runs]) for runs in (runs_a, runs_b)]
     points = accuracies[0].mean() - accuracies[1].mean()
-    kept = [[bits for run in runs if (bits := run.right_images(images)) is not None] for runs in (runs_a, runs_b)]
+    kept = [[bits for run in runs if (bits := run.right_images()) is not None] for runs in (runs_a, runs_b)]
     some = all(kept)
     if some:
         error = 100 * (np.mean(kept[0], axis=0) - np.mean(kept[1], axis=0)).std(ddof=1) / images**0.5

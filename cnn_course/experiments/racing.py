@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-import torch
 from torch import nn
 from tqdm import tqdm
 
 from cnn_course import data, models, training
 from cnn_course.experiments import fairness, paired
 from cnn_course.training import gate
+from cnn_course.training.device import seeded
+from cnn_course.training.evaluation import right_images
 
 FEWEST = 2  # seeds of each, or nothing is known of others
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -99,7 +100,7 @@ class Race:
         if not self.seeds:
             raise ValueError("no seed has been trained by both: call .go_on()")
         (a, runs_a), (b, runs_b) = self.runs.items()
-        return paired.difference(a, b, runs_a, runs_b, len(self.cifar.test))
+        return paired.difference(a, b, runs_a, runs_b)
 
     def __str__(self):
         if not self.seeds:
@@ -137,7 +138,7 @@ class Race:
         history = training.fit(net, self.cifar, self.epochs, recipe, seed, name=label, quiet=True, on_epoch=after_an_epoch)
         if told < self.epochs:  # `fit` takes an interrupt for itself
             raise KeyboardInterrupt
-        history.keep_right((training.evaluate(net, self.cifar.test).predictions == self.cifar.test.labels).numpy())
+        history.keep_right(right_images(net, self.cifar.test))
         return history
 
 
@@ -204,8 +205,7 @@ def _plain(given):
 
 def _built(make, seed):
     """A network with the weights of a seed; torch's own stream of random numbers goes on as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return make()
 
 

@@ -37,11 +37,6 @@ class Record:
         return min((len(histories) for histories in self.runs.values()), default=0)
 
     @property
-    def test_images(self) -> int:
-        """The images that each accuracy was measured on."""
-        return declared.EXPERIMENTS[self.name].test_images
-
-    @property
     def multiply_adds(self) -> dict[str, int]:
         """The multiply-adds for one image: label -> number."""
         return {label: variant["multiply_adds"] for label, variant in self.variants.items()}
@@ -49,7 +44,7 @@ class Record:
     @property
     def varied(self) -> dict[str, dict]:
         """The settings that each network was given beyond its own, as JSON keeps them: label -> {setting: value}."""
-        return {label: variant.get("varied", {}) for label, variant in self.variants.items()}
+        return {label: variant["varied"] for label, variant in self.variants.items()}
 
     def rate(self, label: str) -> float | None:
         """The learning rate that the variant's sweep found best; None without a sweep."""
@@ -93,13 +88,14 @@ class Record:
 
     def difference(self, a: str, b: str) -> paired.Difference:
         """How much better variant a is than b, and how sure that is. ValueError for a label that is not recorded."""
-        return paired.difference(a, b, self.group(a), self.group(b), self.test_images)
+        return paired.difference(a, b, self.group(a), self.group(b))
 
     def table(self):
         """One row a variant: runs, parameters, multiply-adds, accuracies in the end (means), deviation over seeds.
 
-        The training accuracy is that of images as they are, without augmentation. Where every variant has a learning rate of
-        its own, that too. No times: runs are made on several machines, beside other work.
+        The training accuracy is that of images as they are, without augmentation. Where the experiment asks for six views of a
+        test image, their accuracy too; where learning rates were looked for, each variant's own. No times: runs are made on
+        several machines, beside other work.
         """
         import pandas as pd
 
@@ -150,16 +146,15 @@ def recorded(name: str | Record) -> Record:
     experiment, path = declared.find(name), files.RECORDED / f"{name}.json"
     if not path.exists():
         return Record(name, experiment.question, f"python -m cnn_course record {name}")
+    older = {"initialization": "fan_out", "held_out_images": experiment.test_images}  # of all runs before a run said it
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); get the course's copy again: git checkout -- {path}") from None
-    for label, runs in kept["runs"].items():
-        # what an older file says only here, and what all weights began from before a run said it
-        older = {"network": kept["variants"][label]["network"], "initialization": "fan_out"}
-        older["held_out_images"] = experiment.test_images
-        kept["runs"][label] = [training.History.from_dict(older | run) for run in runs]
-    return Record(**kept)
+        for label, runs in kept["runs"].items():
+            kept["runs"][label] = [training.History.from_dict(older | run) for run in runs]
+        return Record(**kept)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} is damaged ({told}); get the course's copy again: git checkout -- {path}") from None
 
 
 def write(record: Record) -> None:

@@ -26,6 +26,8 @@ from cnn_course.experiments import declared, results
 from cnn_course.experiments.results import INITIALIZATION
 from cnn_course.models import pretrained
 from cnn_course.training import speedrun
+from cnn_course.training.device import name_of
+from cnn_course.training.evaluation import right_images
 
 SWEEP_SEED = 0
 
@@ -67,7 +69,6 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
         for experiment in asked:
             _same_arithmetic(experiment)
             _sweep(experiment, jobs, quiet)
-            _look_up_right(experiment)
             rate = results.recorded(experiment.name).rate
             tasks += [Task(experiment, label, seed, rate(label)) for seed, label in results.missing(experiment.name, seeds)]
         with tqdm(total=len(tasks), desc="record", unit="run", disable=quiet) as bar:
@@ -81,7 +82,7 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
 def _here():
     """The kind of device that trains here, and its precision."""
     device = training.best_device()
-    return device.type, str(training.precision(device)).removeprefix("torch.")
+    return device.type, name_of(training.precision(device))
 
 
 def _same_arithmetic(experiment):
@@ -139,24 +140,6 @@ def _try_rate(task):
         images = experiment.train_images * experiment.epochs
         recipe = replace(recipe, batch_size=training.default_batch_size(training.best_device(), images))
     return training.fit(variant.build(), cifar, epochs, recipe, seed, name=label, quiet=True).accuracy
-
-
-def _look_up_right(experiment):
-    """Let older runs say which test images they got right, where their weights are kept (in half precision)."""
-    kept = results.recorded(experiment.name)
-    for label, seeds in experiment.keep.items():
-        for seed in seeds:
-            history = kept.find(label, seed)
-            if history and history.right is None:
-                net = experiment.variants[label].build()
-                net.name = label  # under which its weights are kept
-                pretrained.load_weights(net, seed)
-                _keep_right(history, net, _cifar(experiment.train_images, experiment.test_images))
-                results.write(kept)
-
-
-def _keep_right(history, net, cifar):
-    history.keep_right((training.evaluate(net, cifar.test).predictions == cifar.test.labels).numpy())
 
 
 def _alone(name):
@@ -247,7 +230,7 @@ def _run(task):
     history.network, history.initialization = variant.network, INITIALIZATION
     history.rows = [{column: round(value, 5) for column, value in row.items()} for row in history.rows]
     history.learned = round(training.evaluate(net, cifar.train.subset(experiment.test_images)).accuracy, 5)
-    _keep_right(history, net, cifar)
+    history.keep_right(right_images(net, cifar.test))
     if experiment.views == speedrun.VIEWS:
         history.six_views = round(training.evaluate(net, cifar.test, views=experiment.views).accuracy, 5)
     if task.keeps_weights:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from cnn_course import files
 from cnn_course.exercises.graded import GRADED
 from cnn_course.grading import confined, report
 from cnn_course.grading.judge import Graded, assignment_of, code, grade, student
@@ -109,7 +110,7 @@ def submit(notebook: Path, seed: int) -> Path:
             cell["outputs"], cell["execution_count"] = [], None
     name = re.sub(r"[^\w.-]+", "-", f"{result.assignment}-{who['login']}")
     path = notebook.with_name(f"{name}.submission.ipynb")
-    report.put(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    files.write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     return path
 
 

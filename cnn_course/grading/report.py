@@ -71,7 +71,7 @@ def write(graded: list[Graded], folder: Path, seed: int) -> None:
     """Put grades.csv and feedback/ into `folder`, each file in one step."""
     pages = folder / "feedback"
     pages.mkdir(parents=True, exist_ok=True)
-    put(folder / "grades.csv", "\ufeff" + table(graded))  # the mark at the start lets Excel read names in UTF-8
+    files.write_text(folder / "grades.csv", "\ufeff" + table(graded))  # the mark at the start lets Excel read names in UTF-8
     taken = set()
     for each in graded:
         stem = re.sub(r"[^\w.-]+", "-", f"{each.assignment or 'ungraded'}-{each.login or each.name}")
@@ -81,9 +81,4 @@ def write(graded: list[Graded], folder: Path, seed: int) -> None:
                 break
             stem = f"{first}-{number}"
         taken.add(stem.lower())
-        put(pages / f"{stem}.html", page(each, seed))
-
-
-def put(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    files.into_place(path, lambda part: part.write_text(text, encoding="utf-8", errors="replace", newline=""))
+        files.write_text(pages / f"{stem}.html", page(each, seed))

@@ -18,61 +18,10 @@ def grouped_conv(maps, weight, groups):
     return torch.cat([F.conv2d(x, w, padding=padding) for x, w in zip(inputs, filters, strict=True)], dim=1)
 
 
-def _same_input(maps, weight, groups):
-    first = maps.chunk(groups, dim=1)[0]
-    return torch.cat([F.conv2d(first, w, padding=w.shape[2] // 2) for w in weight.chunk(groups)], dim=1)
-
-
-def _same_filters(maps, weight, groups):
-    first = weight.chunk(groups)[0]
-    return torch.cat([F.conv2d(x, first, padding=first.shape[2] // 2) for x in maps.chunk(groups, dim=1)], dim=1)
-
-
-def _added(maps, weight, groups):
-    pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
-    return sum(F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs)
-
-
-def _in_turns(maps, weight, groups):
-    inputs = [maps[:, i::groups] for i in range(groups)]
-    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in zip(inputs, weight.chunk(groups), strict=True)], dim=1)
-
-
-def _filters_in_turns(maps, weight, groups):
-    pairs = zip(maps.chunk(groups, dim=1), (weight[i::groups] for i in range(groups)), strict=True)
-    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs], dim=1)
-
-
-def _crossed(maps, weight, groups):
-    pairs = zip(reversed(maps.chunk(groups, dim=1)), weight.chunk(groups), strict=True)
-    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs], dim=1)
-
-
-def _along_the_batch(maps, weight, groups):
-    pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
-    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs])
-
-
-def _unpadded(maps, weight, groups, padding=0):
-    pairs = zip(maps.chunk(groups, dim=1), weight.chunk(groups), strict=True)
-    return torch.cat([F.conv2d(x, w, padding=padding) for x, w in pairs], dim=1)
-
-
-def _padded_by_one(maps, weight, groups):
-    return _unpadded(maps, weight, groups, padding=1)
-
-
-def _dealt_out(maps, weight, groups):
-    return torch.stack(grouped_conv(maps, weight, groups).chunk(groups, dim=1), dim=2).flatten(1, 2)
-
-
-def _always_two(maps, weight, groups):
-    return grouped_conv(maps, weight, 2)
-
-
-def _groups_long(maps, weight, groups):
-    pairs = zip(maps.split(groups, dim=1), weight.split(groups), strict=False)
-    return torch.cat([F.conv2d(x, w, padding=w.shape[2] // 2) for x, w in pairs], dim=1)
+def _convolved(inputs, filters, padding=None):
+    """What each part of the maps gives with its part of the filters."""
+    padding = filters[0].shape[2] // 2 if padding is None else padding
+    return [F.conv2d(x, w, padding=padding) for x, w in zip(inputs, filters, strict=False)]
 
 
 @contextlib.contextmanager
@@ -121,20 +70,32 @@ GROUPED_CONV = Lab(
     tests=(_by_hand,),
     cases=(_grouped(4, 6, 2), _grouped(6, 6, 3, 5), _grouped(4, 8, 4)),
     more=(_grouped(10, 5, 5), _grouped(6, 4, 2, 1), _grouped(3, 6, 1, 5)),
-    mistakes=(
-        Mistake(GROUPS, lambda maps, weight, groups: F.conv2d(maps, weight, padding=weight.shape[2] // 2, groups=groups)),
-        Mistake("All your groups read the same maps. Which part of the input belongs to the second group?", _same_input),
-        Mistake("All your groups use the same filters. Which filters belong to the second group?", _same_filters),
-        Mistake("Your groups are added up. Whose maps follow whose in the output?", _added),
-        Mistake("Your groups take every second map. Do AlexNet's two cards hold neighbours or every other map?", _in_turns),
-        Mistake("Your groups take every second filter. Which filters make the first half of the output?", _filters_in_turns),
-        Mistake("Your first filters read the last maps. Which card do they sit on?", _crossed),
-        Mistake("Your groups are joined along the batch. Which dimension counts channels?", _along_the_batch),
-        Mistake("Your maps shrink. How much padding does a window of 3 need, or of 5?", _unpadded),
-        Mistake("Your padding suits a window of 3 alone. How much does one of 5 need?", _padded_by_one),
-        Mistake("Your groups take turns in the output, one map each. Whose maps follow whose?", _dealt_out),
-        Mistake("You make two groups whatever `groups` is. What if there are three?", _always_two),
-        Mistake("Each of your parts is `groups` long. Is that how long a part is, or how many parts there are?", _groups_long),
+    mistakes=(  # x: maps, w: weight, g: groups
+        Mistake(GROUPS, lambda x, w, g: F.conv2d(x, w, padding=w.shape[2] // 2, groups=g)),
+        Mistake("All your groups read the same maps. Which part of the input belongs to the second group?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1)[:1] * g, w.chunk(g)), 1)),
+        Mistake("All your groups use the same filters. Which filters belong to the second group?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1), w.chunk(g)[:1] * g), 1)),
+        Mistake("Your groups are added up. Whose maps follow whose in the output?",
+                lambda x, w, g: sum(_convolved(x.chunk(g, 1), w.chunk(g)))),
+        Mistake("Your groups take every second map. Do AlexNet's two cards hold neighbours or every other map?",
+                lambda x, w, g: torch.cat(_convolved([x[:, i::g] for i in range(g)], w.chunk(g)), 1)),
+        Mistake("Your groups take every second filter. Which filters make the first half of the output?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1), [w[i::g] for i in range(g)]), 1)),
+        Mistake("Your first filters read the last maps. Which card do they sit on?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1)[::-1], w.chunk(g)), 1)),
+        Mistake("Your groups are joined along the batch. Which dimension counts channels?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1), w.chunk(g)))),
+        Mistake("Your maps shrink. How much padding does a window of 3 need, or of 5?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1), w.chunk(g), padding=0), 1)),
+        Mistake("Your padding suits a window of 3 alone. How much does one of 5 need?",
+                lambda x, w, g: torch.cat(_convolved(x.chunk(g, 1), w.chunk(g), padding=1), 1)),
+        Mistake("Your groups take turns in the output, one map each. Whose maps follow whose?",
+                lambda x, w, g: torch.stack(grouped_conv(x, w, g).chunk(g, 1), 2).flatten(1, 2)),
+        Mistake("You make two groups whatever `groups` is. What if there are three?",
+                lambda x, w, g: grouped_conv(x, w, 2)),
+        Mistake("Each of your parts is `groups` long. Is that how long a part is, or how many parts there are?",
+                lambda x, w, g: torch.cat(_convolved(x.split(g, 1), w.split(g)), 1)),
     ),
 )  # fmt: skip
 
@@ -243,6 +204,21 @@ def dropout(x, p, training):
     return x * (torch.rand_like(x) >= p) / (1 - p)
 
 
+NOTHING_GOES = "Nothing is dropped in training. What does `training` say?"
+IN_EVALUATION = "In evaluation values are dropped as well. Which answer of a network do you want to read twice?"
+P_STAYS = "Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?"
+ROWS = "One mask serves many: whole rows or columns are zero together. How many random numbers does x need?"
+AS_IN_2012 = "You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?"
+UNSCALED = "The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?"
+BY_P = "The values that stay grow by 1 / p. Which share of them stays?"
+SHRUNK = "The values that stay shrink. Which way does the sum have to be put right?"
+SAME_AGAIN = "Called again your dropout drops the same values. When is the mask drawn?"
+GRADIENT = "The gradient does not pass where the value passed. Which mask does the backward pass need?"
+ALL_OR_NONE = "All values go at once, or none. How many random numbers does x need?"
+SAME_NUMBER = "The same number of values is zero each time. May one value's fate hang on that of the others?"
+MASK_ALONE = "The values that stay are all the same number. What does the mask multiply?"
+
+
 def _masks(answer):
     """What comes out in both modes; then what else the sentences need, as far as the answer gives it."""
     x = torch.rand(400, 500) + 0.5
@@ -273,40 +249,40 @@ def _dropped(found):
         return f"The output is {tuple(loud.shape)}, the input {tuple(x.shape)}. May a value disappear altogether?"
     zeros, kept = (loud == 0).float(), loud[loud != 0] / x[loud != 0]
     if (share := zeros.mean().item()) in (0, 1) and len(set(single or ())) == 2:
-        return "All values go at once, or none. How many random numbers does x need?"
+        return ALL_OR_NONE
     if share < 0.001:
-        return "Nothing is dropped in training. What does `training` say?"
+        return NOTHING_GOES
     if (quiet == 0).float().mean() > 0.1:
-        return "In evaluation values are dropped as well. Which answer of a network do you want to read twice?"
+        return IN_EVALUATION
     if 0.7 < share < 0.8:
-        return "Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?"
+        return P_STAYS
     if zeros.mean(dim=0).max() > 0.9 or zeros.mean(dim=1).max() > 0.9:
-        return "One mask serves many: whole rows or columns are zero together. How many random numbers does x need?"
+        return ROWS
     if abs(share - 0.25) > 0.01:
         return f"{share:.0%} of the values are zero where p is 25%. How likely is a random number below p?"
     if loud[loud != 0].float().std() < 1e-6:
-        return "The values that stay are all the same number. What does the mask multiply?"
+        return MASK_ALONE
     evaluated, factor = (quiet / x).mean().item(), kept.mean().item()
     if abs(evaluated - 0.75) < 0.01 and abs(factor - 1) < 0.01:
-        return "You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?"
+        return AS_IN_2012
     if abs(evaluated - 1) > 0.001:
         return "In evaluation your output is not x. What is left to do there?"
     if abs(factor - 1) < 0.01:
-        return "The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?"
+        return UNSCALED
     if abs(factor - 4) < 0.05:
-        return "The values that stay grow by 1 / p. Which share of them stays?"
+        return BY_P
     if abs(factor - 0.75) < 0.01:
-        return "The values that stay shrink. Which way does the sum have to be put right?"
+        return SHRUNK
     if abs(factor - 4 / 3) > 0.01:
         return f"The values that stay grow by {factor:.2f} where p is 0.25. What keeps the mean of the sum?"
     if out is None:
         return "Your dropout takes a matrix of 400x500, and fails on one number, on eight, or on 50x50. What ties it to a shape?"
     if torch.equal(again, loud):
-        return "Called again your dropout drops the same values. When is the mask drawn?"
+        return SAME_AGAIN
     if len(set(counts)) == 1:
-        return "The same number of values is zero each time. May one value's fate hang on that of the others?"
+        return SAME_NUMBER
     if slope is None or not torch.allclose(slope, out.detach()):
-        return "The gradient does not pass where the value passed. Which mask does the backward pass need?"
+        return GRADIENT
     return None
 
 
@@ -321,19 +297,8 @@ DROPOUT = Lab(
     ),
     cases=(Drawn(_masks, _dropped),),
     mistakes=tuple(map(Mistake, (
-        "Nothing is dropped in training. What does `training` say?",
-        "In evaluation values are dropped as well. Which answer of a network do you want to read twice?",
-        "Three quarters are zero where p is a quarter. Is p the share that goes or the one that stays?",
-        "One mask serves many: whole rows or columns are zero together. How many random numbers does x need?",
-        "You scale in evaluation, as the paper of 2012 did; this lab scales in training. What does evaluation then cost?",
-        "The values that stay are as large as before, so a sum over them shrinks. What makes up for those that go?",
-        "The values that stay grow by 1 / p. Which share of them stays?",
-        "The values that stay shrink. Which way does the sum have to be put right?",
-        "Called again your dropout drops the same values. When is the mask drawn?",
-        "The gradient does not pass where the value passed. Which mask does the backward pass need?",
-        "All values go at once, or none. How many random numbers does x need?",
-        "The same number of values is zero each time. May one value's fate hang on that of the others?",
-        "The values that stay are all the same number. What does the mask multiply?",
+        NOTHING_GOES, IN_EVALUATION, P_STAYS, ROWS, AS_IN_2012, UNSCALED, BY_P, SHRUNK, SAME_AGAIN, GRADIENT, ALL_OR_NONE,
+        SAME_NUMBER, MASK_ALONE,
     ))),
 )  # fmt: skip
 
@@ -364,6 +329,9 @@ def _moves(images, out, padding, mirror=(-1,)):
     return found
 
 
+ALIKE = "Of 48 images all are shifted alike. How many random places does a batch need?"
+UNMOVED = "Of 48 images none is shifted. How many random places does a batch need?"
+ONE_LINE = "Your shifts go along one line only. How many numbers say where a window lies?"
 NEVER = "No image is mirrored. What decides, for each image, whether it is?"
 ALWAYS = "Every image is mirrored. What decides, for each image, whether it is?"
 TOGETHER = "All images of a batch are mirrored, or none. How many coins does a batch need?"
@@ -373,6 +341,8 @@ TOO_FAR = "Your images are shifted further than `padding`, which is 2 in this ch
 HEADS = "Some images stand on their heads. Which dimension goes from left to right?"
 COLOURS = "In some images red and blue have changed places. Which dimension goes from left to right?"
 TURNED = "Some images are turned round, top and bottom as well. Which dimension goes from left to right?"
+NO_BORDER = "No image has a black border, wherever it was shifted. What was the padding for?"
+ROLLED = "The pixels are all there, but in another order. Does a shift wrap around?"
 
 
 def _changed(answer):
@@ -401,10 +371,9 @@ def _moved(found):
         return _unknown(before, out, moves)
     places, mirrored = {move[:2] for move in moves}, [move[2] for move in moves]
     if len(places) == 1:
-        same = "none is shifted" if places == {(2, 2)} else "all are shifted alike"
-        return f"Of 48 images {same}. How many random places does a batch need?"
+        return UNMOVED if places == {(2, 2)} else ALIKE
     if len({y for y, _ in places}) == 1 or len({x for _, x in places}) == 1 or all(y == x for y, x in places):
-        return "Your shifts go along one line only. How many numbers say where a window lies?"
+        return ONE_LINE
     if all(mirrored) or not any(mirrored):
         firsts = [_moves(before[:1], first, 2)[0] for first in again]
         if len({move[2] for move in firsts if move}) == 2:
@@ -429,9 +398,9 @@ def _unknown(images, out, moves):
         if None not in _moves(images[lost], out[lost], 2, mirror):
             return says
     if all(torch.equal(a.flatten().sort()[0], b.flatten().sort()[0]) for a, b in zip(images, out, strict=True)):
-        return "The pixels are all there, but in another order. Does a shift wrap around?"
+        return ROLLED
     if all(bool((image != 0).all()) for image in out):
-        return "No image has a black border, wherever it was shifted. What was the padding for?"
+        return NO_BORDER
     if len(lost) < len(images):
         return "Some images come out as none of their shifted or mirrored selves. Is a window always cut from the padded image?"
     return "No image comes out as one of its shifted or mirrored selves. Try it on an image that you can recognize."
@@ -448,12 +417,7 @@ CROP_AND_FLIP = Lab(
     ),
     cases=(Drawn(_changed, _moved),),
     mistakes=tuple(map(Mistake, (
-        "Of 48 images all are shifted alike. How many random places does a batch need?",
-        "Of 48 images none is shifted. How many random places does a batch need?",
-        "Your shifts go along one line only. How many numbers say where a window lies?",
-        NEVER, ALWAYS, TOGETHER, ONE_WAY, LAST, TOO_FAR, HEADS, COLOURS, TURNED,
-        "No image has a black border, wherever it was shifted. What was the padding for?",
-        "The pixels are all there, but in another order. Does a shift wrap around?",
+        ALIKE, UNMOVED, ONE_LINE, NEVER, ALWAYS, TOGETHER, ONE_WAY, LAST, TOO_FAR, HEADS, COLOURS, TURNED, NO_BORDER, ROLLED,
     ))),
 )  # fmt: skip
 

@@ -13,61 +13,9 @@ def standard_error(right):
     return 100 * (p * (1 - p) / n) ** 0.5
 
 
-def _share(right):
-    return right.double().mean().item(), len(right)
-
-
-def _spread(right):
-    p, _ = _share(right)
-    return 100 * (p * (1 - p)) ** 0.5
-
-
-def _no_root(right):
-    p, n = _share(right)
-    return 100 * p * (1 - p) / n
-
-
-def _in_shares(right):
-    return standard_error(right) / 100
-
-
-def _only_right(right):
-    p, n = _share(right)
-    return 100 * (p / n) ** 0.5
-
-
-def _percent_inside(right):
-    p, n = _share(right)
-    return (100 * p * abs(1 - 100 * p) / n) ** 0.5
-
-
-def _interval(right):
-    return 1.96 * standard_error(right)
-
-
-def _root_of_n_only(right):
-    return 100 / len(right) ** 0.5
-
-
-def _two(right):
-    return 2 * standard_error(right)
-
-
-def _variance_of_shares(right):
-    return _no_root(right) / 100
-
-
-def _root_of_n_alone(right):
-    p, n = _share(right)
-    return 100 * p * (1 - p) / n**0.5
-
-
-def _n_outside(right):
-    return _spread(right) / len(right)
-
-
-def _accuracy(right):
-    return 100 * _share(right)[0]
+def _of(formula):
+    """A standard error by another formula, of the share that is right and the number of images."""
+    return lambda right: formula(right.double().mean().item(), len(right))
 
 
 def _answers(share, images):
@@ -88,21 +36,25 @@ STANDARD_ERROR = Lab(
     more=(_answers(0.5, 5_000), _answers(0.73, 4_000)),
     mistakes=(
         Mistake("Yours does not shrink with the number of images. What is a mean of 10,000 images better at than one image?",
-                _spread),
-        Mistake("Your result is a variance. What has the unit of an accuracy?", _no_root),
+                _of(lambda p, n: 100 * (p * (1 - p)) ** 0.5)),
+        Mistake("Your result is a variance. What has the unit of an accuracy?", _of(lambda p, n: 100 * p * (1 - p) / n)),
         Mistake("Your result is a variance, of shares. What has the unit of an accuracy, and how many points is 0.003?",
-                _variance_of_shares),
-        Mistake("Your result is a share. How many points is 0.003?", _in_shares),
-        Mistake("Only n is under your root. What is the spread of a coin whose variance is p (1 - p)?", _root_of_n_alone),
+                _of(lambda p, n: p * (1 - p) / n)),
+        Mistake("Your result is a share. How many points is 0.003?", lambda right: standard_error(right) / 100),
+        Mistake("Only n is under your root. What is the spread of a coin whose variance is p (1 - p)?",
+                _of(lambda p, n: 100 * p * (1 - p) / n**0.5)),
         Mistake("Yours shrinks tenfold where ten times as many images are tested. What shrinks so, a variance or its root?",
-                _n_outside),
-        Mistake("Where nearly all is right yours stays large. What is sure of a network that is always right?", _only_right),
-        Mistake("Inside the root your p is in per cent. What is 1 - 90?", _percent_inside),
-        Mistake("You give half of a 95% interval. How many standard errors is that?", _interval),
-        Mistake("You give two standard errors. How far off is an accuracy usually, not at most?", _two),
+                _of(lambda p, n: 100 * (p * (1 - p)) ** 0.5 / n)),
+        Mistake("Where nearly all is right yours stays large. What is sure of a network that is always right?",
+                _of(lambda p, n: 100 * (p / n) ** 0.5)),
+        Mistake("Inside the root your p is in per cent. What is 1 - 90?",
+                _of(lambda p, n: (100 * p * abs(1 - 100 * p) / n) ** 0.5)),
+        Mistake("You give half of a 95% interval. How many standard errors is that?", lambda right: 1.96 * standard_error(right)),
+        Mistake("You give two standard errors. How far off is an accuracy usually, not at most?",
+                lambda right: 2 * standard_error(right)),
         Mistake("Yours is the same for every accuracy. Is a network that is always right as unsure as one that guesses?",
-                _root_of_n_only),
-        Mistake("You give the accuracy. How far may it be off?", _accuracy),
+                _of(lambda p, n: 100 / n**0.5)),
+        Mistake("You give the accuracy. How far may it be off?", _of(lambda p, n: 100 * p)),
     ),
 )  # fmt: skip
 
@@ -132,21 +84,6 @@ def _variance(a):
     return p * (1 - p) / len(a)
 
 
-def _disagreeing(a, b):
-    """The difference among the images on which the two disagree."""
-    change = 100 * (a.float() - b.float())[a != b]
-    middle, error = change.mean().item(), (change.std() / len(change) ** 0.5).item()
-    return middle - 1.96 * error, middle + 1.96 * error
-
-
-def _in_share(a, b):
-    return tuple(end / 100 for end in paired_interval(a, b))
-
-
-def _turned(a, b):
-    return paired_interval(a, b)[::-1]
-
-
 def _middle_and(error_of):
     def interval(a, b):
         low, high = paired_interval(a, b)
@@ -161,17 +98,9 @@ def _by_student(a, b):
     return _with(_paired, width=t.ppf(0.975, len(a) - 1))(a, b)
 
 
-def _of_single_images(a, b):
-    return tuple(torch.quantile(100 * (a.float() - b.float()), torch.tensor([0.025, 0.975])).tolist())
-
-
 def _split(a, b):
     """The share of images on which the two disagree."""
     return (a != b).float().mean()
-
-
-def _two_errors(a, b):
-    return 100 * (_variance(a) ** 0.5 + _variance(b) ** 0.5)
 
 
 def _images(agreement, n):
@@ -231,16 +160,17 @@ PAIRED_INTERVAL = Lab(
         Mistake("You go two standard errors to each side, a little more than 95%. How many make 95%?", _with(_paired, width=2.0)),
         Mistake("Yours is a little wider, as with Student's t. How far is that from 1.96 for thousands of images?",
                 _by_student),
-        Mistake("Your ends are exchanged. Which of the two is to come first?", _turned),
+        Mistake("Your ends are exchanged. Which of the two is to come first?", lambda a, b: paired_interval(a, b)[::-1]),
         Mistake("You give the middle and half of the width. Where does the interval begin, and where does it end?",
                 _middle_and(lambda low, high: (high - low) / 2)),
         Mistake("You give the middle and its standard error. Between which values is 95%?",
                 _middle_and(lambda low, high: (high - low) / 3.92)),
-        Mistake("Between your ends lie 95% of the images. Which images does a mean of thousands look like?", _of_single_images),
+        Mistake("Between your ends lie 95% of the images. Which images does a mean of thousands look like?",
+                lambda a, b: tuple(torch.quantile(100 * (a.float() - b.float()), torch.tensor([0.025, 0.975])).tolist())),
         Mistake("Yours narrows tenfold with ten times the images. By how much does the spread of a mean shrink?",
                 _with(lambda a, b: 100 * (a.float() - b.float()).std() / len(a))),
         Mistake("You add two standard errors. Which of standard error and variance may be added, and for which images?",
-                _with(_two_errors)),
+                _with(lambda a, b: 100 * (_variance(a) ** 0.5 + _variance(b) ** 0.5))),
         Mistake("Your spread is that of agreeing or not, 1 or 0. Which number has an image that only b gets right?",
                 _with(lambda a, b: 100 * (_split(a, b) * (1 - _split(a, b)) / len(a)) ** 0.5)),
         Mistake("Yours is right as long as neither is ahead. What is the variance of numbers whose mean is not zero?",
@@ -249,8 +179,9 @@ PAIRED_INTERVAL = Lab(
                 _with(_paired, lambda a, b: 100 * _split(a, b).item())),
         Mistake("Your interval lies on the other side of zero. Which network is to be the better one?",
                 _with(_paired, lambda a, b: 100 * (b.float().mean() - a.float().mean()).item())),
-        Mistake("Your ends are shares. How many points is 0.01?", _in_share),
-        Mistake("You count only the images on which the two disagree. Out of how many images is an accuracy?", _disagreeing),
+        Mistake("Your ends are shares. How many points is 0.01?", lambda a, b: tuple(end / 100 for end in paired_interval(a, b))),
+        Mistake("You count only the images on which the two disagree. Out of how many images is an accuracy?",
+                lambda a, b: paired_interval(a[a != b], b[a != b])),
         Mistake("Your interval is centred on zero. Where is the difference that was measured?", _with(_paired, lambda a, b: 0.0)),
     ),
 )  # fmt: skip

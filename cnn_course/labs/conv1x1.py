@@ -18,39 +18,10 @@ def pointwise(maps, weight, bias):
     return F.linear(maps.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
 
 
-def _viewed(maps, weight, bias):
+def _viewed(maps):
+    """(N, H, W, C) by a reshape, which moves no dimension."""
     n, c, h, w = maps.shape
-    return F.linear(maps.reshape(n, h, w, c), weight, bias).permute(0, 3, 1, 2)
-
-
-def _never_moved(maps, weight, bias):
-    n, c, h, w = maps.shape
-    return F.linear(maps.reshape(n, h, w, c), weight, bias).reshape(n, -1, h, w)
-
-
-def _viewed_back(maps, weight, bias):
-    n, _, h, w = maps.shape
-    return F.linear(maps.permute(0, 2, 3, 1), weight, bias).reshape(n, -1, h, w)
-
-
-def _channels_last(maps, weight, bias):
-    return F.linear(maps.permute(0, 2, 3, 1), weight, bias)
-
-
-def _turned(maps, weight, bias):
-    return F.linear(maps.permute(0, 3, 2, 1), weight, bias).permute(0, 3, 1, 2)
-
-
-def _over_the_width(maps, weight, bias):
-    return F.linear(maps, weight, bias)
-
-
-def _unbiased(maps, weight, bias):
-    return F.linear(maps.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
-
-
-def _pixel_means(maps, weight, bias):
-    return F.linear(maps.mean(dim=(2, 3)), weight, bias)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+    return maps.reshape(n, h, w, c)
 
 
 class _Watched(TorchFunctionMode):
@@ -86,17 +57,22 @@ POINTWISE = Lab(
     tests=(_convolves,),
     cases=(_pixels((2, 3, 4, 5), 6), _pixels((2, 4, 4, 4), 4), _pixels((1, 5, 3, 7), 2)),
     more=(_pixels((3, 1, 6, 2), 5), _pixels((2, 7, 1, 5), 1)),
-    mistakes=(
+    mistakes=(  # x: maps, w: weight, b: bias
         Mistake("The shape is right, the values are not: your reshape cuts the row of numbers anew. What moves a dimension?",
-                _viewed),
+                lambda x, w, b: F.linear(_viewed(x), w, b).permute(0, 3, 1, 2)),
         Mistake("Neither of your reshapes moves a dimension: both cut the row of numbers anew. What brings channels to the end?",
-                _never_moved),
-        Mistake("On the way back your reshape mixes pixels and channels. What undoes a permute?", _viewed_back),
-        Mistake("The channels come last. In which place does a convolution leave them?", _channels_last),
-        Mistake("Height and width have changed places on the way. In which order does the permute name them?", _turned),
-        Mistake("F.linear has worked along the width. Which dimension comes last when it is called?", _over_the_width),
-        Mistake("Every map is off by one constant. What else does F.linear take?", _unbiased),
-        Mistake("All pixels of a map are the same. Did each of them go through the dense layer?", _pixel_means),
+                lambda x, w, b: F.linear(_viewed(x), w, b).reshape(len(x), -1, *x.shape[2:])),
+        Mistake("On the way back your reshape mixes pixels and channels. What undoes a permute?",
+                lambda x, w, b: F.linear(x.permute(0, 2, 3, 1), w, b).reshape(len(x), -1, *x.shape[2:])),
+        Mistake("The channels come last. In which place does a convolution leave them?",
+                lambda x, w, b: F.linear(x.permute(0, 2, 3, 1), w, b)),
+        Mistake("Height and width have changed places on the way. In which order does the permute name them?",
+                lambda x, w, b: F.linear(x.permute(0, 3, 2, 1), w, b).permute(0, 3, 1, 2)),
+        Mistake("F.linear has worked along the width. Which dimension comes last when it is called?", F.linear),
+        Mistake("Every map is off by one constant. What else does F.linear take?",
+                lambda x, w, b: pointwise(x, w, None)),
+        Mistake("All pixels of a map are the same. Did each of them go through the dense layer?",
+                lambda x, w, b: pointwise(x.mean((2, 3), keepdim=True), w, b).expand(-1, -1, *x.shape[2:])),
     ),
 )  # fmt: skip
 
@@ -287,6 +263,10 @@ class OneSeparable(nn.Module):
         super().__init__()
         self.depth, self.norm1 = self.depthwise(in_channels, stride), nn.BatchNorm2d(in_channels)
         self.point, self.norm2 = self.pointwise(in_channels, out_channels), nn.BatchNorm2d(out_channels)
+        self.change(in_channels, out_channels, stride)
+
+    def change(self, in_channels, out_channels, stride):
+        """A mistake puts other layers in place of these."""
 
     def depthwise(self, channels, stride):
         return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
@@ -321,8 +301,7 @@ class StrideInTheSecond(OneSeparable):
 
 
 class PointFirst(OneSeparable):
-    def __init__(self, in_channels, out_channels, stride=1):
-        super().__init__(in_channels, out_channels, stride)
+    def change(self, in_channels, out_channels, stride):
         self.point, self.norm1 = self.pointwise(in_channels, out_channels), nn.BatchNorm2d(out_channels)
         self.depth = self.depthwise(out_channels, stride)
 
@@ -349,8 +328,7 @@ class OpenPair(OneSeparable):
 
 
 class StrideTwice(OneSeparable):
-    def __init__(self, in_channels, out_channels, stride=1):
-        super().__init__(in_channels, out_channels, stride)
+    def change(self, in_channels, out_channels, stride):
         self.point = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
 
@@ -365,14 +343,12 @@ class NoPaddingAround(OneSeparable):
 
 
 class NoNorm(OneSeparable):
-    def __init__(self, in_channels, out_channels, stride=1):
-        super().__init__(in_channels, out_channels, stride)
+    def change(self, in_channels, out_channels, stride):
         self.norm1 = self.norm2 = nn.Identity()
 
 
 class OneNorm(OneSeparable):
-    def __init__(self, in_channels, out_channels, stride=1):
-        super().__init__(in_channels, out_channels, stride)
+    def change(self, in_channels, out_channels, stride):
         del self.norm1
 
     def forward(self, x):
@@ -421,46 +397,14 @@ def class_maps(maps, weight):
     return torch.einsum("nchw,kc->nkhw", maps, weight)
 
 
-def _averaged_first(maps, weight):
-    return maps.mean(dim=(2, 3)) @ weight.T
-
-
-def _not_summed(maps, weight):
-    return (maps[:, None] * weight[None, :, :, None, None])[:, :, 0]
-
-
-def _for_each_channel(maps, weight):
-    return maps[:, None] * weight[None, :, :, None, None]
-
-
-def _channels_at_the_end(maps, weight):
-    return torch.einsum("nchw,kc->nhwk", maps, weight)
-
-
-def _summed_to_logits(maps, weight):
-    return torch.einsum("nchw,kc->nkhw", maps, weight) / maps[0, 0].numel()
-
-
-def _mean_over_channels(maps, weight):
-    return torch.einsum("nchw,kc->nkhw", maps, weight) / maps.shape[1]
-
-
-def _positive_only(maps, weight):
-    return torch.einsum("nchw,kc->nkhw", maps, weight).clamp(min=0)
-
-
 def _scaled(maps, weight):
-    found = torch.einsum("nchw,kc->nkhw", maps, weight)
+    found = class_maps(maps, weight)
     low, high = found.amin((2, 3), keepdim=True), found.amax((2, 3), keepdim=True)
     return (found - low) / (high - low)
 
 
-def _softmaxed(maps, weight):
-    return torch.einsum("nchw,kc->nkhw", maps, weight).softmax(dim=1)
-
-
 def _one_class(maps, weight):
-    found = torch.einsum("nchw,kc->nkhw", maps, weight)
+    found = class_maps(maps, weight)
     best = found.mean(dim=(2, 3)).argmax(dim=1)
     return found[torch.arange(len(maps)), best]
 
@@ -482,18 +426,22 @@ CLASS_MAPS = Lab(
     ),
     cases=(_cam((2, 5, 4, 3), 6), _cam((3, 4, 2, 2), 4)),
     more=(_cam((1, 7, 5, 6), 3), _cam((4, 3, 3, 1), 8)),
-    mistakes=(
+    mistakes=(  # x: maps, w: weight
         Mistake("You have the logits, not the maps: the mean was taken first. What is left of *where* after it?",
-                _averaged_first),
-        Mistake("Only the first channel is weighted. How many channels does a dense layer read?", _not_summed),
-        Mistake("There is a map for each pair of class and channel. Over what does a dense layer sum?", _for_each_channel),
-        Mistake("The classes come last. Where does a convolution put them?", _channels_at_the_end),
-        Mistake("The logits are the sums of your maps. What of a map does global average pooling take?", _summed_to_logits),
-        Mistake("Your maps are too small by the number of channels. Sum or mean?", _mean_over_channels),
-        Mistake("Your maps are never negative. What does it say where a place speaks *against* a class?", _positive_only),
+                lambda x, w: x.mean((2, 3)) @ w.T),
+        Mistake("Only the first channel is weighted. How many channels does a dense layer read?",
+                lambda x, w: class_maps(x[:, :1], w[:, :1])),
+        Mistake("There is a map for each pair of class and channel. Over what does a dense layer sum?",
+                lambda x, w: x[:, None] * w[:, :, None, None]),
+        Mistake("The classes come last. Where does a convolution put them?", lambda x, w: class_maps(x, w).permute(0, 2, 3, 1)),
+        Mistake("The logits are the sums of your maps. What of a map does global average pooling take?",
+                lambda x, w: class_maps(x, w) / x[0, 0].numel()),
+        Mistake("Your maps are too small by the number of channels. Sum or mean?", lambda x, w: class_maps(x, w) / x.shape[1]),
+        Mistake("Your maps are never negative. What does it say where a place speaks *against* a class?",
+                lambda x, w: class_maps(x, w).clamp(min=0)),
         Mistake("Each of your maps runs from 0 to 1, so the mean is no logit any more. When may a picture be scaled?", _scaled),
         Mistake("Your maps sum up to one over the classes. Were probabilities asked for, or what adds up to the logits?",
-                _softmaxed),
+                lambda x, w: class_maps(x, w).softmax(1)),
         Mistake("There is one map an image. How many classes can be asked about?", _one_class),
     ),
 )  # fmt: skip

@@ -19,6 +19,10 @@ class OneLayer(nn.Module):
         width = 4 * growth_rate
         self.norm1, self.conv1 = nn.BatchNorm2d(in_channels), nn.Conv2d(in_channels, width, 1, bias=self.bias)
         self.norm2, self.conv2 = nn.BatchNorm2d(width), nn.Conv2d(width, growth_rate, 3, padding=1, bias=self.bias)
+        self.change(in_channels, growth_rate)
+
+    def change(self, in_channels, growth_rate):
+        """A mistake puts other layers in place of these."""
 
     def new(self, x):
         x = self.conv1(F.relu(self.norm1(x)))
@@ -52,8 +56,7 @@ class Added(OneLayer):
 
 
 class ConvFirst(OneLayer):
-    def __init__(self, in_channels, growth_rate):
-        super().__init__(in_channels, growth_rate)
+    def change(self, in_channels, growth_rate):
         self.norm1, self.norm2 = nn.BatchNorm2d(4 * growth_rate), nn.BatchNorm2d(growth_rate)
 
     def new(self, x):
@@ -62,8 +65,7 @@ class ConvFirst(OneLayer):
 
 
 class NoBottleneck(OneLayer):
-    def __init__(self, in_channels, growth_rate):
-        super().__init__(in_channels, growth_rate)
+    def change(self, in_channels, growth_rate):
         self.conv1 = nn.Conv2d(in_channels, growth_rate, 3, padding=1, bias=False)
         del self.norm2, self.conv2
 
@@ -72,8 +74,7 @@ class NoBottleneck(OneLayer):
 
 
 class NarrowBottleneck(OneLayer):
-    def __init__(self, in_channels, growth_rate):
-        super().__init__(in_channels, growth_rate)
+    def change(self, in_channels, growth_rate):
         self.conv1, self.norm2 = nn.Conv2d(in_channels, growth_rate, 1, bias=False), nn.BatchNorm2d(growth_rate)
         self.conv2 = nn.Conv2d(growth_rate, growth_rate, 3, padding=1, bias=False)
 
@@ -152,6 +153,10 @@ class OneBlock(nn.Module):
     def __init__(self, count, in_channels, growth_rate):
         super().__init__()
         self.layers = nn.ModuleList(OneLayer(in_channels + i * growth_rate, growth_rate) for i in range(count))
+        self.change(count, in_channels, growth_rate)
+
+    def change(self, count, in_channels, growth_rate):
+        """A mistake puts other layers in place of these."""
 
     def forward(self, x):
         for layer in self.layers:
@@ -162,8 +167,7 @@ class OneBlock(nn.Module):
 class SeesOnlyTheLast(OneBlock):
     """Each layer reads the maps of the layer before it, and all new ones are appended in the end."""
 
-    def __init__(self, count, in_channels, growth_rate):
-        super().__init__(count, in_channels, growth_rate)
+    def change(self, count, in_channels, growth_rate):
         self.layers = nn.ModuleList(OneLayer(growth_rate if i else in_channels, growth_rate) for i in range(count))
 
     def forward(self, x):
@@ -176,8 +180,7 @@ class SeesOnlyTheLast(OneBlock):
 class FromTheInput(OneBlock):
     """Each layer reads the block's input only."""
 
-    def __init__(self, count, in_channels, growth_rate):
-        super().__init__(count, in_channels, growth_rate)
+    def change(self, count, in_channels, growth_rate):
         self.layers = nn.ModuleList(OneLayer(in_channels, growth_rate) for _ in range(count))
 
     def forward(self, x):
@@ -187,8 +190,7 @@ class FromTheInput(OneBlock):
 class OneLayerAgain(OneBlock):
     """One layer object, used again and again: the second time it meets more maps than it was built for."""
 
-    def __init__(self, count, in_channels, growth_rate):
-        super().__init__(count, in_channels, growth_rate)
+    def change(self, count, in_channels, growth_rate):
         self.layers = nn.ModuleList([OneLayer(in_channels, growth_rate)] * count)
 
 
@@ -205,8 +207,7 @@ class OneTooMany(OneBlock):
 class OnlyNewMaps(OneBlock):
     """The block's own input is left out of its output."""
 
-    def __init__(self, count, in_channels, growth_rate):
-        super().__init__(count, in_channels, growth_rate)
+    def change(self, count, in_channels, growth_rate):
         self.in_channels = in_channels
 
     def forward(self, x):
@@ -216,8 +217,7 @@ class OnlyNewMaps(OneBlock):
 class Doubling(OneBlock):
     """Every layer makes as many maps as it receives: exponential growth."""
 
-    def __init__(self, count, in_channels, growth_rate):
-        super().__init__(count, in_channels, growth_rate)
+    def change(self, count, in_channels, growth_rate):
         self.layers = nn.ModuleList(OneLayer(in_channels * 2**i, in_channels * 2**i) for i in range(count))
 
 

@@ -61,41 +61,9 @@ def conv2d(images, weight, bias, stride=1, padding=0):
     return out
 
 
-def _flipped(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images, weight.flip(2, 3), bias, stride, padding)
-
-
-def _first_channel(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images[:, :1], weight[:, :1], bias, stride, padding)
-
-
-def _mean(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images, weight, None, stride, padding) / weight[0].numel() + bias[:, None, None]
-
-
-def _one_filter(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images, weight[:1], bias[:1], stride, padding).expand(-1, len(weight), -1, -1)
-
-
-def _no_bias(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images, weight, None, stride, padding)
-
-
-def _bias_often(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images, weight, bias * images.shape[1], stride, padding)
-
-
 def _unmoved(images, weight, bias, stride=1, padding=0):
     places = F.conv2d(images, weight, bias, stride, padding).shape[2:]
     return F.conv2d(images, weight, bias, 1, padding)[:, :, : places[0], : places[1]]
-
-
-def _padded_once(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(F.pad(images, (2 * padding, 0, 2 * padding, 0)), weight, bias, stride)
-
-
-def _unpadded(images, weight, bias, stride=1, padding=0):
-    return F.conv2d(images, weight, bias, stride)
 
 
 def _convolved(size, filters, side, *rest):
@@ -124,18 +92,25 @@ CONV2D = Lab(
         _convolved((1, 2, 7, 9), 2, (3, 3), 2, 1),
     ),
     more=(_convolved((2, 4, 9, 7), 3, (5, 3), 2, 2), _convolved((3, 1, 6, 5), 2, (2, 4)), _convolved((1, 3, 5, 8), 5, (1, 1), 3)),
-    mistakes=(
+    mistakes=(  # x: images, w: weight, b: bias, s: stride, p: padding
         Mistake("Your filter is upside down and mirrored: that is the convolution of mathematics. What do torch and these "
-                "papers compute under that name?", _flipped),
-        Mistake("Only the first channel counts in yours. How deep is a filter?", _first_channel),
-        Mistake("Every value is too small by one and the same factor. Sum or mean?", _mean),
-        Mistake("All output maps are the same. Which filter makes map k?", _one_filter),
-        Mistake("All values of a map are off by one constant. What is added at the end?", _no_bias),
-        Mistake("The bias counts once for each input channel. How often is it added to a value of the output?", _bias_often),
+                "papers compute under that name?", lambda x, w, b, s=1, p=0: F.conv2d(x, w.flip(2, 3), b, s, p)),
+        Mistake("Only the first channel counts in yours. How deep is a filter?",
+                lambda x, w, b, s=1, p=0: F.conv2d(x[:, :1], w[:, :1], b, s, p)),
+        Mistake("Every value is too small by one and the same factor. Sum or mean?",
+                lambda x, w, b, s=1, p=0: F.conv2d(x, w, None, s, p) / w[0].numel() + b[:, None, None]),
+        Mistake("All output maps are the same. Which filter makes map k?",
+                lambda x, w, b, s=1, p=0: F.conv2d(x, w[:1], b[:1], s, p).expand(-1, len(w), -1, -1)),
+        Mistake("All values of a map are off by one constant. What is added at the end?",
+                lambda x, w, b, s=1, p=0: F.conv2d(x, w, None, s, p)),
+        Mistake("The bias counts once for each input channel. How often is it added to a value of the output?",
+                lambda x, w, b, s=1, p=0: F.conv2d(x, w, b * x.shape[1], s, p)),
         Mistake("With a stride your windows lie side by side all the same. At which pixel does the window of place x begin?",
                 _unmoved),
-        Mistake("With padding the image has moved: all zeros are on one side. How many sides has it?", _padded_once),
-        Mistake("The output is too small where there is padding. What comes around the image first?", _unpadded),
+        Mistake("With padding the image has moved: all zeros are on one side. How many sides has it?",
+                lambda x, w, b, s=1, p=0: F.conv2d(F.pad(x, (2 * p, 0, 2 * p, 0)), w, b, s)),
+        Mistake("The output is too small where there is padding. What comes around the image first?",
+                lambda x, w, b, s=1, p=0: F.conv2d(x, w, b, s)),
     ),
 )  # fmt: skip
 
@@ -157,11 +132,6 @@ def _accumulating(net, images, labels, optimizer):
     return loss.item()
 
 
-def _without_a_step(net, images, labels, optimizer):
-    """As without backward, with torch.no_grad() around it, or with zero_grad between backward and step."""
-    return F.cross_entropy(net(images), labels).item()
-
-
 def _two_steps(net, images, labels, optimizer):
     loss = train_step(net, images, labels, optimizer)
     optimizer.step()
@@ -176,28 +146,17 @@ def _stepped_first(net, images, labels, optimizer):
     return loss.item()
 
 
-def _summed(net, images, labels, optimizer):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(net(images), labels, reduction="sum")
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+def _with_loss(loss_of):
+    """A step of training with another loss, of logits and labels."""
 
+    def step(net, images, labels, optimizer):
+        optimizer.zero_grad()
+        loss = loss_of(net(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
 
-def _softmax_twice(net, images, labels, optimizer):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(net(images).softmax(dim=1), labels)
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-def _averaged_twice(net, images, labels, optimizer):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(net(images), labels) / len(labels)
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return step
 
 
 def _student_net(batch=8, classes=4, lr=0.1):
@@ -234,15 +193,16 @@ TRAIN_STEP = Lab(
         Mistake("The first step is right, the second is not: it still contains the first one's gradient. Who empties .grad?",
                 _accumulating),
         Mistake("The loss is right, but the weights do not move. Is there a gradient when the step is taken, and is one taken?",
-                _without_a_step),
+                # No backward, torch.no_grad() around it, or zero_grad between backward and step.
+                lambda net, images, labels, optimizer: F.cross_entropy(net(images), labels).item()),
         Mistake("The weights move further than one step. How often is the optimizer asked?", _two_steps),
         Mistake("Your step uses the gradients of the batch before. In which order do backward and step come?", _stepped_first),
         Mistake("Your loss is as many times too large as there are images. What does one step do with a batch twice the size?",
-                _summed),
+                _with_loss(lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"))),
         Mistake("Your loss hardly moves from ln of the number of classes: cross-entropy is given probabilities. What does it "
-                "expect?", _softmax_twice),
+                "expect?", _with_loss(lambda logits, labels: F.cross_entropy(logits.softmax(1), labels))),
         Mistake("Your loss is too small by the size of the batch: it is averaged twice. What does F.cross_entropy return "
-                "already?", _averaged_twice),
+                "already?", _with_loss(lambda logits, labels: F.cross_entropy(logits, labels) / len(labels))),
     ),
 )  # fmt: skip
 

@@ -23,75 +23,17 @@ def gradient_norms(net, images, labels):
     return [(conv.weight.grad.norm() / conv.weight.norm()).item() for conv in convolutions]
 
 
-def _weights(net, kinds=(nn.Conv2d,)):
-    return [module.weight for module in net.modules() if isinstance(module, kinds)]
+def _each(of=lambda w: w.grad.norm() / w.norm(), loss=F.cross_entropy, clear=True, training=True, kinds=nn.Conv2d):
+    """The function with one part done otherwise. of: what is listed of a weight; kinds: of layers that are listed."""
 
+    def norms(net, images, labels):
+        net.train(training)
+        if clear:
+            net.zero_grad()
+        loss(net(images), labels).backward()
+        return [of(module.weight).item() for module in net.modules() if isinstance(module, kinds)]
 
-def _after_backward(net, images, labels, loss=F.cross_entropy, clear=True):
-    net.train()
-    if clear:
-        net.zero_grad()
-    loss(net(images), labels).backward()
-    return _weights(net)
-
-
-def _accumulated(net, images, labels):
-    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, clear=False)]
-
-
-def _in_evaluation(net, images, labels):
-    net.eval()
-    net.zero_grad()
-    F.cross_entropy(net(images), labels).backward()
-    return [(w.grad.norm() / w.norm()).item() for w in _weights(net)]
-
-
-def _with_dense(net, images, labels):
-    _after_backward(net, images, labels)
-    return [(w.grad.norm() / w.norm()).item() for w in _weights(net, (nn.Conv2d, nn.Linear))]
-
-
-def _not_relative(net, images, labels):
-    return [w.grad.norm().item() for w in _after_backward(net, images, labels)]
-
-
-def _weights_only(net, images, labels):
-    return [w.norm().item() for w in _after_backward(net, images, labels)]
-
-
-def _upside_down(net, images, labels):
-    return gradient_norms(net, images, labels)[::-1]
-
-
-def _mean_size(net, images, labels):
-    return [(w.grad.abs().mean() / w.abs().mean()).item() for w in _after_backward(net, images, labels)]
-
-
-def _squared(net, images, labels):
-    return [((w.grad**2).sum() / (w**2).sum()).item() for w in _after_backward(net, images, labels)]
-
-
-def _inverted(net, images, labels):
-    return [(w.norm() / w.grad.norm()).item() for w in _after_backward(net, images, labels)]
-
-
-def _of_probabilities(net, images, labels):
-    def loss(logits, labels):
-        return F.cross_entropy(logits.softmax(1), labels)
-
-    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, loss)]
-
-
-def _outermost(net, images, labels):
-    _after_backward(net, images, labels)
-    return [child for child in net.children() if isinstance(child, nn.Conv2d)]
-
-
-def _summed_loss(net, images, labels):
-    def loss(logits, labels):
-        return F.cross_entropy(logits, labels, reduction="sum")
-
-    return [(w.grad.norm() / w.norm()).item() for w in _after_backward(net, images, labels, loss)]
+    return norms
 
 
 def _small_resnet():
@@ -117,21 +59,26 @@ GRADIENT_NORMS = Lab(
     cases=(Call("gradient_norms(net, images, labels), asked twice", _small_resnet, _asked_twice),),
     mistakes=(
         Mistake("Asked a second time you give another answer: gradients add up. Who empties .grad before backward?",
-                _accumulated),
+                _each(clear=False)),
         Mistake("You measure in evaluation mode. By which statistics does batch norm divide while the network learns?",
-                _in_evaluation),
-        Mistake("Your list has one value too many, that of the dense layer. Which kind of layer was asked for?", _with_dense),
-        Mistake("Your values are the gradients alone. How large is a step of 0.1 for weights of 0.01?", _not_relative),
-        Mistake("Your values are the sizes of the weights. Where is the gradient?", _weights_only),
-        Mistake("Your list begins at the wrong end. Which layer sees the image?", _upside_down),
+                _each(training=False)),
+        Mistake("Your list has one value too many, that of the dense layer. Which kind of layer was asked for?",
+                _each(kinds=(nn.Conv2d, nn.Linear))),
+        Mistake("Your values are the gradients alone. How large is a step of 0.1 for weights of 0.01?",
+                _each(lambda w: w.grad.norm())),
+        Mistake("Your values are the sizes of the weights. Where is the gradient?", _each(lambda w: w.norm())),
+        Mistake("Your list begins at the wrong end. Which layer sees the image?",
+                lambda net, images, labels: gradient_norms(net, images, labels)[::-1]),
         Mistake("You compare mean sizes, not norms. What does `.norm()` do with one large value among many small ones?",
-                _mean_size),
-        Mistake("Your ratios are squared. What does a norm end with?", _squared),
-        Mistake("Your ratios are upside down. What would a layer without any gradient get?", _inverted),
-        Mistake("Your loss gets probabilities. Which step does `F.cross_entropy` take by itself?", _of_probabilities),
-        Mistake("Your list is empty. How deep into the network does your loop look?", _outermost),
+                _each(lambda w: w.grad.abs().mean() / w.abs().mean())),
+        Mistake("Your ratios are squared. What does a norm end with?", _each(lambda w: (w.grad**2).sum() / (w**2).sum())),
+        Mistake("Your ratios are upside down. What would a layer without any gradient get?",
+                _each(lambda w: w.norm() / w.grad.norm())),
+        Mistake("Your loss gets probabilities. Which step does `F.cross_entropy` take by itself?",
+                _each(loss=lambda logits, labels: F.cross_entropy(logits.softmax(1), labels))),
+        Mistake("Your list is empty. How deep into the network does your loop look?", lambda net, images, labels: []),
         Mistake("Your gradients are as many times too large as the batch has images. Which loss does the course train with?",
-                _summed_loss),
+                _each(loss=lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"))),
     ),
 )  # fmt: skip
 

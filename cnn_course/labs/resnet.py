@@ -21,6 +21,10 @@ class Block(models.BasicBlock):
 
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride, shortcut="A")
+        self.change(in_channels, width, stride)
+
+    def change(self, in_channels, width, stride):
+        """A mistake puts other layers in place of these."""
 
     def branch(self, x):
         return self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
@@ -63,45 +67,38 @@ class ReluBeforeTheNorm(Block):
 
 
 class OneNormTwice(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.bn2 = self.bn1
 
 
 class NoNorm(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.bn1, self.bn2 = nn.Identity(), nn.Identity()
 
 
 class WithBiases(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
 
 class StrideTwice(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.conv2 = conv3x3(width, width, stride)
 
 
 class StrideInTheSecond(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.conv1, self.conv2 = conv3x3(in_channels, width), conv3x3(width, width, stride)
 
 
 class NoStride(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.conv1 = conv3x3(in_channels, width)
 
 
 class NoPadding(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         self.conv1 = nn.Conv2d(in_channels, width, 3, stride, bias=False)
         self.conv2 = nn.Conv2d(width, width, 3, bias=False)
 
@@ -129,15 +126,13 @@ class Pooled(Block):
 
 
 class Projected(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         if stride != 1 or in_channels != width:
             self.shortcut = nn.Sequential(conv1x1(in_channels, width, stride), nn.BatchNorm2d(width))
 
 
 class ProjectedBarely(Block):
-    def __init__(self, in_channels, width, stride=1):
-        super().__init__(in_channels, width, stride)
+    def change(self, in_channels, width, stride):
         if stride != 1 or in_channels != width:
             self.shortcut = conv1x1(in_channels, width, stride)
 

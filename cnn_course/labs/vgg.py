@@ -1,5 +1,7 @@
 """The labs of notebook 3: the receptive field of a stack, a stage of VGG, a dense layer turned into a convolution."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -19,21 +21,6 @@ def receptive_field(layers):
     return size
 
 
-def _sum_of_kernels(layers):
-    return sum(kernel for kernel, _ in layers)
-
-
-def _product(layers):
-    size = 1
-    for kernel, _ in layers:
-        size *= kernel
-    return size
-
-
-def _strides_ignored(layers):
-    return 1 + sum(kernel - 1 for kernel, _ in layers)
-
-
 def _own_stride_first(layers):
     size, jump = 1, 1
     for kernel, stride in layers:
@@ -42,57 +29,17 @@ def _own_stride_first(layers):
     return size
 
 
-def _from_nothing(layers):
-    return receptive_field(layers) - 1
+def _jumping(jump_after):
+    """Another rule for how far neighbours lie apart behind a layer: of how far before it, and its stride."""
 
+    def size_of(layers):
+        size, jump = 1, 1
+        for kernel, stride in layers:
+            size += (kernel - 1) * jump
+            jump = jump_after(jump, stride)
+        return size
 
-def _last_stride_only(layers):
-    size, before = 1, 1
-    for kernel, stride in layers:
-        size += (kernel - 1) * before
-        before = stride
-    return size
-
-
-def _strides_added(layers):
-    size, jump = 1, 1
-    for kernel, stride in layers:
-        size += (kernel - 1) * jump
-        jump += stride - 1
-    return size
-
-
-def _area(layers):
-    return receptive_field(layers) ** 2
-
-
-def _upside_down(layers):
-    """Also what the step of a walk from the last layer to the first gives, taken from the first to the last."""
-    return receptive_field(layers[::-1])
-
-
-def _own_stride_only(layers):
-    return 1 + sum((kernel - 1) * stride for kernel, stride in layers)
-
-
-def _whole_kernels(layers):
-    return receptive_field([(kernel + 1, stride) for kernel, stride in layers])
-
-
-def _whole_kernels_from_nothing(layers):
-    return _whole_kernels(layers) - 1
-
-
-def _one_side(layers):
-    return receptive_field([(kernel // 2 + 1, stride) for kernel, stride in layers])
-
-
-def _layers_counted(layers):
-    return 2 * len(layers) + 1
-
-
-def _first_only(layers):
-    return receptive_field(layers[:1]) if layers else None
+    return size_of
 
 
 STACKS = (
@@ -122,26 +69,35 @@ RECEPTIVE_FIELD = Lab(
     cases=tuple(map(_stack, STACKS)),
     more=tuple(map(_stack, MORE_STACKS)),
     mistakes=(
-        Mistake("You add up kernels. Two layers of 3 share the pixel in the middle: how often is it counted?", _sum_of_kernels),
-        Mistake("You multiply kernels. How far do the windows of two neighbours of the first layer lie apart?", _product),
-        Mistake("Right without strides. How far apart are neighbours behind a layer of stride 2?", _strides_ignored),
+        Mistake("You add up kernels. Two layers of 3 share the pixel in the middle: how often is it counted?",
+                lambda layers: sum(kernel for kernel, _ in layers)),
+        Mistake("You multiply kernels. How far do the windows of two neighbours of the first layer lie apart?",
+                lambda layers: math.prod(kernel for kernel, _ in layers)),
+        Mistake("Right without strides. How far apart are neighbours behind a layer of stride 2?",
+                lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers)),
         Mistake("A layer's own stride comes too early in yours. Whose places does its window span, its own or the layer's "
                 "before?", _own_stride_first),
-        Mistake("You are one short each time. How many pixels does no layer at all see?", _from_nothing),
-        Mistake("Only the last stride counts in yours. What do two strides of 2 make of the distance?", _last_stride_only),
-        Mistake("You add strides up. What do strides of 4 and 2 in a row make of the distance?", _strides_added),
-        Mistake("You count all pixels of the window. What is its side?", _area),
+        Mistake("You are one short each time. How many pixels does no layer at all see?",
+                lambda layers: receptive_field(layers) - 1),
+        Mistake("Only the last stride counts in yours. What do two strides of 2 make of the distance?",
+                _jumping(lambda jump, stride: stride)),
+        Mistake("You add strides up. What do strides of 4 and 2 in a row make of the distance?",
+                _jumping(lambda jump, stride: jump + stride - 1)),
+        Mistake("You count all pixels of the window. What is its side?", lambda layers: receptive_field(layers) ** 2),
         Mistake("Your answer is that of the stack upside down. At which end does your loop begin, and does its step go that way?",
-                _upside_down),
+                # Also what the step of a walk from the last layer to the first gives, taken from the first to the last.
+                lambda layers: receptive_field(layers[::-1])),
         Mistake("In yours each layer knows its own stride only. How far apart are neighbours after strides of 4 and 2?",
-                _own_stride_only),
+                lambda layers: 1 + sum((kernel - 1) * stride for kernel, stride in layers)),
         Mistake("Each of your layers adds its whole kernel. How many places of its window are new, beside the one in the middle?",
-                _whole_kernels),
+                lambda layers: receptive_field([(kernel + 1, stride) for kernel, stride in layers])),
         Mistake("You begin with nothing and add whole kernels. Of what a second window spans, how much was seen before?",
-                _whole_kernels_from_nothing),
-        Mistake("Your window grows on one side only. How much wider is a picture in a frame one pixel wide?", _one_side),
-        Mistake("You count layers. Does each of them have a kernel of 3 and stride 1?", _layers_counted),
-        Mistake("Only your first layer counts. How often does a loop run that meets a `return`?", _first_only),
+                lambda layers: receptive_field([(kernel + 1, stride) for kernel, stride in layers]) - 1),
+        Mistake("Your window grows on one side only. How much wider is a picture in a frame one pixel wide?",
+                lambda layers: receptive_field([(kernel // 2 + 1, stride) for kernel, stride in layers])),
+        Mistake("You count layers. Does each of them have a kernel of 3 and stride 1?", lambda layers: 2 * len(layers) + 1),
+        Mistake("Only your first layer counts. How often does a loop run that meets a `return`?",
+                lambda layers: receptive_field(layers[:1]) if layers else None),
     ),
 )  # fmt: skip
 
@@ -158,6 +114,10 @@ class OneStage(nn.Module):
         outs = self.outs(width, len(ins))
         self.convs = nn.ModuleList(nn.Conv2d(a, b, self.kernel, padding=self.padding, bias=self.bias)
                                    for a, b in zip(ins, outs, strict=True))  # fmt: skip
+        self.change()
+
+    def change(self):
+        """A mistake puts other layers in place of these."""
 
     def ins(self, in_channels, width, convs):
         return [in_channels] + [width] * (convs - 1)
@@ -243,9 +203,9 @@ class WidenedLast(OneStage):
 class OneForAll(OneStage):
     """One convolution, used again and again."""
 
-    def __init__(self, in_channels, width, convs):
-        super().__init__(in_channels, width, convs)
-        self.convs = nn.ModuleList([self.convs[0], *[self.convs[1]] * (convs - 1)]) if convs > 1 else self.convs
+    def change(self):
+        first, *others = self.convs
+        self.convs = nn.ModuleList([first, *others[:1] * len(others)])
 
 
 class Biasless(OneStage):
@@ -282,14 +242,12 @@ class PooledFirst(OneStage):
 class Strided(Unpooled):
     """The last convolution halves the map."""
 
-    def __init__(self, in_channels, width, convs):
-        super().__init__(in_channels, width, convs)
+    def change(self):
         self.convs[-1].stride = (2, 2)
 
 
 class Normalized(OneStage):
-    def __init__(self, in_channels, width, convs):
-        super().__init__(in_channels, width, convs)
+    def change(self):
         with_batch_norm(self)
 
 
@@ -358,21 +316,18 @@ def as_convolution(linear, channels):
     return conv
 
 
-def _converted(change):
-    """The right convolution, its weight and bias changed: change(weight (K, C, S, S), bias) -> the two."""
+def _converted(weight=lambda w: w, bias=lambda b: b):
+    """The right convolution, what it gets of weight (K, C, S, S) and bias changed; None: it keeps that of a new one."""
 
     def convert(linear, channels):
-        side = round((linear.in_features / channels) ** 0.5)
-        weight, bias = change(linear.weight.detach().view(-1, channels, side, side), linear.bias.detach())
-        conv = nn.Conv2d(weight.shape[1], len(weight), weight.shape[2:])
-        conv.weight.data, conv.bias.data = weight.clone(), bias.clone()
+        conv = nn.Conv2d(channels, linear.out_features, round((linear.in_features / channels) ** 0.5))
+        if weight:
+            conv.weight.data = weight(linear.weight.detach().view(conv.weight.shape)).clone()
+        if bias:
+            conv.bias.data = bias(linear.bias.detach()).clone()
         return conv
 
     return convert
-
-
-def _fresh(linear, channels):
-    return nn.Conv2d(channels, linear.out_features, round((linear.in_features / channels) ** 0.5))
 
 
 def _one_by_one(linear, channels):
@@ -393,22 +348,6 @@ def _side_by_side(linear, channels):
     return conv
 
 
-def _own_biases(linear, channels):
-    conv = _fresh(linear, channels)
-    conv.weight.data = as_convolution(linear, channels).weight.data
-    return conv
-
-
-def _own_weights(linear, channels):
-    conv = _fresh(linear, channels)
-    conv.bias.data = linear.bias.detach()
-    return conv
-
-
-def _still_flattened(linear, channels):
-    return nn.Sequential(nn.Flatten(), linear)
-
-
 def _area_for_side(rows):
     """The weights, cut into `rows` of filters as wide as the map has places: an error, that of whoever takes S x S for S."""
 
@@ -419,10 +358,10 @@ def _area_for_side(rows):
     return convert
 
 
-def _channels_last(weight, bias):
+def _channels_last(weight):
     """As if the flattening had gone through pixels first, and channels last."""
     k, c, s, _ = weight.shape
-    return weight.reshape(k, s, s, c).permute(0, 3, 1, 2), bias
+    return weight.reshape(k, s, s, c).permute(0, 3, 1, 2)
 
 
 def _dense_layer(channels, side, classes):
@@ -456,24 +395,25 @@ AS_CONVOLUTION = Lab(
     ),
     more=(_dense_layer(2, 5, 3), _dense_layer(7, 1, 4)),
     mistakes=(
-        Mistake("The shapes are right, but your convolution has weights of its own. Whose should it have?", _fresh),
+        Mistake("The shapes are right, but your convolution has weights of its own. Whose should it have?",
+                _converted(weight=None, bias=None)),
         Mistake("Your convolution takes as many channels as the dense layer takes values. How large is its window?", _one_by_one),
-        Mistake("Your biases are zero. Where are the dense layer's?", _converted(lambda w, b: (w, torch.zeros_like(b)))),
+        Mistake("Your biases are zero. Where are the dense layer's?", _converted(bias=torch.zeros_like)),
         Mistake("Your weights lie as if flattening went through the channels of one pixel first. In which order does it go?",
                 _converted(_channels_last)),
         Mistake("Rows and columns of your filters have changed places. In which order does flattening go through a map?",
-                _converted(lambda w, b: (w.transpose(2, 3), b))),
+                _converted(lambda w: w.transpose(2, 3))),
         Mistake("Your filters are turned by half a circle. Does torch's convolution flip them?",
-                _converted(lambda w, b: (w.flip(2, 3), b))),
+                _converted(lambda w: w.flip(2, 3))),
         Mistake("Where the dense layer gives one answer yours gives a map: it pads. How many places has a window on a map of its "
                 "own size?", _padded),
         Mistake("The weights are right, but the biases are those that a new convolution happens to have. Whose should it have?",
-                _own_biases),
+                _converted(bias=None)),
         Mistake("The biases are right, but the weights are those that a new convolution happens to have. Which tensor has them?",
-                _own_weights),
+                _converted(weight=None)),
         Mistake("On a larger map your windows stand side by side. By how many places shall a filter move?", _side_by_side),
         Mistake("Your answer still flattens the whole map, so it takes one size only. What slides over a larger one?",
-                _still_flattened),
+                lambda linear, channels: nn.Sequential(nn.Flatten(), linear)),
         Mistake("Your filters are as wide as the map has places. How wide is a map of S x S places?", _area_for_side(-1)),
         Mistake("You divide by the channels and take what is left for S. How many places has a map of side S?",
                 _area_for_side(None)),

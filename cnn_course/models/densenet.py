@@ -122,23 +122,16 @@ class DenseNet(Network):
 
     @staticmethod
     def _make_stem(stem, channels):
-        if stem == "cifar":
-            return nn.Conv2d(3, channels, 3, padding=1, bias=False)  # (N, channels, 32, 32)
-        if stem == "cifar_pooled":
-            return nn.Sequential(
-                nn.Conv2d(3, channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(channels),
-                nn.ReLU(inplace=True),
-                nn.MaxPool2d(3, stride=2, padding=1),  # (N, channels, 16, 16)
-            )
+        if stem not in ("imagenet", "cifar", "cifar_pooled"):
+            raise ValueError(f'stem is {stem!r}; expected "imagenet", "cifar" or "cifar_pooled"')
         if stem == "imagenet":
-            return nn.Sequential(
-                nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),  # (N, 64, 112, 112)
-                nn.BatchNorm2d(channels),
-                nn.ReLU(inplace=True),
-                nn.MaxPool2d(3, stride=2, padding=1),  # (N, 64, 56, 56)
-            )
-        raise ValueError(f'stem is {stem!r}; expected "imagenet", "cifar" or "cifar_pooled"')
+            conv = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)  # (N, 64, 112, 112)
+        else:
+            conv = nn.Conv2d(3, channels, 3, padding=1, bias=False)  # (N, channels, 32, 32)
+        if stem == "cifar":
+            return conv
+        pool = nn.MaxPool2d(3, stride=2, padding=1)  # (N, 64, 56, 56) or (N, channels, 16, 16)
+        return nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ReLU(inplace=True), pool)
 
     def forward(self, images):
         x = self.last(self.stages(self.stem(images)))

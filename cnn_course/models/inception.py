@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from cnn_course.models.alexnet import local_response_norm
 from cnn_course.models.network import Network, initialize
 
 
@@ -54,14 +55,14 @@ class Inception(nn.Module):
 class AuxiliaryHead(nn.Module):
     """A small classifier on a middle layer (section 5); used in training only, its loss weighted by 0.3."""
 
-    def __init__(self, in_channels, classes, width=128, hidden=1024, dropout=0.7, batch_norm=False, adaptive=True):
+    def __init__(self, in_channels, classes, width=128, hidden=1024, batch_norm=False, adaptive=True):
         super().__init__()
         # The paper's pooling takes 14x14 to 4x4; an adaptive one makes 4x4 of whatever comes.
         self.pool = nn.AdaptiveAvgPool2d(4) if adaptive else nn.AvgPool2d(5, stride=3)
         self.conv = conv(in_channels, width, 1, batch_norm=batch_norm)  # (N, 128, 4, 4)
         self.fc1 = nn.Linear(width * 16, hidden)
         self.relu = nn.ReLU(inplace=True)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.7)
         self.fc2 = nn.Linear(hidden, classes)
 
     def forward(self, x):
@@ -100,7 +101,7 @@ def unreduced(blocks=GOOGLENET_BLOCKS, project=True):
 
 def imagenet_stem(batch_norm):
     """224x224 images to 192 maps of 28x28; local response normalization where there is no batch norm."""
-    lrn = (lambda: nn.Identity()) if batch_norm else (lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
+    lrn = nn.Identity if batch_norm else local_response_norm
     return nn.Sequential(
         OrderedDict(
             conv1=conv(3, 64, 7, stride=2, padding=3, batch_norm=batch_norm),  # (N, 64, 112, 112)
@@ -114,14 +115,14 @@ def imagenet_stem(batch_norm):
     ), 192
 
 
-def cifar_stem(batch_norm, width=32):
-    """32x32 images to `width` maps of 16x16."""
+def cifar_stem(batch_norm):
+    """32x32 images to 32 maps of 16x16."""
     return nn.Sequential(
         OrderedDict(
-            conv1=conv(3, width, 3, padding=1, batch_norm=batch_norm),  # (N, 32, 32, 32)
+            conv1=conv(3, 32, 3, padding=1, batch_norm=batch_norm),  # (N, 32, 32, 32)
             pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),  # (N, 32, 16, 16)
         )
-    ), width
+    ), 32
 
 
 class GoogLeNet(Network):

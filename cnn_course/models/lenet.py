@@ -86,9 +86,9 @@ class RadialBasisOutput(nn.Module):
     The paper's codes are 7x12 drawings of the digits; here they are drawn at random, once, with a fixed seed.
     """
 
-    def __init__(self, features=84, classes=10):
+    def __init__(self):
         super().__init__()
-        codes = torch.randint(0, 2, (classes, features), generator=torch.Generator().manual_seed(1998), device="cpu")
+        codes = torch.randint(0, 2, (10, 84), generator=torch.Generator().manual_seed(1998), device="cpu")
         self.register_buffer("codes", codes.float() * 2 - 1)
 
     def forward(self, x):

@@ -26,7 +26,11 @@ def _weights_file(name, seed):
     return files.RECORDED / f"{name}-{seed}.safetensors"
 
 
-def load_weights(net, seed):
+def load_weights(net: Network, seed: int) -> Network:
+    """The network with the weights that are kept under its name and this seed, in evaluation mode.
+
+    ValueError where there are none, where their file is damaged, and where they do not fit.
+    """
     path = _weights_file(net.name, seed)
     if next(net.parameters()).is_meta:
         raise ValueError(f"{net.name!r} on the meta device has no memory for weights; build it without device='meta'")

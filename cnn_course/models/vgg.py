@@ -15,15 +15,11 @@ def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=Fals
     kernels = [kernel] * convs
     kernels[-1] = last_kernel or kernel
     layers = []
-
-    def conv(in_channels, out_channels, size):
-        layers.append(nn.Conv2d(in_channels, out_channels, size, padding=size // 2))  # keeps H and W
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(out_channels))
-        layers.append(nn.ReLU(inplace=True))
-
     for size in kernels:
-        conv(in_channels, width, size)
+        layers.append(nn.Conv2d(in_channels, width, size, padding=size // 2))  # keeps H and W
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(width))
+        layers.append(nn.ReLU(inplace=True))
         in_channels = width
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 

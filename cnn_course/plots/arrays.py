@@ -20,22 +20,22 @@ MOST = 400  # images in one figure
 
 
 @styled
-def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xlim=None, note="", alt="", figsize=(6.4, 3.2)):
+def histogram(values, title="", xlabel="", xlim=None, note="", alt=""):
     """The distribution of one or several sets of numbers. values: name -> numbers, or numbers alone."""
     import seaborn  # which imports pyplot: not before it is needed
 
     named = values if hasattr(values, "items") else {"": values}
     groups = {str(name): to_array(numbers).ravel() for name, numbers in named.items()}
     low, high = xlim or (min(map(np.min, groups.values())), max(map(np.max, groups.values())))
-    figure = Figure(title, figsize, alt or f"Histogram: {title or xlabel} ({', '.join(filter(None, groups)) or xlabel})", note)
+    figure = Figure(title, (6.4, 3.2), alt or f"Histogram: {title or xlabel} ({', '.join(filter(None, groups)) or xlabel})", note)
     shades = {name: colour(name, i) if name else ACCENT for i, (name, _) in enumerate(groups.items())}
     if len(groups) > 1:
         key(figure, shades)
     axes = figure.panel(left=0.75)
-    look = {"bins": bins, "binrange": (low, high), "stat": "proportion", "element": "step", "linewidth": 1.8, "ax": axes}
+    look = {"bins": 40, "binrange": (low, high), "stat": "proportion", "element": "step", "linewidth": 1.8, "ax": axes}
     for name, numbers in groups.items():
         seaborn.histplot(x=numbers, color=shades[name], fill=len(groups) == 1, **look)
-    axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(low, high))
+    axes.set(xlabel=xlabel, ylabel="share of values", xlim=(low, high))
     axes.grid(True, axis="y")
     short_numbers(axes.xaxis)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -44,14 +44,13 @@ def histogram(values, title="", xlabel="", ylabel="share of values", bins=40, xl
 
 @styled
 def heat(
-    matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="", text=short, diverging=False, limits=None,
-    note="", alt="", figsize=None
+    matrix, rows=None, columns=None, title="", unit="", xlabel="", ylabel="", text=short, limits=None, note="", alt="",
+    figsize=None
 ):  # fmt: skip
     """A matrix as colours, and as numbers where the cells are large enough.
 
     matrix: (R, C), or a DataFrame, whose labels are used; nan leaves a cell blank. rows, columns: names. unit: what the
-    numbers are. text: number -> str, "" for none. diverging: white at zero, for numbers of both signs. limits: (low, high) of
-    the colours.
+    numbers are. text: number -> str, "" for none. limits: (low, high) of the colours.
     """
     import seaborn  # which imports pyplot: not before it is needed
 
@@ -65,20 +64,15 @@ def heat(
     figure = Figure(title, place["size"], alt or f"Heat map: {title or unit} ({matrix.shape[0]} x {matrix.shape[1]})", note)
     axes = figure.panel(**place["margins"])
     low, high = limits or (np.nanmin(matrix), np.nanmax(matrix))
-    if diverging:
-        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    box, inches = axes.get_position(), figure.get_size_inches()
-    bar = figure.add_axes((box.x1 + 0.12 / inches[0], box.y0, 0.13 / inches[0], box.height))
-    words = np.array([["" if math.isnan(v) or text == "" else text(v) for v in row] for row in matrix])
-    side = min(box.width * inches[0] / matrix.shape[1] - 0.04, 2.2 * box.height * inches[1] / matrix.shape[0])
-    widest = max(words.ravel(), key=len)
-    size = next((size for size in (9, 8) if text_width(widest, size) <= side), None)
+    box, wide = axes.get_position(), figure.get_size_inches()[0]
+    bar = figure.add_axes((box.x1 + 0.12 / wide, box.y0, 0.13 / wide, box.height))
+    words, size = _words_in_cells(axes, matrix, text)
     axes.set_facecolor("#f2f2f2")  # of blank cells
     seaborn.heatmap(
         matrix,
         vmin=low,
         vmax=high,
-        cmap="RdBu_r" if diverging else "Blues",
+        cmap="Blues",
         annot=words if size else None,
         fmt="",
         annot_kws={"fontsize": size, "va": "center_baseline"},
@@ -110,6 +104,15 @@ def _heat_places(shape, rows, columns, title, note, xlabel, ylabel, figsize) -> 
     size = figsize or (width, 0.45 + 0.2 * (len(title) > 50) + 0.2 * bool(note) + bottom + top + max(cell * count, 1.0))
     right = 0.95 if figsize else size[0] - left - cell * wide
     return {"size": size, "slant": slant, "margins": {"left": left, "right": right, "top": top, "bottom": bottom}}
+
+
+def _words_in_cells(axes, matrix, text):
+    """(the words of each cell, their size in points): None where the widest does not fit into its cell."""
+    words = np.array([["" if math.isnan(v) or text == "" else text(v) for v in row] for row in matrix])
+    box, dpi = axes.bbox, axes.figure.dpi
+    side = min(box.width / dpi / matrix.shape[1] - 0.04, 2.2 * box.height / dpi / matrix.shape[0])
+    widest = max(words.ravel(), key=len)
+    return words, next((size for size in (9, 8) if text_width(widest, size) <= side), None)
 
 
 def to_array(values) -> np.ndarray:
@@ -154,17 +157,7 @@ def images(
     frames: a colour, or None, around each image. ValueError for what is no image, for too many, and for titles, overlays or
     frames that are not one an image.
     """
-    items = getattr(items, "images", items)  # of a Split
-    axes = getattr(items, "ndim", 0)
-    items = [items] if axes == 2 or (axes == 3 and 3 in (items.shape[0], items.shape[2])) else list(items)
-    if len(items) > MOST:
-        raise ValueError(f"items has {len(items):,} images; expected at most {MOST}: choose some, such as images[:40]")
-    for name, given in {"titles": titles, "overlays": overlays, "frames": frames}.items():
-        if given is not None and len(given) not in (0, len(items)):
-            raise ValueError(f"{len(given)} {name} for {len(items)} images; expected a list, one an image")
-    items = [None if item is None else to_picture(item) for item in items]
-    if all(item is None for item in items):
-        raise ValueError("items is empty; expected a list of images")
+    items = _pictures(items, titles=titles, overlays=overlays, frames=frames)
     grid = _Grid(items, titles, rows, columns, size)
     wide = max(grid.width, 3.2 if title else 0)
     tall = 0.04 + around(wide, title, note) + grid.height
@@ -192,6 +185,22 @@ def images(
             sheet.text(x, y, grid.words[i], ha="center", va="bottom", fontsize=9, linespacing=1.15, color=ink)
     sheet.set(xlim=(0, wide), ylim=(0, tall))
     return figure
+
+
+def _pictures(items, **lists):
+    """The items of `images` as `to_picture` makes them, None where there is a gap; lists: what else there is one of an image."""
+    items = getattr(items, "images", items)  # of a Split
+    axes = getattr(items, "ndim", 0)
+    items = [items] if axes == 2 or (axes == 3 and 3 in (items.shape[0], items.shape[2])) else list(items)
+    if len(items) > MOST:
+        raise ValueError(f"items has {len(items):,} images; expected at most {MOST}: choose some, such as images[:40]")
+    for name, given in lists.items():
+        if given is not None and len(given) not in (0, len(items)):
+            raise ValueError(f"{len(given)} {name} for {len(items)} images; expected a list, one an image")
+    items = [None if item is None else to_picture(item) for item in items]
+    if all(item is None for item in items):
+        raise ValueError("items is empty; expected a list of images")
+    return items
 
 
 class _Grid:

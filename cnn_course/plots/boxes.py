@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 
 from cnn_course.anatomy import walk
 from cnn_course.plots.canvas import text_width
@@ -190,13 +191,44 @@ def _lay_out(boxes):
     join: those that are added to the main path above it, those of a concatenation in the order in which the
     block names them.
     """
-    rank = _ranks(boxes)
+    rank, users, order = _ranks(boxes), _users(boxes), {box: i for i, box in enumerate(boxes)}
     for box in boxes:
         box.along = rank[box]
+    main = _main_path(boxes, rank)
+    linked = set(zip(main[1:], main, strict=False))
+    beside = []  # (from, to, whether above, its turn, what) of all that stands beside
+    for chain in _chains(boxes, main, users):
+        start, end = chain[0].inputs[0], users[chain[-1]][0]
+        step = (rank[end] - rank[start]) / (len(chain) + 1)
+        for i, member in enumerate(chain, 1):
+            member.along = rank[start] + i * step
+        first = next((box for box in reversed(main) if start in box.inputs), end)
+        turn = order[chain[0]]
+        beside.append((rank[start], rank[end], end.kind == "join" or turn < order[first], turn, chain))
+        linked |= set(zip([start, *chain], [*chain, end], strict=True))
+    skips = [(source, box) for box in boxes for source in box.inputs if (source, box) not in linked]
+    beside += [(rank[source], rank[box], True, order[source], (source, box)) for source, box in skips]
+    skipped = {}
+    for what, row in _rows(beside):
+        if isinstance(what, tuple):
+            skipped[what] = row
+        else:
+            for member in what:
+                member.row = row
+    return skipped
+
+
+def _main_path(boxes, rank):
+    """The boxes of the longest way, the output first."""
     main = [boxes[-1]]
     while main[-1].inputs:
         main.append(max(main[-1].inputs, key=lambda source: rank[source]))
-    placed, chains, users, order = set(main), [], _users(boxes), {box: i for i, box in enumerate(boxes)}
+    return main
+
+
+def _chains(boxes, main, users):
+    """Lists of boxes beside the main path, each a branch from its fork to its join."""
+    placed = set(main)
     for box in boxes:
         if box in placed or not users[box]:
             continue
@@ -204,31 +236,17 @@ def _lay_out(boxes):
         while users[chain[-1]][0] not in placed and users[chain[-1]][0].inputs[0] is chain[-1]:
             chain.append(users[chain[-1]][0])
         placed.update(chain)
-        start, end = box.inputs[0], users[chain[-1]][0]
-        step = (rank[end] - rank[start]) / (len(chain) + 1)
-        for i, member in enumerate(chain, 1):
-            member.along = rank[start] + i * step
-        first = next((b for b in reversed(main) if start in b.inputs), end)
-        above = end.kind == "join" or order[box] < order[first]
-        chains.append((rank[start], rank[end], above, order[box], chain))
-    linked = {
-        (a, b) for *_, chain in chains for a, b in zip([chain[0].inputs[0], *chain], [*chain, users[chain[-1]][0]], strict=True)
-    }
-    linked |= set(zip(main[1:], main, strict=False))
-    skips = [(rank[a], rank[b], True, order[a], (a, b)) for b in boxes for a in b.inputs if (a, b) not in linked]
-    taken, rows = {}, {}
-    everything = chains + skips
-    for start, end, above, _, what in sorted(everything, key=lambda c: (c[1] - c[0], -c[3] if c[2] else c[3])):
-        row = -1 if above else 1
-        while any(start < e and s < end for s, e in taken.get(row, [])):
-            row += -1 if above else 1
+        yield chain
+
+
+def _rows(beside):
+    """(what, its row) for each of (from, to, whether above, its turn, what): the nearest row that is free all the way."""
+    taken = {}
+    for start, end, above, _, what in sorted(beside, key=lambda c: (c[1] - c[0], -c[3] if c[2] else c[3])):
+        step = -1 if above else 1
+        row = next(row for row in count(step, step) if not any(start < e and s < end for s, e in taken.get(row, [])))
         taken.setdefault(row, []).append((start, end))
-        if isinstance(what, tuple):
-            rows[what] = row
-        else:
-            for member in what:
-                member.row = row
-    return rows
+        yield what, row
 
 
 def sentence(boxes):

@@ -97,7 +97,8 @@ class Figure(BaseFigure):
         sides = room * shares / shares.sum()
         tall = (height - self.head - self.foot - bottom - top - gaps[1] * (rows - 1)) / rows
         if min(*sides, tall) <= 0.1:
-            raise ValueError(f"figsize ({width:g}, {height:g}) is too small for {rows} x {columns} panels")
+            advice = "give a larger figsize, or shorten the title, the note or the names"
+            raise ValueError(f"figsize ({width:g}, {height:g}) is too small for {rows} x {columns} panels: {advice}")
         axes = []
         for row in range(rows):
             y = height - self.head - top - (row + 1) * tall - row * gaps[1]
@@ -132,15 +133,15 @@ class Figure(BaseFigure):
 
         display(self)
 
-    def png(self, compression=6) -> bytes:
-        """The picture as PNG. Compression 1 is quick and large, 9 slow and small."""
+    def png(self) -> bytes:
+        """The picture as PNG."""
         from PIL import Image
 
         with own_style():
             self.canvas.draw()
         memory = io.BytesIO()
         pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
-        Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "png", compress_level=compression, dpi=(self.dpi, self.dpi))
+        Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "png", dpi=(self.dpi, self.dpi))
         return memory.getvalue()
 
     def draw(self, renderer):
@@ -319,42 +320,51 @@ def end_labels(axes, ends, size=9.5):
         if abs(y - y0) > 3 or x0 < box.x1 - 0.25 * dpi:
             inner = axes.transData.inverted().transform([(x0 + 4, y0), (left - 3, y)])
             axes.plot(*inner.T, color=shade, linewidth=0.8, linestyle=(0, (1, 1.5)), clip_on=False, scalex=False, scaley=False)
-        where = axes.figure.transFigure.inverted().transform((left, y))  # fractions hold at any resolution
-        axes.annotate(
-            text,
-            where,
-            xycoords="figure fraction",
-            fontsize=size,
-            color=readable(shade),
-            va="center",
-            ha="left",
-            annotation_clip=False,
-        )
+        _write(axes, text, (left, y), size, shade, ha="left")
 
 
+def _write(axes, text, pixels, size, shade, ha):
+    """A text at a place in pixels."""
+    where = axes.figure.transFigure.inverted().transform(pixels)  # fractions hold at any resolution
+    look = {"fontsize": size, "color": readable(shade), "va": "center", "ha": ha}
+    axes.annotate(text, where, xycoords="figure fraction", annotation_clip=False, **look)
+
+
+DOT = 0.06  # the inches around the middle of a point that words keep clear
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
 
 
-def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
+def place_labels(axes, points, keep_clear=()):
     """Write a label beside each point where it covers no label, point or error bar; set limits before.
 
     points: (x, y, text, colour) in data units. keep_clear: boxes (x0, y0, x1, y1) in data units to stay out
-    of. Each label tries eight directions at five distances and takes the place that overlaps least; a thin
-    line leads back to the point from afar.
+    of. A thin line leads back to the point from afar.
     """
     if not points:
         return
-    figure = axes.figure
-    dpi = figure.dpi
+    dpi, size = axes.figure.dpi, 9.5
     at = axes.transData.transform([(x, y) for x, y, _, _ in points])
-    bounds = np.array([axes.bbox.x0, axes.bbox.y0, axes.bbox.x1, axes.bbox.y1])
-    r = radius * dpi
+    r = DOT * dpi
     solid = [(x - r, y - r, x + r, y + r) for x, y in at]
     for x0, y0, x1, y1 in keep_clear:
         (a, b), (c, d) = axes.transData.transform([(x0, y0), (x1, y1)])
         solid.append((a - 1, b - 1, c + 1, d + 1))
-    solid = np.array(solid)
     sizes = [(text_width(text, size) * dpi + 4, 1.3 * size / 72 * dpi * (text.count("\n") + 1)) for _, _, text, _ in points]
+    boxes, distances = _boxes_beside(at, sizes, np.array(solid), axes.bbox, dpi)
+    for place, box, distance in zip(at, boxes, distances, strict=True):
+        if distance > r + 0.12 * dpi:
+            line = axes.transData.inverted().transform([place, np.clip(place, box[:2] + 2, box[2:] - 2)])
+            axes.plot(*line.T, color=GREY, linewidth=0.6, zorder=1, scalex=False, scaley=False)
+    for box, (_, _, text, shade) in zip(boxes, points, strict=True):
+        _write(axes, text, (box[:2] + box[2:]) / 2, size, shade, ha="center")
+
+
+def _boxes_beside(at, sizes, solid, inside, dpi):
+    """A box (x0, y0, x1, y1) for a text beside each point, and its distance from the point; all in pixels.
+
+    Each tries eight directions at five distances and takes the place that overlaps least with the other boxes, with what is
+    solid (boxes as well) and with what is not inside.
+    """
 
     def overlap(tried, others):
         """Of each box tried (C, 4) the area that others (N, 4) cover: (C,)."""
@@ -362,45 +372,31 @@ def place_labels(axes, points, size=9.5, radius=0.06, keep_clear=()):
         high = np.minimum(tried[:, None, 2:], others[:, 2:])
         return np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
 
+    r, bounds = DOT * dpi, np.array([inside.extents])
     distances = np.repeat([r + 1, *(r + share * dpi for share in (0.1, 0.22, 0.38, 0.58))], len(SIDES))
     sides, ranks = np.tile(SIDES, (5, 1)), np.tile(np.arange(len(SIDES)), 5)
-    boxes = np.full((len(points), 4), -1e9)
+    boxes, taken = np.full((len(at), 4), -1e9), np.zeros(len(at))
     crowd = [sum(np.hypot(*(p - q)) < 1.2 * dpi for q in at) for p in at]
     for turn in range(3):  # later turns see where all others went
         for i in np.argsort(crowd, kind="stable")[:: -1 if turn else 1]:
             half, others = np.array(sizes[i]) / 2, np.delete(boxes, i, axis=0)
             middles = at[i] + sides * (distances[:, None] + half)
             tried = np.hstack([middles - half, middles + half])
-            outside = 4 * half.prod() - overlap(tried, bounds[None])
+            outside = 4 * half.prod() - overlap(tried, bounds)
             best = np.argmin(overlap(tried, others) + 4 * overlap(tried, solid) + 3 * outside + distances + ranks)
-            boxes[i] = tried[best]
-            if turn == 2 and distances[best] > r + 0.12 * dpi:
-                end = np.clip(at[i], boxes[i, :2] + 2, boxes[i, 2:] - 2)
-                line = axes.transData.inverted().transform([at[i], end])
-                axes.plot(*line.T, color=GREY, linewidth=0.6, zorder=1, scalex=False, scaley=False)
-    for box, (_, _, text, shade) in zip(boxes, points, strict=True):
-        middle = figure.transFigure.inverted().transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
-        axes.annotate(
-            text,
-            middle,
-            xycoords="figure fraction",
-            ha="center",
-            va="center",
-            fontsize=size,
-            color=readable(shade),
-            annotation_clip=False,
-        )
+            boxes[i], taken[i] = tried[best], distances[best]
+    return boxes, taken
 
 
-def key(figure, entries, left=0.1):
+def key(figure, entries):
     """A line under the title: what colours mean. entries: text -> colour, or (colour, line style)."""
     width, height = figure.get_size_inches()
-    x, y = left, height - figure.head - 0.04
+    x, y = 0.1, height - figure.head - 0.04
     for text, look in entries.items():
         shade, style = look if isinstance(look, tuple) and len(look) == 2 else (look, None)
         wide = text_width(text, 9.5)
         if x + wide + 0.3 > width:
-            x, y = left, y - 0.2
+            x, y = 0.1, y - 0.2
             figure.head += 0.2
         if style is None:
             figure.add_artist(Rectangle((x / width, (y - 0.06) / height), 0.13 / width, 0.13 / height, color=shade))

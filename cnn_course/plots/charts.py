@@ -1,8 +1,8 @@
 """Figures of any kind of numbers: bars, lines, dots.
 
 All take `title` (a sentence), `note` (small print at the bottom) and `alt` (the sentence that stands for the
-picture, made from title and names where it is not given). Without `figsize` (inches) the figure is as large
-as its contents need.
+picture, made from title and names where it is not given). Some take `figsize` (inches); the others are as large
+as their contents need.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _stack(axes, numbers, shades, text, limit):
 
 
 @styled
-def side_by_side(table, title="", units=None, mark=(), colours=None, shares=False, note="", alt="", figsize=None):
+def side_by_side(table, title="", units=None, mark=(), colours=None, shares=False, note="", alt=""):
     """One panel of bars for each column of a table: parameters beside multiply-adds, say.
 
     table: DataFrame or label -> {column -> number}. units: column -> words above its panel, default the
@@ -196,10 +196,10 @@ def side_by_side(table, title="", units=None, mark=(), colours=None, shares=Fals
     values, mark = plain(table), _names(mark)
     labels, columns = list(values), list(dict.fromkeys(c for row in values.values() for c in row))
     tall = 0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels))
-    size = figsize or (7.2 if len(columns) < 4 else 8.2, tall)
-    figure = Figure(title, size, alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
+    wide = 7.2 if len(columns) < 4 else 8.2
+    figure = Figure(title, (wide, tall), alt or f"Bars side by side: {title or ', '.join(columns)} ({', '.join(labels)})", note)
     left = beside_rows(labels, mark)
-    heads = [wrap((units or {}).get(c, c), (size[0] - left) / len(columns) - 0.25, 9.5) for c in columns]
+    heads = [wrap((units or {}).get(c, c), (wide - left) / len(columns) - 0.25, 9.5) for c in columns]
     top = 0.02 + 0.17 * max(head.count("\n") + 1 for head in heads)
     panels = figure.panels(1, len(columns), left=left, right=0.15, bottom=0.05, gaps=(0.25, 0), top=top)
     shades = [_shade(label, mark, colours or {}) for label in labels]
@@ -219,8 +219,8 @@ def _share_of(numbers):
 
 @styled
 def lines(
-    series, title="", xlabel="", ylabel="", errors=None, dashed=(), markers=None, log="", xlim=None, ylim=None,
-    colours=None, band=None, marks=None, note="", alt="", figsize=(6.4, 3.6)
+    series, title="", xlabel="", ylabel="", errors=None, dashed=(), markers=None, log="", ylim=None, colours=None,
+    band=None, marks=None, note="", alt="", figsize=(6.4, 3.6)
 ):  # fmt: skip
     """Lines with their names at their right ends.
 
@@ -239,7 +239,6 @@ def lines(
     set_scales(axes, log)
     _draw_lines(axes, drawn, errors or {}, dashed, markers, colours or {})
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.set(xlim=xlim) if xlim else None
     axes.set(ylim=ylim) if ylim else None
     tidy(axes, log)
     if words := next(filter(None, (_words_of_x(values) for _, values in series.items())), None):
@@ -300,8 +299,8 @@ def _draw_lines(axes, drawn, errors, dashed, markers, colours):
 
 @styled
 def scatter(
-    points, title="", xlabel="", ylabel="", own=None, errors=None, log="", xlim=None, ylim=None, colours=None, note="",
-    alt="", figsize=(6.4, 4.0)
+    points, title="", xlabel="", ylabel="", own=None, errors=None, log="", xlim=None, colours=None, note="", alt="",
+    figsize=(6.4, 4.0)
 ):  # fmt: skip
     """Dots with their names beside them.
 
@@ -336,7 +335,7 @@ def scatter(
             written.append((x, y, name, shade))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.margins(0.3, 0.14)  # room for names beside the outermost dots
-    axes.set(xlim=xlim or axes.get_xlim(), ylim=ylim or axes.get_ylim())
+    axes.set(xlim=xlim or axes.get_xlim(), ylim=axes.get_ylim())
     axes.grid(True)
     set_ticks(axes, "x", log)
     set_ticks(axes, "y", log)
@@ -352,15 +351,15 @@ def _pairs(points):
 
 
 @styled
-def timeline(values, title="", unit="", names=None, band=None, note="", alt="", figsize=(7.2, 3.7)):
+def timeline(values, title="", unit="", names=None, band=None, note="", alt=""):
     """Upright bars over time, the value above each and who it was below, and a band to compare with.
 
     values: year (or any label) -> number. names: year -> words under it. band: (low, high, words).
     """
     values = plain(values)
     names = {str(k): str(v) for k, v in (names or {}).items()}
-    figure = Figure(title, figsize, alt or f"Bars over time: {title or unit} ({', '.join(values)})", note)
-    slot = (figsize[0] - 0.85) / len(values)
+    figure = Figure(title, (7.2, 3.7), alt or f"Bars over time: {title or unit} ({', '.join(values)})", note)
+    slot = (7.2 - 0.85) / len(values)
     under = {k: wrap(v, slot - 0.06, 9) for k, v in names.items()}
     deep = max((v.count("\n") + 1 for v in under.values()), default=0)
     axes = figure.panel(left=0.7, right=0.15, bottom=0.28 + 0.16 * deep, top=0.1)

@@ -25,19 +25,17 @@ def __dir__():
 
 
 @styled
-def block(module, input_shape, title="", collapse=(), direction=None, note=None, alt=""):
+def block(module, input_shape, title="", collapse=(), note=None, alt=""):
     """The block as boxes and arrows: branches side by side, shortcuts as arcs, a plus where they are added.
 
     module: any nn.Module that torch.fx can follow, on any device; of a long one boxes in a row become one. input_shape:
-    (C, H, W). collapse: module classes to draw as one box each. direction: "right" or "down"; None chooses. Raises ValueError
-    for a module that cannot be followed or an input that does not fit.
+    (C, H, W). collapse: module classes to draw as one box each. Raises ValueError for a module that cannot be followed or an
+    input that does not fit.
     """
-    if direction not in (None, "right", "down"):
-        raise ValueError(f'direction is {direction!r}; expected "right", "down" or None')
     boxes = boxes_of(module, input_shape, collapse)
     if depth(boxes) > 9:
         boxes = merged(boxes)
-    plan = planned(boxes, down=None if direction is None else direction == "down")
+    plan = planned(boxes)
     name = type(module).__name__.strip("_")
     title = title or f"{name}: {boxes[0].channels} channels in, {boxes[-1].channels} out"
     note = _note(boxes) if note is None else note
@@ -155,7 +153,7 @@ TALLEST = 1.25  # the box of the largest map, in inches
 
 
 @styled
-def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2)):
+def network(net, input_shape=None, title="", note="", alt=""):
     """The whole network from left to right, under each stage its parameters and its multiply-adds.
 
     net: a network of the course or any nn.Module that torch.fx can follow, device="meta" will do. A box is as
@@ -169,7 +167,7 @@ def network(net, input_shape=None, title="", note="", alt="", figsize=(10, 5.2))
     counts = f"{short(total['parameters'])} parameters, {short(total['macs'])} multiply-adds for one image"
     title = title or f"{name}: {counts}"
     alt = alt or f"Diagram of {name}, from image to logits: " + "; ".join(f"{c['name']} {c['words']}" for c in columns)
-    width, height = figsize
+    width, height = 10, 5.2
     board = Board(width, height, title, alt.replace("\n", ", "), note)
     left, right = 1.25, 0.45  # for the image, and for the number on the last arrow
     slot = (width - left - right) / len(columns)

@@ -52,33 +52,33 @@ class Board:
         look = {"linewidth": 1.2, "linestyle": "--"} if dashed else {"linewidth": 0.9}
         self._put(Rectangle((x, y), width, height, facecolor=colour, edgecolor=edge, **look), 4 if dashed else 3)
 
-    def node(self, x, y, sign, radius=0.14):
+    def node(self, x, y, sign):
         """A small circle with a sign in it, such as "+"."""
-        self._put(Circle((x, y), radius, facecolor="white", edgecolor=INK, linewidth=1), 4)
+        self._put(Circle((x, y), 0.14, facecolor="white", edgecolor=INK, linewidth=1), 4)
         self.text(x, y - 0.005, sign, size=13.5, va="center_baseline")
 
     def line(self, *points, width=0.015, colour=GREY):
         """A broken line of straight pieces, `width` inches thick."""
         self._put(Line2D(*zip(*points, strict=True), color=colour, linewidth=72 * width, solid_capstyle="butt"), 1)
 
-    def arrow(self, *points, label="", at=0.5, width=0.015, colour=GREY):
-        """An arrow through the points, with round corners; `label` stands above its last piece, at the share `at` of it."""
+    def arrow(self, *points, label="", width=0.015, colour=GREY):
+        """An arrow through the points, with round corners; `label` stands above the middle of its last piece."""
         points = [p for i, p in enumerate(points) if i == 0 or math.dist(p, points[i - 1]) > 1e-6]
         look = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0, "joinstyle": "round"}
         self._put(FancyArrowPatch(path=_rounded(points), linewidth=72 * width, color=colour, **look), 2)
         if label != "":
             (x0, y0), (x1, y1) = points[-2:]
-            self.text(x0 + at * (x1 - x0 - 0.1), y0 + at * (y1 - y0) + 0.04, str(label), size=9, va="bottom")
+            self.text(x0 + (x1 - x0 - 0.1) / 2, (y0 + y1) / 2 + 0.04, str(label), size=9, va="bottom")
 
 
-def _rounded(points, radius=0.09):
+def _rounded(points):
     """The path through the points, its corners rounded."""
     vertices, codes = [points[0]], [Path.MOVETO]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         near = []
         for other in (before, after):
             far = math.dist(corner, other)
-            cut = min(radius, far / 2) / far
+            cut = min(0.09, far / 2) / far
             near.append(tuple(c + (o - c) * cut for c, o in zip(corner, other, strict=True)))
         vertices += [near[0], corner, near[1]]
         codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
@@ -122,11 +122,11 @@ class Picture:
         self.sheet.text(x, y, words, ha="center", va="center", **style)
 
 
-def panel(figure, place, title="", colour="black"):
+def panel(figure, place, title=""):
     """Axes at `place` (left, bottom, width, height as shares of the figure), the title at a fixed height."""
     axes = figure.add_axes(place)
     # A given y saves matplotlib's search for a free height: 10 ms a pair of axes.
-    axes.set_title(title, fontsize=11, color=colour, y=1.0)
+    axes.set_title(title, fontsize=11, color="black", y=1.0)
     return axes
 
 

@@ -18,10 +18,10 @@ from cnn_course.plots.canvas import DPI, Figure, around, end_labels, short, styl
 from cnn_course.plots.colours import ACCENT, GREY, colour, tint
 
 
-def samples(images, n=5, classes=None, title="", note=None, alt=""):
+def samples(images, n=5, title="", note=None, alt=""):
     """The first n images of each class, a class a column. images: a data.Split, or the data.Cifar10 to train on."""
     split = getattr(images, "train", images)
-    classes = classes or getattr(images, "classes", data.CLASSES)
+    classes = getattr(images, "classes", data.CLASSES)
     labels = to_array(split.labels)
     chosen = [np.flatnonzero(labels == k)[:n] for k in range(len(classes))]
     grid = [split.images[chosen[k][i]] if i < len(chosen[k]) else None for i in range(n) for k in range(len(classes))]

@@ -92,16 +92,16 @@ METRICS = {
 
 @styled
 def curves(
-    histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, log=False, x="epoch", level=None,
-    note="", alt="", figsize=None
+    histories, title="", metrics=("loss", "accuracy"), train=True, colours=None, x="epoch", level=None, note="", alt="",
+    figsize=None
 ):  # fmt: skip
     """Training histories: test (or validation) solid, training dashed; of several seeds the mean, in its 95% interval.
 
     histories: a History, a list, name -> History or list of Histories, or a recorded experiment. Runs of one name are seeds if
     a history tells no other difference; else each has a line of its own, the second named "lenet5 (2)". metrics: a panel each,
-    of "loss" (nats), "accuracy" and "error" (both in percent). log: losses and errors on a logarithmic axis. train: False leaves
-    the training out, "only" shows nothing else. level: (value, words) of a horizontal line in every panel. x: "epoch", or
-    "images" (seen so far, on a logarithmic axis), which sets runs of unlike length side by side.
+    of "loss" (nats), "accuracy" and "error" (both in percent). train: False leaves the training out, "only" shows nothing else.
+    level: (value, words) of a horizontal line in every panel. x: "epoch", or "images" (seen so far, on a logarithmic axis), which
+    sets runs of unlike length side by side.
     """
     runs, remarks = _runs(histories), getattr(histories, "remarks", "")
     if x not in ("epoch", "images"):
@@ -132,7 +132,7 @@ def curves(
             axes.axhline(level[0], **DASHED)
             words = {"fontsize": 9, "color": GREY, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0}}
             axes.annotate(level[1], (0.01, level[0]), xycoords=("axes fraction", "data"), va="bottom", **words)
-        _scales(axes, x, log and metric != "accuracy")
+        _scales(axes, x)
         if len(runs) > 1 and axes is panels[-1]:
             end_labels(axes, [(*end, name, shades[name]) for name, end in ends.items()])
     return figure
@@ -169,15 +169,13 @@ def _learning(axes, runs, metric, splits, shades, x):
     return ends
 
 
-def _scales(axes, x, log):
-    """Axes of `curves`: images on a logarithmic scale, epochs by whole numbers; log: the values too."""
-    if log:
-        axes.set_yscale("log")
+def _scales(axes, x):
+    """Axes of `curves`: images on a logarithmic scale, epochs by whole numbers."""
     if x == "images":
         axes.set_xscale("log")
     elif axes.get_xlim()[1] - axes.get_xlim()[0] < 1:
         axes.set_xlim(0.5, 1.5)
-    tidy(axes, "y" * log + "x" * (x == "images"), whole=x == "epoch")
+    tidy(axes, "x" * (x == "images"), whole=x == "epoch")
     make_room(axes, 0.65)
 
 
@@ -206,18 +204,18 @@ def _shades(runs, colours):
 
 
 @styled
-def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title="", note="", alt="", figsize=(7.2, 4.4)):
+def parameters_against_accuracy(record, own=(), x="parameters", title="", note="", alt=""):
     """Test accuracy against size: recorded runs filled, own runs hollow.
 
     record: a recorded experiment, name -> histories (one a seed), or a list of histories. own: histories of
-    the reader. x, on a logarithmic axis: "parameters", "macs", or name -> number with `xlabel`. Bars: 95% interval of a mean,
-    for other seeds and other test images.
+    the reader. x, on a logarithmic axis: "parameters" or "macs". Bars: 95% interval of a mean, for other seeds and other test
+    images.
     """
     runs = _runs(record)
     mine = _runs(own) if own else {}
-    axis = {"parameters": "parameters (log scale)", "macs": "multiply-adds for one image (log scale)"}
-    if isinstance(x, str) and x not in axis:
-        raise ValueError(f"x is {x!r}; expected one of {', '.join(axis)}, or name -> number")
+    sizes = {"parameters": "parameters", "macs": "multiply-adds for one image"}
+    if x not in sizes:
+        raise ValueError(f"x is {x!r}; expected one of {', '.join(sizes)}")
     multiply_adds = getattr(record, "multiply_adds", {})
     dots, bars, shades = {}, {}, {}
     for i, (name, group) in enumerate(runs.items()):
@@ -239,13 +237,11 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
         _unlike(sum(mine.values(), []), runs),
         _notes({**runs, **mine}),
     )
-    xlabel = xlabel or (axis[x] if isinstance(x, str) else "")
     held_out = _held_out({**runs, **mine})
-    title = title or f"{held_out.capitalize()} accuracy against {xlabel.removesuffix(' (log scale)') or 'size'}"
     return charts.scatter(
         dots,
-        title,
-        xlabel,
+        title or f"{held_out.capitalize()} accuracy against {sizes[x]}",
+        f"{sizes[x]} (log scale)",
         f"{held_out} accuracy (%)",
         own=hollow,
         errors=bars,
@@ -253,30 +249,27 @@ def parameters_against_accuracy(record, own=(), x="parameters", xlabel="", title
         colours=shades,
         note=facts,
         alt=alt,
-        figsize=figsize,
+        figsize=(7.2, 4.4),
     )
 
 
 def _size(name, group, x, multiply_adds):
     if x == "parameters":
         return group[0].parameters
-    if x == "macs":
-        return multiply_adds[name] if name in multiply_adds else _macs(group[0].network, group[0].parameters)
-    if name not in x:
-        raise ValueError(f"x has no number for {name!r}; it has {', '.join(map(str, x))}")
-    return x[name]
+    return multiply_adds[name] if name in multiply_adds else _macs(group[0].network, group[0].parameters)
 
 
 @lru_cache
 def _macs(network, parameters):
     cost = anatomy.cost(models.build(network, device="meta")) if network else None
     if cost is None or cost.parameters != parameters:
-        raise ValueError(f"the multiply-adds of a network of {parameters:,} parameters are not known: give x as name -> number")
+        advice = "draw name -> (multiply-adds, accuracy) with plots.scatter"
+        raise ValueError(f"the multiply-adds of a network of {parameters:,} parameters are not known: {advice}")
     return cost.macs
 
 
 @styled
-def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt="", figsize=None):
+def experiment(record, title="", only=(), baseline="", training=False, own=(), colours=None, note="", alt=""):
     """A recorded experiment: accuracy of each variant in the end, a small dot a seed, and how sure their differences are.
 
     record: an experiments.Record, or its name. only: labels to show, default all. baseline: the variant whose mean is a
@@ -311,7 +304,7 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     title, width = title or record.question, 8.6 if record.sweeps else 6.8
     figure = Figure(
         title,
-        figsize or (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
+        (width, 0.85 + 0.31 * len(runs) + around(width, title, facts)),
         alt or f"{_held_out(runs).capitalize()} accuracy ({_seeds(runs)}): {words}",
         facts,
     )
@@ -353,11 +346,10 @@ def _answer(axes, place, runs, mine, bar, shade, training):
 
 
 @styled
-def differences(found, title="", colours=None, note="", alt="", figsize=None):
+def differences(found, title="", note="", alt="", figsize=None):
     """Differences of a recorded experiment, a row each: points of test accuracy and their 95% interval, beside a line at zero.
 
     found: words -> experiments.Difference. A dot is filled where the difference stands (`Difference.decided`), else hollow.
-    colours: words -> colour.
     """
     if not found:
         raise ValueError("there is no difference to draw; ask a record: {'words': record.difference(a, b)}")
@@ -371,7 +363,7 @@ def differences(found, title="", colours=None, note="", alt="", figsize=None):
     axes = figure.panel(left=charts.beside_rows(found), right=0.3, bottom=0.52, top=0.2)
     axes.axvline(0, **DASHED)
     for i, (label, difference) in enumerate(found.items()):
-        shade = (colours or {}).get(label) or colour(label, i)
+        shade = colour(label, i)
         ends = np.abs(np.array(difference.interval) - difference.points)[:, None]
         face = shade if difference.decided else "white"
         axes.errorbar(

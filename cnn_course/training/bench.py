@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from cnn_course import data, models, training
 from cnn_course.training import cuda_graph
-from cnn_course.training.device import reuse_memory
+from cnn_course.training.device import name_of, reuse_memory
 from cnn_course.training.recipe import sgd
 
 BATCH_SIZE = 128  # of a training in earnest, and of most tutorials
@@ -210,7 +210,7 @@ def layers(named: dict[str, nn.Module], images: torch.Tensor, repeats: int = 5) 
     return {name: statistics.median(took[name] for took in passes[1:]) for name in named}
 
 
-def batches_a_second(cifar: data.Cifar10, device: torch.device, seconds: float = 1) -> float:
+def prepared(cifar: data.Cifar10, device: torch.device, seconds: float = 1) -> float:
     """Images a second that `data.batches` shuffles, crops, mirrors and normalizes, with nothing trained on them."""
     generator = torch.Generator(device).manual_seed(0)
 
@@ -230,7 +230,7 @@ def ladder(name: str, cifar: data.Cifar10, seconds: float = 3) -> dict[str, floa
         "the usual loop": tutorial(models.build(name), cifar, device, seconds),
         "whole batches augmented": plain(models.build(name), cifar, device, seconds),
         "and channels_last": plain(models.build(name), cifar, device, seconds, last),
-        f"and {str(sixteen).removeprefix('torch.')}": plain(models.build(name), cifar, device, seconds, last, sixteen),
+        f"and {name_of(sixteen)}": plain(models.build(name), cifar, device, seconds, last, sixteen),
     }
     if device.type == "cuda":
         steps["and replayed as a graph"] = fit(models.build(name), cifar, device, seconds)
@@ -250,7 +250,7 @@ def measure(name: str, kind: str, seconds: float) -> dict:
     start = time.perf_counter()
     training.predict(net, cifar.test.images, device)
     found["test"] = (time.perf_counter() - start) * 10_000 / len(cifar.test)
-    found["batches"] = found["speed"] / batches_a_second(cifar, device)
+    found["batches"] = found["speed"] / prepared(cifar, device)
     return found
 
 

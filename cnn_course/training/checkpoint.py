@@ -31,11 +31,10 @@ def write(path: Path, state: dict) -> None:
     files.into_place(path, lambda part: part.write_bytes(whole.getbuffer()))
 
 
-def read(path: Path, settings: dict, steps: int = 1) -> dict:
+def read(path: Path, settings: dict) -> dict:
     """The state in `path`, on the CPU. Raises CheckpointError if it is damaged or was made with other `settings`.
 
-    With a constant learning rate a run may go on for more epochs than it was begun with. steps: those of an epoch, by which an
-    older version counted.
+    With a constant learning rate a run may go on for more epochs than it was begun with.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # a pickle with code in it is refused
@@ -46,8 +45,6 @@ def read(path: Path, settings: dict, steps: int = 1) -> dict:
             f"{path} is damaged or no checkpoint of this course ({type(error).__name__}: {reason:.120}); "
             "it is left as it is. Move it away to start anew"
         ) from error
-    if "steps" in kept:
-        kept["epochs"] = kept["steps"] // steps
     constant = "schedule='constant'" in str(settings.get("recipe"))
     for name, value in settings.items():
         if kept.get(name) == value or name == "epochs" and constant and kept[name] < value:

@@ -27,6 +27,11 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def name_of(dtype: torch.dtype) -> str:
+    """A dtype as records and tables name it: "bfloat16"."""
+    return str(dtype).removeprefix("torch.")
+
+
 def autocast(device, weights: torch.dtype = torch.float32):
     """Convolutions in `precision`, for weights in float32; others are their owner's choice and stay as they are."""
     dtype = precision(device)
@@ -63,3 +68,11 @@ def one_thread():
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def seeded(seed: int):
+    """Torch's random numbers on the CPU begin at this seed inside the block; afterwards they go on as if there had been none."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -35,6 +35,7 @@ def group():
 
 
 def active() -> bool:
+    """Whether this process has joined others, see `group`."""
     return dist.is_available() and dist.is_initialized()
 
 
@@ -44,6 +45,7 @@ def rank() -> int:
 
 
 def processes() -> int:
+    """How many train together; 1 when alone."""
     return dist.get_world_size() if active() else 1
 
 

@@ -80,6 +80,11 @@ def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | Non
     return Evaluation(F.cross_entropy(logits, labels).item(), accuracy, predictions)
 
 
+def right_images(net: nn.Module, split: data.Split) -> torch.Tensor:
+    """Which images of a split the network gets right, booleans (N,)."""
+    return evaluate(net, split).predictions == split.labels.cpu()
+
+
 def ensemble(logits: list[torch.Tensor], labels: torch.Tensor) -> dict[int, float]:
     """Number of networks -> share of images right by their averaged probabilities, the mean over all choices of so many.
 

@@ -20,7 +20,7 @@ from cnn_course.anatomy.arithmetic import whole
 from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate
-from cnn_course.training.history import History, by_split
+from cnn_course.training.history import History
 from cnn_course.training.optimizers import Lookahead
 from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, optimizer, scheduler
 
@@ -54,7 +54,8 @@ def fit(
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
 
     The same seed, machine and thread count give the same history. Interrupting keeps the epochs done. on_epoch is called with
-    the history after each epoch, for live plots. quiet prints nothing; else the run is also kept, see `runs.keep`.
+    the history after each epoch, for live plots. quiet prints nothing; else the run is also kept, see `runs.keep`. device: None
+    picks the best there is. name: what figures and tables call the run, the network's own name where it is left out.
 
     save: a file that holds the run after every epoch. If it is there already, the run resumes from it, and ends with the
     history and the weights, to the bit, of a run that was never cut; so after an interrupt, run the same line again.
@@ -74,7 +75,7 @@ def fit(
     gate.settings(recipe, on_epoch, save, misplaced)
     caller, device = _ready(net, cifar, epochs, seed, device, quiet)
     precision = devices.precision(device) if caller.dtype == torch.float32 else caller.dtype
-    made = {"device": device.type, "precision": str(precision).removeprefix("torch."), "threads": torch.get_num_threads()}
+    made = {"device": device.type, "precision": devices.name_of(precision), "threads": torch.get_num_threads()}
     history = History.of(gate.network(net), cifar, seed, name, **made)
     run = _Run(net, caller, cifar, epochs, recipe, history, device)
     if save:
@@ -260,14 +261,13 @@ class _Run:
             tqdm.write(f"Epoch {len(self.history.rows)} could not be saved in {path} ({error.strerror or error}){again}.")
 
     def resume(self, path, bar):
-        state = checkpoint.read(path, self._settings(), steps=self.batches)
+        state = checkpoint.read(path, self._settings())
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         for name, generator in self._generators().items():
             generator.set_state(state["generators"][name])
         if distributed.rank():  # the file has the first process's streams, and dropout is each one's own
             torch.manual_seed(self.history.seed + distributed.rank() + 1_000 * len(state["rows"]))
-        if "others" in state:  # an older version had none
-            gate.set_random_state(state["others"])
-        self.history.rows.extend(by_split(state["rows"], self.history.split))
+        gate.set_random_state(state["others"])
+        self.history.rows.extend(state["rows"])
         bar.update(len(self.history.rows) * self.batches)

@@ -47,6 +47,7 @@ def trainable(net: nn.Module) -> None:
 
 
 def title(net: nn.Module) -> str:
+    """What sentences call a network: its name, else its class."""
     return getattr(net, "name", "") or type(net).__name__
 
 
@@ -219,6 +220,7 @@ def _takes_one(function: Callable) -> bool:
 
 
 def images(cifar) -> None:
+    """ValueError for what is no Cifar10, with how to make one of other images."""
     if not isinstance(cifar, data.Cifar10):
         own = "for images of your own data.Cifar10(data.Split(images, labels), data.Split(test_images, test_labels))"
         raise ValueError(f"cifar is {kind(cifar)}, expected the Cifar10 that data.load() returns, {own}")
@@ -228,7 +230,7 @@ def labels(cifar: data.Cifar10, classes: int) -> None:
     """ValueError for labels that the network has no class for."""
     for name, split in (("training", cifar.train), (cifar.held_out, cifar.test)):
         low, high = int(split.labels.min()), int(split.labels.max())
-        if low < 0 or high >= classes:
+        if high >= classes:
             raise ValueError(
                 f"the {name} labels run from {low} to {high}, but the network has {classes} classes, "
                 f"0 to {classes - 1}; build it with classes={high + 1}"

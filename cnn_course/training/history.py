@@ -92,15 +92,16 @@ class History:
         return self.accuracy
 
     def keep_right(self, right) -> None:
-        """Keep which of the held-out images were right: booleans (N,)."""
+        """Keep which of the held-out images were right, all of them in order: booleans (held_out_images,)."""
+        self.held_out_images = len(right)
         self.right = base64.b64encode(np.packbits(np.asarray(right, dtype=bool))).decode()
 
-    def right_images(self, images: int) -> np.ndarray | None:
-        """Which of the `images` held-out ones were right in the end, booleans (images,); None where nobody kept it."""
+    def right_images(self) -> np.ndarray | None:
+        """Which of the held-out images were right in the end, booleans (held_out_images,); None where nobody kept it."""
         if self.right is None:
             return None
         bits = np.frombuffer(base64.b64decode(self.right), dtype=np.uint8)
-        return np.unpackbits(bits, count=images).astype(bool)
+        return np.unpackbits(bits, count=self.held_out_images).astype(bool)
 
     @property
     def core_seconds(self) -> float:
@@ -138,22 +139,11 @@ class History:
 
     @classmethod
     def from_dict(cls, kept: dict) -> "History":
-        """From the fields as JSON keeps them. An older version had one "name", the network's or the label.
-
-        Raises ValueError, which names it, where a field is missing that cannot be guessed.
-        """
-        kept = kept | {"rows": by_split(kept.get("rows", []), kept.get("split", "test"))}
+        """From the fields as JSON keeps them. ValueError, which names it, where a field is missing that cannot be guessed."""
+        kept = dict(kept)
         kept |= kept.pop("others", {})  # a level of its own in older records
-        if "name" in kept:
-            kept["label"] = kept.pop("name")
-            kept.setdefault("network", kept["label"] if kept["label"] in models.names() else "")
         own = {f.name: kept[f.name] for f in fields(cls) if f.name in kept}
         needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
         if missing := [name for name in needed if name not in own]:
             raise ValueError(f"a history without {missing[0]!r}; expected the fields {', '.join(needed)}")
         return cls(**own | {"others": {name: value for name, value in kept.items() if name not in own}})
-
-
-def by_split(rows: list[dict], split: str) -> list[dict]:
-    """The rows with validation columns by their names; an older version called those "test_" as well."""
-    return [{column.replace("test_", f"{split}_"): value for column, value in row.items()} for row in rows]

@@ -59,13 +59,13 @@ class Muon(torch.optim.Optimizer):
 
 
 def muon(
-    net: nn.Module, recipe, batch_size: int, bias_lr: float = BIAS_LR, head_lr: float = HEAD_LR, momentum: float = 0.85,
-    orthogonal: bool = True, filter_decay: float = 0.0
+    net: nn.Module, recipe, batch_size: int, bias_lr: float = BIAS_LR, head_lr: float = HEAD_LR, orthogonal: bool = True,
+    filter_decay: float = 0.0
 ) -> Muon:  # fmt: skip
     """The optimizer of a recipe: filters by orthogonal steps of the recipe's rate and momentum, all else by ordinary ones.
 
-    bias_lr, head_lr: the rates of biases and of the dense layer, and momentum theirs; they and the recipe's weight decay are
-    those of its author's code, for the sum of the losses in a batch and for one image. filter_decay: that of filters, which
+    bias_lr, head_lr: the rates of biases and of the dense layer; they, their momentum of 0.85 and the recipe's weight decay
+    are those of its author's code, for the sum of the losses in a batch and for one image. filter_decay: that of filters, which
     orthogonal steps do not need. Without `orthogonal` filters get ordinary steps too.
     """
     trained = [p for p in net.parameters() if p.requires_grad]
@@ -74,9 +74,7 @@ def muon(
     groups = [filters]
     for dimensions, rate in ((1, bias_lr), (2, head_lr)):
         params = [p for p in trained if max(p.ndim, 1) == dimensions]  # a single number is a bias
-        groups.append(
-            {"params": params, "lr": rate * batch_size, "momentum": momentum, "weight_decay": recipe.weight_decay / rate}
-        )
+        groups.append({"params": params, "lr": rate * batch_size, "momentum": 0.85, "weight_decay": recipe.weight_decay / rate})
     return Muon([group for group in groups if group["params"]])
 
 

@@ -22,7 +22,7 @@ class Recipe:
     """How a network is trained: SGD with momentum, a learning rate schedule, and what is done to the images.
 
     lr: the peak learning rate; None picks one for the network and the batch size, see `default_lr`.
-    batch_size: None picks 32 for a lesson on a CPU, else 128; see `default_batch_size`.
+    batch_size: None picks 32 for a lesson on a CPU, else 128, see `default_batch_size`; in the plain loop of `train` always 32.
     schedule: "one-cycle" (up for a quarter of the steps, then down to zero), "steps" (divided by 10 after half and three
     quarters), "constant" or "down" (from the first step in a straight line to zero). Weight decay acts on weights only, not on
     biases and norms. augment: see `augment.STANDARD`.
@@ -32,7 +32,8 @@ class Recipe:
     lambda net, recipe, batch_size: torch.optim.Adam(net.parameters(), lr=1e-3). sizes: smaller images first, as
     pairs ((0.4, 24), (0.7, 28)): until that share of the steps images are shrunk to so many pixels a side, then they are whole.
     micro_batch: a step's images go through the network so many at a time (None: all at once), whose gradients add up and whose
-    statistics batch norm takes. lookahead: see `Lookahead`. These four are for `fit`: the plain loop of `train` knows none.
+    statistics batch norm takes. lookahead: see `Lookahead`. These four and aux_weight are for `fit`: the plain loop of `train`
+    knows none of them.
     """
 
     lr: float | None = None
@@ -150,7 +151,8 @@ def sgd(net: nn.Module, recipe: Recipe, batch_size: int = 32) -> torch.optim.SGD
     return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
 
 
-def scheduler(optimizer, recipe, steps):
+def scheduler(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """The schedule that the recipe asks for, laid out for so many steps; its .step() after each sets the rates of the next."""
     lr_scheduler = torch.optim.lr_scheduler
     if recipe.schedule == "one-cycle":
         steps = max(steps, 3)  # torch divides by the steps of each phase: one up and one down at least
@@ -203,8 +205,8 @@ def kind(value) -> str:
     return "None (is there a return in forward?)" if value is None else f"a {type(value).__name__}"
 
 
-def loss_of(outputs, labels, recipe):
-    """Cross-entropy of the logits, plus the weighted auxiliary losses where the network has such heads."""
+def loss_of(outputs, labels, recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """(logits, loss): their cross-entropy, plus the weighted auxiliary losses where the network has such heads."""
     logits, auxiliary = heads(outputs)
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     for aux in auxiliary:

@@ -26,10 +26,9 @@ def keep(history: History) -> None:
             old.unlink(missing_ok=True)
 
 
-def kept(network: str | None = None) -> list[History]:
-    """The runs, the oldest first; only those of one `network` if it is named. A file that cannot be read is left out."""
-    found = [history for _, history in _read()]
-    return [history for history in found if network in (None, history.network)]
+def kept() -> list[History]:
+    """The runs, the oldest first. A file that cannot be read is left out."""
+    return [history for _, history in _read()]
 
 
 def latest(cifar: data.Cifar10, epochs: int, most: int = 8) -> list[History]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_course import data, models
+from cnn_course.anatomy import walk
 from cnn_course.data import augment
 from cnn_course.training.evaluation import evaluate
 from cnn_course.training.fitting import fit
@@ -73,15 +73,9 @@ def operations(net: torch.nn.Module, recipe: Recipe, images: int, epochs: int) -
     for size, times in counts.items():
         size = size or whole
         shown, labels = torch.zeros(some, net.input_shape[0], size, size), torch.zeros(some, dtype=torch.long)
-        work = _counted(lambda shown=shown, labels=labels: loss_of(net(shown), labels, recipe)[1].backward())
+        work = walk.operations(lambda shown=shown, labels=labels: loss_of(net(shown), labels, recipe)[1].backward())
         found += times / steps * images * epochs / some * work
-    return found + steps * _counted(steppers.step)
-
-
-def _counted(work: Callable) -> int:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()
+    return found + steps * walk.operations(steppers.step)
 
 
 def run(

@@ -111,8 +111,9 @@ def draw_first_filter(r):
     return figure
 
 
-def _draw_shares(sheet, shares, left, top, row=0.49, percent=0.041):
+def _draw_shares(sheet, shares, left, top):
     """Two bars a layer from (left, top) downwards, each with its number; lengths in inches."""
+    row, percent = 0.49, 0.041  # how high a layer is, and how long one percent
     sheet.text(left, top + 0.33, "dark: multiply-adds, pale: parameters", fontsize=11)
     y = top - row * np.arange(len(shares))
     colours = [ORANGE] + [GREY] * (len(shares) - 1)

@@ -132,10 +132,8 @@ def _weights(layers):
 def compute_bottleneck(channels=128, width=32, size=32, shape=SHAPES[0], accuracies=None, note=""):
     """Weights and multiply-adds of a 3x3 convolution and of its bottleneck form.
 
-    Raises ValueError for an unknown shape or for a width above the channels, which is no bottleneck.
+    Raises ValueError for a width above the channels, which is no bottleneck.
     """
-    if shape not in SHAPES:
-        raise ValueError(f"shape is {shape!r}; choose one of: {'; '.join(SHAPES)}")
     if width > channels:
         raise ValueError(
             f"A width of {width} is more than the {channels} channels around it, so nothing is squeezed: "

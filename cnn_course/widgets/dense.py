@@ -69,16 +69,8 @@ def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bott
 
     Layer l receives in_channels + growth_rate (l - 1) channels (section 3); a bottleneck is a 1x1 convolution
     to 4 growth_rate channels before the 3x3; the transition keeps floor(compression x channels).
-    ValueError: a count below 1, or a compression outside (0, 1].
     """
-    for name, value in (("growth_rate", growth_rate), ("layers", layers), ("in_channels", in_channels)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
-    if not 0 < compression <= 1:
-        raise ValueError(f"compression is {compression}; it is a share of the channels: above 0, at most 1")
     channels = tuple(in_channels + growth_rate * i for i in range(layers + 1))
-    if int(channels[-1] * compression) < 1:
-        raise ValueError(f"compression is {compression}; of {channels[-1]} channels it leaves none")
     with torch.device("meta"):
         transition = Transition(channels[-1], compression)
     return DenseCost(

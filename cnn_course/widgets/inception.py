@@ -105,14 +105,8 @@ def inception_cost(block="3a", reductions=True, n1=64, reduce3=96, n3=128, reduc
     `block` names the place in GoogLeNet ("3a" to "5b") and so the channels in and the side of the map; the
     others are the widths of the paper's table 1. Without reductions the 3x3 and the 5x5 read all channels;
     the projection after the pooling stays, so that both blocks return the same channels.
-    ValueError: an unknown block, or a width below 1.
     """
-    if block not in PRESETS:
-        raise ValueError(f"block is {block!r}; GoogLeNet has the blocks {', '.join(PRESETS)}")
     widths = (n1, reduce3, n3, reduce5, n5, pool)
-    for name, width in zip(WIDTHS, widths, strict=True):
-        if width < 1:
-            raise ValueError(f"{name} is {width}; a branch needs at least 1 channel")
     channels, size, _ = PRESETS[block]
     reduced, full = _branches(channels, size, *widths), _branches(channels, size, n1, 0, n3, 0, n5, pool)
     return InceptionCost(block, channels, size, widths, reductions, reduced, full)

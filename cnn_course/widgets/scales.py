@@ -35,7 +35,7 @@ def _longest(ticks):
     return max(map(len, ticks.values()), default=0)
 
 
-def even(low, high, most=5):
-    """Round numbers from low to high, at most `most` + 1 of them: number -> words."""
-    words, locator = ShortNumbers(), MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+def even(low, high):
+    """Round numbers from low to high, at most six of them: number -> words."""
+    words, locator = ShortNumbers(), MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
     return {tick: words(tick) for tick in locator.tick_values(low, high) if low <= tick <= high}

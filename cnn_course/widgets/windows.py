@@ -130,15 +130,10 @@ def inner_side(field, share=0.5):
 
 
 def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=128, note=""):
-    """The field of a stack of equal layers, or of a model of the course. image: uint8 (3, H, W), drawn upon.
-
-    Raises ValueError for an unknown name or a kernel, depth or stride below 1.
-    """
+    """The field of a stack of equal layers, or of a model of the course. image: uint8 (3, H, W), drawn upon."""
     if name != OWN:
         sizes, field = model_field(name)
         return ReceptiveField(name, image, sizes, field, inner_side(field), note)
-    if depth < 1:
-        raise ValueError(f"depth is {depth}; a stack has at least 1 layer")
     stack = tuple(layers(kernel, depth, stride, pooling))
     sizes = tuple(anatomy.receptive_field(stack[: i + 1]) for i in range(len(stack)))
     field = effective_field(stack, image.shape[-1])

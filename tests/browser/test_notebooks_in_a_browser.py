@@ -1,5 +1,7 @@
 """Every notebook run in JupyterLab as its reader would, with its labs solved, and every explorer moved by keyboard and mouse."""
 
+import sys
+
 import nbformat
 import pytest
 import student
@@ -27,7 +29,8 @@ def test_a_student_solves_the_labs_trains_what_they_built_and_plays(path, lab, p
         play(Shown(boxes.nth(index), eval(source, names), whole="own=" not in source), source)
     assert page.locator(ERRORS).all_inner_texts() == [] and page.console == []
     most = 1.75 if path.stem.startswith("08") else 1.5  # GB; notebook 8 times VGG-16, whose weights alone are 0.55
-    assert all(peak < most for peak in lab.peak_memory()), lab.peak_memory()
+    peaks = lab.peak_memory()
+    assert all(peak < most for peak in peaks) and (peaks or sys.platform != "linux"), peaks
 
 
 @pytest.fixture(autouse=True)

@@ -328,7 +328,7 @@ def _():
 
 @claim("Paired, the error is three fifths of what two separate results suggest.", "record comparison")
 def _():
-    one, other = [run.right_images(10_000) for run in alexnets()[:2]]
+    one, other = [run.right_images() for run in alexnets()[:2]]
     only_one, only_other = (one & ~other).sum() / 10_000, (~one & other).sum() / 10_000  # as McNemar's test counts them
     paired = math.sqrt((only_one + only_other - (only_one - only_other) ** 2) / 10_000)
     apart = math.sqrt(sum(right.mean() * (1 - right.mean()) for right in (one, other)) / 10_000)

@@ -407,7 +407,7 @@ def _():
 
 @claim("A difference of half a point between single runs can be chance, before another seed has been tried.", "record comparison")
 def _():
-    first, second = (run.right_images(10_000) for run in experiments.recorded("comparison").runs["alexnet_cifar"][:2])
+    first, second = (run.right_images() for run in experiments.recorded("comparison").runs["alexnet_cifar"][:2])
     error = 100 * (1.0 * first - second).std(ddof=1) / 100
     assert f"{100 * (first != second).mean():.1f}" == "8.9" and 0.5 < 1.96 * error
     return f"standard error {error:.2f} points"

@@ -159,7 +159,7 @@ def standard_error(p, n):
 def two_networks():
     """Paired and unpaired standard error of the difference of two recorded networks, a training each, in points."""
     record = experiments.recorded("comparison")
-    a, b = (record.runs[name][0].right_images(10_000) for name in ("resnet20", "googlenet_cifar"))
+    a, b = (record.runs[name][0].right_images() for name in ("resnet20", "googlenet_cifar"))
     unpaired = np.hypot(standard_error(a.mean(), 10_000), standard_error(b.mean(), 10_000))
     return 100 * (a.astype(float) - b).std() / 100, unpaired
 

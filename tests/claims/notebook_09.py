@@ -38,7 +38,7 @@ def against(label, other=FULL):
 def over(label, network):
     """A variant of the ablation against a network of notebook 8, on the same test images."""
     ours, theirs = experiments.recorded("ablation").runs[label], experiments.recorded("comparison").runs[network]
-    return experiments.difference(label, network, ours, theirs, 10_000)
+    return experiments.difference(label, network, ours, theirs)
 
 
 # ------------------------------------------------------------------------------- the network
@@ -297,7 +297,7 @@ def _():
 @claim("The operations differ by about 1%. The two may be equal, and lie at most 0.7 points apart.", "record fewer_epochs")
 def _():
     four, three = experiments.recorded("ablation"), experiments.recorded("fewer_epochs")
-    found = experiments.difference(FULL, "three epochs", four.runs[FULL], three.runs["three epochs"], 10_000)
+    found = experiments.difference(FULL, "three epochs", four.runs[FULL], three.runs["three epochs"])
     times = operations("three epochs", "fewer_epochs") / operations(FULL)
     assert says(found, "+0.3") and not found.decided and f"{found.missed:.1f}" == "0.7"
     assert 0.005 < abs(times - 1) < 0.015
@@ -320,7 +320,7 @@ def rung(step):
 def brought(step):
     """What a step brings on top of those before it."""
     below = ("none of it", *STEPS)[STEPS.index(step)]
-    return experiments.difference(step, below, rung(step), rung(below), 10_000)
+    return experiments.difference(step, below, rung(step), rung(below))
 
 
 @claim("in seven steps, each on top of those before it", "computed")
@@ -425,7 +425,7 @@ def _():
 def in_a_lesson(label, network):
     """A variant of `fast_lesson` against the lesson of a network by the recipe of notebook 8."""
     ours, theirs = experiments.recorded("fast_lesson").runs[label], experiments.recorded("lesson").runs[network]
-    return experiments.difference(label, network, ours, theirs, 1_000)
+    return experiments.difference(label, network, ours, theirs)
 
 
 @claim("In a lesson the recipe brings FastNet 22 points; ResNet-20 needs rates of its own", "record fast_lesson")
@@ -470,7 +470,7 @@ def _():
     found, times = against("whole images"), operations("whole images") / operations(FULL)
     three = experiments.recorded("fewer_epochs").runs["three epochs"]
     assert says(found, "+0.9") and found.decided and times > 1.4
-    assert not experiments.difference(FULL, "three", experiments.recorded("ablation").runs[FULL], three, 10_000).decided
+    assert not experiments.difference(FULL, "three", experiments.recorded("ablation").runs[FULL], three).decided
     return found
 
 
@@ -482,7 +482,7 @@ def full_width(name):
 def over_resnet(name):
     """FastNet by this recipe against the ResNet-20 of notebook 8, one view of each test image."""
     theirs = experiments.recorded("comparison").runs["resnet20"]
-    return experiments.difference(name, "resnet20", full_width(name), theirs, 10_000)
+    return experiments.difference(name, "resnet20", full_width(name), theirs)
 
 
 @claim("With 256 maps in its wider blocks FastNet is the network of the published record", "computed")
@@ -535,7 +535,7 @@ def _():
 
 @claim("By one view the two may be level, and lie at most 0.6 points apart.", "record published")
 def _():
-    found = experiments.difference("published", "course", full_width("published"), full_width("speedrun"), 10_000)
+    found = experiments.difference("published", "course", full_width("published"), full_width("speedrun"))
     assert says(found, "+0.1") and not found.decided and f"{found.missed:.1f}" == "0.6"
     return found
 
@@ -558,7 +558,7 @@ def _():
 def thirty_against(name):
     """Thirty epochs by Muon against the ResNet-20 of an experiment of notebook 8."""
     ours, theirs = experiments.recorded("quarter_hour").runs["ResNet-20"], experiments.recorded(name).runs["resnet20"]
-    return experiments.difference("30 by Muon", name, ours, theirs, 10_000)
+    return experiments.difference("30 by Muon", name, ours, theirs)
 
 
 @claim("Sixty epochs of that notebook's recipe bring ResNet-20 to 91.9%", "record half_hour")

@@ -32,7 +32,7 @@ def networks(count, accuracy, seed, spread=0.0):
 
 
 def difference(a, b):
-    return experiments.difference("a", "b", runs(a), runs(b), IMAGES)
+    return experiments.difference("a", "b", runs(a), runs(b))
 
 
 def test_the_interval_is_that_of_a_bootstrap_over_seeds_and_images():
@@ -64,7 +64,7 @@ def test_pairing_is_worth_what_the_networks_have_in_common():
     without = runs(a), runs(b)
     for run in (*without[0], *without[1]):
         run.right = None
-    found = experiments.difference("a", "b", *without, IMAGES)
+    found = experiments.difference("a", "b", *without)
     p = [group.mean() for group in (a, b)]
     half = 1.96 * 100 * sum(share * (1 - share) / IMAGES for share in p) ** 0.5
     assert found.basis == "unpaired" and found.interval == pytest.approx((found.points - half, found.points + half))
@@ -75,10 +75,20 @@ def test_runs_that_kept_their_bits_speak_for_those_that_did_not():
     a, b = runs(networks(3, 0.80, 1)), runs(networks(3, 0.78, 2))
     for run in (*a[1:], *b[1:]):
         run.right = None
-    found = experiments.difference("a", "b", a, b, IMAGES)
-    alone = experiments.difference("a", "b", a[:1], b[:1], IMAGES)
+    found = experiments.difference("a", "b", a, b)
+    alone = experiments.difference("a", "b", a[:1], b[:1])
     assert found.basis == "paired by some" and np.diff(found.of_images) == pytest.approx(np.diff(alone.of_images))
     assert found.seeds == (3, 3) and "paired by some" in str(found)
+
+
+def test_runs_that_were_tested_on_other_images_are_not_compared():
+    a, b = runs(networks(2, 0.80, 1)), runs(networks(2, 0.78, 2)[:, :1_000])
+    with pytest.raises(ValueError, match="a and b were measured on 1,000 test and 2,000 test images; compare like with like"):
+        experiments.difference("a", "b", a, b)
+    for run in a:
+        run.held_out_images = None
+    with pytest.raises(ValueError, match="the runs of a and a do not say how many images"):
+        experiments.difference("a", "a", a, a)
 
 
 def test_the_same_network_twice_differs_by_nothing():

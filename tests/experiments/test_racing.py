@@ -8,6 +8,7 @@ from torch import nn
 
 from cnn_course import data, experiments, models, training
 from cnn_course.experiments import racing
+from cnn_course.training import evaluation
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +60,13 @@ def test_runs_are_those_of_fit_with_the_seeds_in_turn_and_can_go_on(cifar):
 
 
 def test_it_stays_within_its_time_and_testing_is_part_of_it(cifar, monkeypatch):
-    evaluate = training.evaluate
+    evaluate = evaluation.evaluate
 
     def slowly(*arguments):
         time.sleep(0.4)
         return evaluate(*arguments)
 
-    monkeypatch.setattr(training, "evaluate", slowly)
+    monkeypatch.setattr(evaluation, "evaluate", slowly)
     begun = time.monotonic()
     race = raced(cifar, budget="3 s")
     assert time.monotonic() - begun < 4.5 and race.seeds in (2, 3) and race.longest > 0.8
@@ -100,7 +101,8 @@ def test_progress_tells_the_time_left_and_whose_turn_it_is(cifar, capsys):
 # ------------------------------------------------------------------------------- interrupts
 def cut(monkeypatch, turn, where="fit"):
     """Interrupt at the turn-th training (or test) of a race; those before and after it go through."""
-    work, calls = getattr(training, where), []
+    home = {"fit": training, "evaluate": evaluation}[where]
+    work, calls = getattr(home, where), []
 
     def interrupted(*arguments, **settings):
         calls.append(1)
@@ -108,7 +110,7 @@ def cut(monkeypatch, turn, where="fit"):
             raise KeyboardInterrupt
         return work(*arguments, **settings)
 
-    monkeypatch.setattr(training, where, interrupted)
+    monkeypatch.setattr(home, where, interrupted)
     return calls
 
 

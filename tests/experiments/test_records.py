@@ -30,7 +30,8 @@ def test_the_record_was_made_as_declared(name):
             assert (history.train_images, history.source, history.split) == (experiment.train_images, "CIFAR-10", "test")
             made = {(machine["device"], machine["precision"], machine["threads"]) for machine in kept.machines}
             assert (history.device, history.precision, history.threads) in made
-            right = history.right_images(experiment.test_images)
+            assert history.held_out_images == experiment.test_images
+            right = history.right_images()
             assert right is None or right.mean() == pytest.approx(history.test_accuracy, abs=0.002)  # kept weights are rounded
 
 

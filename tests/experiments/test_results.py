@@ -22,24 +22,26 @@ def test_a_record_is_a_line_a_run_and_reads_as_it_was_written(small):
 
 
 def test_an_older_record_loads(tmp_path, monkeypatch):
-    """Before runs told network from label, and before variants said what they vary."""
+    """Before runs said what their weights began from and how many images they were tested on."""
     monkeypatch.setattr(files, "RECORDED", tmp_path)
-    history = {
-        name: value for name, value in asdict(record(none=(0.8,)).runs["none"][0]).items() if name not in ("network", "right")
-    }
-    history["name"] = history.pop("label")
-    variant = {"network": "alexnet_cifar", "settings": "…", "parameters": 1000, "multiply_adds": 5}
+    unknown = ("held_out_images", "initialization")
+    history = {name: value for name, value in asdict(record(none=(0.8,)).runs["none"][0]).items() if name not in unknown}
+    variant = {"network": "alexnet_cifar", "settings": "…", "varied": {}, "parameters": 1000, "multiply_adds": 5}
     head = {"name": "norm", "question": "Which?", "command": "python -m cnn_course record norm", "machines": [{"torch": "2.14"}]}
     (tmp_path / "norm.json").write_text(json.dumps({**head, "variants": {"none": variant}, "runs": {"none": [history]}}))
     kept = experiments.recorded("norm")
     (old,) = kept.runs["none"]
-    assert (old.network, old.label, old.family, old.test_accuracy) == ("alexnet_cifar", "none", "AlexNet", 0.8)
+    assert (old.held_out_images, old.initialization, old.test_accuracy) == (10_000, "fan_out", 0.8)
     assert kept.table().loc["none", "multiply-adds"] == 5 and kept.varied == {"none": {}}
 
 
-def test_a_damaged_record_says_how_to_get_it_back(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "text", ['{"name": "norm", ', "[]", '{"name": "norm"}', '{"name": "norm", "runs": {}}', '{"runs": {"none": [{}]}}',
+             '{"name": "norm", "question": "?", "command": "", "runs": {}, "weather": "fine"}']
+)  # fmt: skip
+def test_a_damaged_record_says_how_to_get_it_back(tmp_path, monkeypatch, text):
     monkeypatch.setattr(files, "RECORDED", tmp_path)
-    (tmp_path / "norm.json").write_text('{"name": "norm", ')
+    (tmp_path / "norm.json").write_text(text)
     with pytest.raises(ValueError, match="norm.json is damaged.*git checkout"):
         experiments.recorded("norm")
 

@@ -200,17 +200,6 @@ def test_what_a_sweep_tries_next(tried, wanted):
     assert run._untried(tried, (0.1, 0.2)) == wanted and run._untried(tried, ()) == []
 
 
-def test_older_runs_whose_weights_are_kept_learn_which_images_they_got_right(small):
-    run.record("second", quiet=True)
-    kept = experiments.recorded("second")
-    before = kept.find("as before", 1).right
-    kept.find("as before", 1).right = kept.find("as before", 0).right = None
-    experiments.results.write(kept)
-    run.record("second", quiet=True)
-    again = experiments.recorded("second")
-    assert again.find("as before", 1).right == before and again.find("as before", 0).right is None
-
-
 def test_a_run_that_began_otherwise_is_not_taken_over(small):
     run.record("first", quiet=True)
     kept = experiments.recorded("first")

@@ -97,5 +97,5 @@ def test_multiply_adds_come_from_the_record_and_else_from_the_network():
     run = kept.runs["batch norm"][0]
     figure = plots.parameters_against_accuracy([run], x="macs")
     assert anatomy.cost(models.build("alexnet_cifar")).macs in [line.get_xdata()[0] for line in figure.axes[0].lines]
-    with pytest.raises(ValueError, match="249,450 parameters are not known: give x as name -> number"):
+    with pytest.raises(ValueError, match="249,450 parameters are not known: draw name -> .* with plots.scatter"):
         plots.parameters_against_accuracy([kept.runs["none"][0]], x="macs")

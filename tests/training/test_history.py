@@ -1,4 +1,4 @@
-"""A History: what it says of a run, and what an older version of the course wrote of one."""
+"""A History: what it says of a run, and what is read of one that another version of the course wrote."""
 
 import json
 import math
@@ -6,25 +6,19 @@ from dataclasses import replace
 
 import pytest
 import striped
-import torch
 from torch import nn
 
 from cnn_course import models, training
 from cnn_course.training import History
 
 ROW = {"epoch": 1, "train_loss": 1.5, "train_accuracy": 0.4, "seconds": 2.0, "test_loss": 1.25, "test_accuracy": 0.5}
-# As the version of November 2026 wrote it, with one name for network and label, and "test" for all images held out.
-OLD = {
-    "name": "resnet20",
+KEPT = {
+    "network": "resnet20",
     "source": "CIFAR-10",
     "seed": 3,
     "parameters": 269722,
     "train_images": 45000,
-    "device": "cpu",
-    "precision": "float32",
     "threads": 2,
-    "split": "test",
-    "learned": None,
     "rows": [ROW],
 }
 
@@ -78,34 +72,29 @@ def test_the_path_of_a_history_is_no_history():
         History.from_json("run.json")
 
 
-def test_an_older_history_loads():
-    history = History.from_json(json.dumps(OLD))
-    assert (history.network, history.label, history.seed, history.threads, history.right) == ("resnet20", "resnet20", 3, 2, None)
-    assert history.rows == [ROW] and history.test_accuracy == 0.5
-    variant = History.from_json(json.dumps({**OLD, "name": "batch norm"}))
-    assert (variant.network, variant.label, variant.family) == ("", "batch norm", None)
-    validated = History.from_json(json.dumps({**OLD, "split": "validation"}))
-    assert validated.accuracy == 0.5 and "test_accuracy" not in validated.rows[0]
+def test_what_a_record_does_not_say_has_its_default_and_a_level_of_others_is_opened():
+    history = History.from_dict({**KEPT, "others": {"six_views": 0.5, "weather": "fine"}})
+    assert (history.label, history.threads, history.split, history.right) == ("resnet20", 2, "test", None)
+    assert history.six_views == 0.5 and history.others == {"weather": "fine"} and history.test_accuracy == 0.5
     assert History.from_json(history.to_json()) == history
 
 
+def test_which_images_were_right_is_kept_for_as_many_as_were_tested():
+    history = History("x", "CIFAR-10", 0, 1, 1)
+    assert history.right_images() is None
+    right = [True, False, True] * 7  # a number that is no multiple of eight
+    history.keep_right(right)
+    assert history.held_out_images == 21 and history.right_images().tolist() == right
+    assert History.from_json(history.to_json()).right_images().tolist() == right
+
+
 def test_a_newer_history_keeps_what_this_version_does_not_know_and_a_missing_field_is_named():
-    newer = History.from_json(json.dumps({**OLD, "weather": "fine"}))
+    newer = History.from_json(json.dumps({**KEPT, "weather": "fine"}))
     assert newer.others == {"weather": "fine"} and json.loads(newer.to_json())["weather"] == "fine"
     assert History.from_json(newer.to_json()) == newer
     with pytest.raises(ValueError, match="a history without 'seed'; expected the fields network, source, seed"):
-        History.from_json(json.dumps({name: value for name, value in OLD.items() if name != "seed"}))
-    assert History.from_dict({name: value for name, value in OLD.items() if name != "rows"}).rows == []
-
-
-def test_a_checkpoint_of_an_older_version_goes_on_with_validation_called_validation(tmp_path):
-    path, cifar = tmp_path / "run.pt", striped.cifar(40, 10).validation(20)
-    training.fit(models.build("lenet5"), cifar, 2, quiet=True, save=path)
-    state = torch.load(path, weights_only=True)
-    state["rows"] = [{name.replace("validation_", "test_"): value for name, value in row.items()} for row in state["rows"]]
-    torch.save(state, path)
-    resumed = training.fit(models.build("lenet5"), cifar, 2, quiet=True, save=path)
-    assert len(resumed.rows) == 2 and all({"validation_loss", "validation_accuracy"} <= set(row) for row in resumed.rows)
+        History.from_json(json.dumps({name: value for name, value in KEPT.items() if name != "seed"}))
+    assert History.from_dict({name: value for name, value in KEPT.items() if name != "rows"}).rows == []
 
 
 def test_core_seconds_forgive_an_interrupted_epoch():

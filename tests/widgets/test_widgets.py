@@ -164,9 +164,6 @@ def test_each_transform_changes_the_draws_and_nothing_else(name):
     (transform,) = pipeline(**still | {name: most})
     assert transform.func is getattr(augment, name)
     assert compute_augmentation(IMAGE, **still).changed == 0
-    for wrong in ({name: most + 1}, {"warp": 1}):
-        with pytest.raises(ValueError):
-            pipeline(**wrong)
 
 
 # -------------------------------------------------------------------------- receptive field
@@ -211,8 +208,6 @@ def test_receptive_field_of_a_model():
     assert list(result.sizes) == sorted(set(result.sizes))
     assert result.side == 32 and result.field.shape == (32, 32)
     assert 1 < result.inner == inner_side(result.field, 0.5) < 32
-    with pytest.raises(ValueError):
-        compute_field(IMAGE, "resnet21")
 
 
 # ----------------------------------------------------------------------------- 1x1 and bottleneck

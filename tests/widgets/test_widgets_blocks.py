@@ -77,13 +77,11 @@ def test_the_explorers_values_are_those_of_a_matrix_that_muon_steps_with(times):
 def test_every_polynomial_of_the_explorer_leads_near_one():
     for name in orthogonal.POLYNOMIALS:
         assert orthogonal.compute(12, name, 10).near == orthogonal.VALUES
-    with pytest.raises(ValueError, match="quartic"):
-        orthogonal.compute(1, "quartic")
 
 
 # ---------------------------------------------------------------- residual
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("option", residual.SHORTCUTS)
+@pytest.mark.parametrize("option", "ABC")
 @pytest.mark.parametrize("kind, module", [("basic", BasicBlock), ("bottleneck", Bottleneck)])
 def test_residual_counts_are_those_of_the_module(kind, module, option, stride):
     result = residual.residual_cost(kind, 32, option, stride, size=14)
@@ -105,6 +103,12 @@ def test_residual_rivals_are_the_papers_argument():
     assert "zeros" in residual.describe(residual.residual_cost(stride=2))
     assert "projection" in residual.describe(residual.residual_cost(stride=2, shortcut="B"))
     assert "0.94 times" in residual.describe(residual.residual_cost("bottleneck"))
+
+
+def test_an_odd_width_that_somebody_types_is_refused():
+    explorer = residual.residual_block()
+    explorer.set(width=17)
+    assert explorer.problem.startswith("width is 17; it must be even")
 
 
 # ---------------------------------------------------------------- dense
@@ -297,28 +301,6 @@ def test_compare_refuses_in_words(results):
         compare.comparison(found, "price")
     with pytest.raises(ValueError, match="lenet6"):
         compare.comparison(found, curves="lenet6")
-
-
-# ---------------------------------------------------------------- refusals
-@pytest.mark.parametrize(
-    "function, settings, words",
-    [
-        (inception.inception_cost, {"block": "3c"}, "3c.*3a, 3b"),
-        (inception.inception_cost, {"n5": 0}, "n5 is 0"),
-        (residual.residual_cost, {"kind": "wide"}, "wide"),
-        (residual.residual_cost, {"shortcut": "D"}, "A, B and C"),
-        (residual.residual_cost, {"stride": 3}, "stride is 3"),
-        (residual.residual_cost, {"width": 3}, "width is 3"),
-        (dense.dense_cost, {"layers": 0}, "layers is 0"),
-        (dense.dense_cost, {"compression": 0}, "compression is 0"),
-        (dense.dense_cost, {"in_channels": 1, "growth_rate": 1, "layers": 1, "compression": 0.1}, "leaves none"),
-        (gradients.gradient_norms, {"depth": 7}, "depth is 7"),
-        (gradients.gradient_norms, {"init": "zero"}, "zero"),
-    ],
-)
-def test_impossible_settings_are_explained(function, settings, words):
-    with pytest.raises(ValueError, match=words):
-        function(**settings)
 
 
 def test_choosing_a_googlenet_block_sets_its_widths_with_one_redraw():

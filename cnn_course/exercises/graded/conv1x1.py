@@ -6,6 +6,7 @@ from torch import nn
 from cnn_course import anatomy
 from cnn_course.exercises.asking import Question, within
 from cnn_course.exercises.comparing import by_fault, choice, rows
+from cnn_course.training.device import seeded
 
 
 def _path_fault(design):
@@ -48,8 +49,7 @@ STEPS = {
 
 def _blind_to_places():
     """The steps that give the same before the pixels are shuffled, each image's in one way for all channels, and after."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+    with seeded(0), torch.no_grad():
         maps, order = torch.randn(2, 4, 6, 8), torch.randperm(48)
 
         def shuffled(x):
