@@ -389,6 +389,62 @@ def _():
     return worth()
 
 
+def equal(a, b):
+    return experiments.recorded("equal_work").difference(a, b)
+
+
+def wide_resnet(label):
+    """ResNet-20 at its own width against a network of 22 million multiply-adds, both after eight epochs."""
+    wide, other = experiments.recorded("one_by_one"), experiments.recorded("equal_work")
+    return experiments.difference("ResNet-20 of 41 million", label, wide.runs["ResNet-20"], other.runs[label])
+
+
+@claim("At 22 million multiply-adds GoogLeNet is ahead of the other five", "record equal_work")
+def _():
+    found = [equal("GoogLeNet", label) for label in experiments.recorded("equal_work").runs if label != "GoogLeNet"]
+    assert all(difference.decided for difference in found)
+    assert [f"{difference.points:+.1f}" for difference in found] == ["+4.0", "+1.3", "+3.7", "+1.8", "+1.8"]
+    return found
+
+
+@claim("GoogLeNet is ahead of all five: of VGG by 1.3 points (95% interval 0.7 to 1.9), of AlexNet by 4.0.", "record equal_work")
+def _():
+    vgg, alexnet = equal("GoogLeNet", "VGG"), equal("GoogLeNet", "AlexNet")
+    assert says(vgg, "+1.3") and [f"{end:.1f}" for end in vgg.interval] == ["0.7", "1.9"] and says(alexnet, "+4.0")
+    return [vgg, alexnet]
+
+
+@claim("VGG may be level with ResNet, or up to 1.1 points ahead.", "record equal_work")
+def _():
+    found = equal("VGG", "ResNet")
+    assert not found.decided and says(found, "+0.5") and f"{found.missed:.1f}" == "1.1"
+    return found
+
+
+@claim("ResNet-20 is 1.8 points better than the narrow one after the same eight epochs (notebook 4), and between it and "
+       "GoogLeNet the difference may be none, or up to 0.7.", "record equal_work")  # fmt: skip
+def _():
+    narrow, googlenet = wide_resnet("ResNet"), wide_resnet("GoogLeNet")
+    assert says(narrow, "+1.8") and narrow.decided and not googlenet.decided and f"{googlenet.missed:.1f}" == "0.7"
+    return [narrow, googlenet]
+
+
+@claim("Now all six families get 22 million multiply-adds for an image (within 5%)", "computed")
+def _():
+    work = experiments.sheet("equal_work")["multiply-adds"].astype(float)
+    assert ((work / 22e6 - 1).abs() < 0.05).all()
+
+
+@claim("NIN and ResNet have half the parameters of the others, or little more, GoogLeNet and DenseNet four times the layers of "
+       "VGG.", "computed")  # fmt: skip
+def _():
+    sheet = experiments.sheet("equal_work")
+    own, layers = sheet["parameters"].astype(float), sheet["convolutions and dense layers"].astype(float)
+    others = own.drop(["NIN", "ResNet"])
+    assert all(0.44 < own[name] / other < 0.62 for name in ("NIN", "ResNet") for other in others)
+    assert all(4 < layers[name] / layers["VGG"] < 5 for name in ("GoogLeNet", "DenseNet"))
+
+
 @claim("NIN gains 3.6 points by its 1x1 layers and GoogLeNet 1.1; ResNet-20 loses 1.7 when it gets them, and DenseNet's 0.5 may "
        "be none.", "record one_by_one")  # fmt: skip
 def _():
