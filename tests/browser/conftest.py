@@ -24,6 +24,7 @@ TOKEN = "course"
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are on the page, not only those on screen
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "docmanager-extension/plugin": {"autosave": False},  # what one test types, a later one does not find
 }
 
 
