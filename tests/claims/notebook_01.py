@@ -159,7 +159,7 @@ def _():
 
 
 # ------------------------------------------------------------------------------- LeNet-5
-@claim("Without it the two would be one, for a weighted sum of weighted sums is a weighted sum.", "computed")
+@claim("Without it two dense layers in a row would be one, for a weighted sum of weighted sums is a weighted sum.", "computed")
 def _():
     first, second, x = nn.Linear(20, 30), nn.Linear(30, 10), torch.randn(5, 20)
     weight, bias = second.weight @ first.weight, second.weight @ first.bias + second.bias

@@ -147,7 +147,7 @@ def _():
     return ", ".join(f"{r}: {percent:.1f}%" for r, percent in accuracy.items())
 
 
-@claim("A 1x1 bottleneck has a price at every width", "record bottleneck")
+@claim("At each of four widths the squeezed, smaller network is behind", "record bottleneck")
 def _():
     record = experiments.recorded("bottleneck")
     found = [record.difference(width, "none") for width in ("8", "16", "32", "64")]
@@ -418,6 +418,44 @@ def _():
         share[name] = cost.linear_parameters / cost.parameters
     assert min(share["alexnet_two_gpus"], share["vgg16"]) > 0.85 and max(list(share.values())[2:]) < 0.16
     return {name: f"{part:.0%}" for name, part in share.items()}
+
+
+# ------------------------------------------------------------------------------- separable
+def separable():
+    return experiments.recorded("separable").difference("depthwise, then 1x1", "3x3")
+
+
+@claim("Parameters and multiply-adds are equal (within 1%). Eight epochs on all images, three seeds (`python -m cnn_course "
+       "record separable`).", "record separable")  # fmt: skip
+def _():
+    table = experiments.sheet("separable")[["parameters", "multiply-adds"]].astype(float)
+    assert (table.max() / table.min() < 1.01).all()
+    assert experiments.find("separable").epochs == 8
+    assert all(len(runs) == 3 for runs in experiments.recorded("separable").runs.values())
+
+
+@claim("At equal cost these runs find no gain in the pairs. They may be level, or up to 2.1 points behind.", "record separable")
+def _():
+    found = separable()
+    assert says(found, "-0.8") and not found.decided and f"{found.missed:.1f}" == "2.1"
+    return found
+
+
+@claim("The separable VGG may be level with the one of 3x3, or up to 2.1 points behind", "record separable")
+def _():
+    found = separable()
+    assert says(found, "-0.8") and not found.decided and f"{found.missed:.1f}" == "2.1"
+    return found
+
+
+@claim("With the pairs it has five layers more, each with its own batch norm, and 62% of its parameters are in its first dense "
+       "layer, where the other has 37%.", "computed")  # fmt: skip
+def _():
+    pair, plain = (experiments.find("separable").variants[label].build() for label in ("depthwise, then 1x1", "3x3"))
+    norms = [sum(isinstance(module, nn.BatchNorm2d) for module in net.modules()) for net in (pair, plain)]
+    layers = [sum(isinstance(module, (nn.Conv2d, nn.Linear)) for module in net.modules()) for net in (pair, plain)]
+    shares = [anatomy.parameters(net.classifier[1]) / anatomy.parameters(net) for net in (pair, plain)]
+    assert layers[0] == layers[1] + 5 and norms == [11, 6] and [f"{share:.0%}" for share in shares] == ["62%", "37%"]
 
 
 # ------------------------------------------------------------------------------- squeeze

@@ -240,7 +240,7 @@ def _():
     assert anatomy.cost(models.build("googlenet_aux", device="meta").eval()).parameters == anatomy.parameters(built())
 
 
-@claim("its gradient is the larger in 14 of 16 starts by Glorot's rule, and in 5 of 16 by He's", "computed")
+@claim("the head's is the larger in 14 of 16 starts by Glorot's rule, and in 5 of 16 by He's", "computed")
 def _():
     few, larger = cifar().train.subset(32), {}
     images, labels = data.to_float(few.images), few.labels
@@ -431,7 +431,7 @@ def _():
     return [second, rest]
 
 
-@claim("The longest path has 14 layers in all three.", "computed")
+@claim("the longest path has 14 layers in all three.", "computed")
 def _():
     for variant in experiments.find("branches").variants.values():
         net = variant.build()

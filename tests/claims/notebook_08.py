@@ -445,15 +445,15 @@ def _():
     assert all(4 < layers[name] / layers["VGG"] < 5 for name in ("GoogLeNet", "DenseNet"))
 
 
-@claim("NIN gains 3.6 points by its 1x1 layers and GoogLeNet 1.1; ResNet-20 loses 1.7 when it gets them, and DenseNet's 0.5 may "
-       "be none.", "record one_by_one")  # fmt: skip
+@claim("NIN is 3.6 points better with its 1x1 layers than without and GoogLeNet 1.1; ResNet-20 loses 1.7 when it gets them, and "
+       "DenseNet's 0.5 may be none.", "record one_by_one")  # fmt: skip
 def _():
     found = worth()
     assert [f"{difference.points:+.1f}" for difference in found] == ["+3.6", "+1.1", "-1.7", "-0.5"]
     assert found[3].interval[0] < 0 < found[3].interval[1]
 
 
-@claim("at equal cost two of our four gain by it, with three seeds each.", "record one_by_one")
+@claim("at equal cost two of our four are better with it, and deeper too, with three seeds each.", "record one_by_one")
 def _():
     assert sum(difference.interval[0] > 0 for difference in worth()) == 2
 
