@@ -34,6 +34,11 @@ LONGEST = (
     "test_explorers.py",
     "test_speed.py",
     "test_data.py",
+    "test_training.py",
+    "test_gate.py",
+    "test_distributed.py",
+    "test_run.py",
+    "test_fork.py",
 )
 
 

@@ -17,11 +17,11 @@ def _briefly(_):
 
         load, draw, subset = data.load, data.standin.draw, data.Split.subset
         CIFAR10.train_list = CIFAR10.train_list[:1]  # the first of five files: nobody here sees more than its 10,000 images
-        data.load = lambda quiet=False: load(quiet).subset(6_000, 500)
-        data.standin.draw = lambda: draw(6_000, 500)
+        data.load = lambda quiet=False: load(quiet).subset(6_000, 250)
+        data.standin.draw = lambda: draw(6_000, 250)
         data.Split.subset = lambda split, n: subset(split, min(n, len(split)))
     if hasattr(training, "fit") and training.fit.__name__ != "<lambda>":
-        fit, images = training.fit, 256
+        fit, images = training.fit, 128
 
         def cut(cifar):
             return cifar.subset(min(images, len(cifar.train)), min(images, len(cifar.test)))

@@ -262,7 +262,11 @@ def test_receptive_field_of_branches_and_skips(block):
     assert found == wanted
 
 
-@pytest.mark.parametrize("name", models.names())
+# Up to 40 pixels these are resnet50, densenet121 and vgg16 once more.
+DEEPER = {"resnet101", "resnet152", "densenet169", "densenet201", "vgg19", "vgg19_bn"}
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name not in DEEPER])
 def test_receptive_field_of_models(name):
     net = models.build(name, device="meta").eval()
     steps = {step.path: step.windows for step in walk.steps(net)}
