@@ -399,6 +399,16 @@ def wide_resnet(label):
     return experiments.difference("ResNet-20 of 41 million", label, wide.runs["ResNet-20"], other.runs[label])
 
 
+@claim("GoogLeNet's three runs are those of *all four* in notebook 5, and two of them stand in the 1x1 pairs as well",
+       "record equal_work")  # fmt: skip
+def _():
+    def rows(name, label):
+        return [run.rows for run in experiments.recorded(name).runs[label]]
+
+    assert rows("equal_work", "GoogLeNet") == rows("branches", "all four")
+    assert sum(run in rows("equal_work", "GoogLeNet") for run in rows("one_by_one", "GoogLeNet")) == 2
+
+
 @claim("At 22 million multiply-adds GoogLeNet is ahead of the other five", "record equal_work")
 def _():
     found = [equal("GoogLeNet", label) for label in experiments.recorded("equal_work").runs if label != "GoogLeNet"]
