@@ -220,6 +220,20 @@ def _():
     return found
 
 
+@claim("All runs were computed in 16-bit numbers, *bfloat16*, but for two of *flip and crop*, which had 32 bits.",
+       "record augmentation")  # fmt: skip
+def _():
+    runs = {(label, run.seed): run.precision for label, group in pipelines().runs.items() for run in group}
+    others = {which for which, precision in runs.items() if precision != "bfloat16"}
+    assert others == {("flip and crop", 1), ("flip and crop", 2)} and {runs[which] for which in others} == {"float32"}
+
+
+@claim("The one pair of equal precision says 0.8 as well.", "record augmentation")
+def _():
+    crop, flip = (pipelines().find(label, 0) for label in ("flip and crop", "flip"))
+    assert crop.precision == flip.precision and f"{100 * (crop.test_accuracy - flip.test_accuracy):.1f}" == "-0.8"
+
+
 @claim("With colour or cutout as well the network stays behind mirrors alone.", "record augmentation")
 def _():
     found = [pipelines().difference(label, "flip") for label in ("and colour", "and cutout")]
