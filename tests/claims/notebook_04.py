@@ -434,8 +434,8 @@ def _():
     assert all(len(runs) == 3 for runs in experiments.recorded("separable").runs.values())
 
 
-@claim("At equal cost these runs find no gain in the pairs. They may be level, or up to 2.1 points behind: the interval leaves out "
-       "zero, but drawn over the seeds alone it reaches from -2.1 to +0.5.", "record separable")  # fmt: skip
+@claim("At equal cost these runs find no gain in the pairs. They may be level, or up to 2.1 points behind: the interval leaves "
+       "out zero, but drawn over the seeds alone it reaches from -2.1 to +0.5.", "record separable")  # fmt: skip
 def _():
     found = separable()
     assert says(found, "-0.8") and not found.decided and f"{found.missed:.1f}" == "2.1" and found.interval[1] < 0
