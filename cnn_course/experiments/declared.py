@@ -102,7 +102,7 @@ def _figure1(activation, lr):
 
 
 # Section 5 of the AlexNet paper; the batch of 128 is what `fit` picks for so many images.
-RECIPE_2012 = training.Recipe(lr=0.01, nesterov=False, label_smoothing=0.0, schedule="steps")
+RECIPE_2012 = training.Recipe(nesterov=False, label_smoothing=0.0, schedule="steps")
 COURSE = {name: _net(name) for name in models.COURSE}
 FAST = {"widths": (64, 128, 128)}  # half of FastNet's maps: a run is cheap enough for many variants
 SGD = {"lr": None, "momentum": 0.9, "optimizer": partial(training.muon, orthogonal=False, filter_decay=5e-4)}  # in Muon's place
@@ -196,10 +196,10 @@ EXPERIMENTS = {
                                                         augment.pca_colour)),
             "and cutout": _net("alexnet_cifar", _images(augment.crop, augment.flip, partial(augment.cutout, size=8))),
         }, epochs=12),
-        Experiment("recipe", "What does the recipe do, with one and the same network?", {
+        Experiment("recipe", "What does the recipe do, with one and the same network and a rate of its own for each?", {
             "the course": ALEXNET,
             "AlexNet 2012": _net("alexnet_cifar", RECIPE_2012),
-        }, epochs=12),
+        }, epochs=12, rates=(0.01, 0.03, 0.1, 0.3)),
         Experiment("overfitting", "What does overfitting look like?", {
             "nothing against it": _net("alexnet_cifar", training.Recipe(lr=0.05, augment=(), weight_decay=0.0,
                                                                          label_smoothing=0.0, schedule="constant")),
