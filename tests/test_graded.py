@@ -60,7 +60,7 @@ def unpaired(name, a, b, images=10_000):
 
 
 def without_a_draw(name, a, b):
-    """The interval of a bootstrap over seeds and images: each choice of seeds, with a normal for the images, is as likely."""
+    """What a bootstrap tends to: all choices of seeds are equally likely, and each has a normal for the images."""
     kept = json.loads((files.RECORDED / f"{name}.json").read_text())["runs"]
     right = [[np.unpackbits(np.frombuffer(base64.b64decode(run["right"]), np.uint8)) for run in kept[label]] for label in (a, b)]
     means = [[np.mean(drawn, axis=0) for drawn in itertools.product(runs, repeat=len(runs))] for runs in right]

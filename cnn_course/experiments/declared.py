@@ -146,7 +146,7 @@ EXPERIMENTS = {
             "no dropout": _net("alexnet_cifar", _images()),
             "dropout 0.5": _net("alexnet_cifar", _images(), dropout=0.5),
         }, epochs=12),
-        Experiment("stacks", "Two small filters or one large one, three or one, at equal multiply-adds and equal parameters?", {
+        Experiment("stacks", "Two small filters or one large, three or one, within a pair at equal work and parameters?", {
             "two 3x3": COURSE["vgg_cifar"],
             "one 5x5": _net("vgg_cifar", convs=(1, 1, 1), kernel=5, widths=(30, 60, 84)),
             "three 3x3": _net("vgg_cifar", convs=(3, 3, 3)),

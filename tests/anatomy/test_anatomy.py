@@ -262,7 +262,7 @@ def test_receptive_field_of_branches_and_skips(block):
     assert found == wanted
 
 
-# Up to 40 pixels these are resnet50, densenet121 and vgg16 once more.
+# Their layers with windows of up to 40 pixels are those of resnet50, densenet121, vgg16 and vgg16_bn.
 DEEPER = {"resnet101", "resnet152", "densenet169", "densenet201", "vgg19", "vgg19_bn"}
 
 

@@ -30,7 +30,7 @@ ERRORS = ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind
 # No cell waits, and the kernel has rested three times in a row (cells far from the screen need not be on the page).
 IDLE = """() => {
     const indicator = document.querySelector(".jp-Notebook-ExecutionIndicator");
-    const waits = [...document.querySelectorAll(".jp-Notebook .jp-InputPrompt")].some(prompt => prompt.textContent === "[*]:");
+    const waits = [...document.querySelectorAll(".jp-Notebook .jp-InputPrompt")].some(each => each.textContent.includes("[*]"));
     window.rests = indicator.dataset.status === "idle" && !waits ? (window.rests || 0) + 1 : 0;
     return window.rests >= 3;
 }"""
@@ -199,6 +199,7 @@ def run_all(page):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_timeout(2000)
+    page.evaluate("window.rests = 0")
     page.wait_for_function(IDLE, polling=200, timeout=400_000)
 
 

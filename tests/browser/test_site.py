@@ -33,7 +33,7 @@ PAGES = [
 ]
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PAGES += [f"{folder}/{stem}" for folder in ("made", "teaching") for stem in STEMS]
-# Of pages that are made alike axe-core looks at three: it takes long.
+# Of each kind of pages that are made alike axe-core looks at three: it takes long.
 ALIKE = [f"{folder}/{stem}" for folder in ("made", "teaching") for number, stem in enumerate(STEMS) if number % 3]
 every_page = pytest.mark.parametrize("page", PAGES)
 SECONDS, BYTES = 120, 3_000_000

@@ -399,14 +399,16 @@ def wide_resnet(label):
     return experiments.difference("ResNet-20 of 41 million", label, wide.runs["ResNet-20"], other.runs[label])
 
 
-@claim("GoogLeNet's three runs are those of *all four* in notebook 5, and two of them stand in the 1x1 pairs as well",
-       "record equal_work")  # fmt: skip
+@claim("GoogLeNet's three runs are those of *all four* in notebook 5, VGG's those of *two 3x3* in notebook 3 and of *3x3* in "
+       "notebook 4. Two of GoogLeNet's and two of DenseNet's stand in the 1x1 pairs as well.", "record equal_work")  # fmt: skip
 def _():
     def rows(name, label):
         return [run.rows for run in experiments.recorded(name).runs[label]]
 
     assert rows("equal_work", "GoogLeNet") == rows("branches", "all four")
-    assert sum(run in rows("equal_work", "GoogLeNet") for run in rows("one_by_one", "GoogLeNet")) == 2
+    assert rows("equal_work", "VGG") == rows("stacks", "two 3x3") == rows("separable", "3x3")
+    for name in ("GoogLeNet", "DenseNet"):
+        assert sum(run in rows("equal_work", name) for run in rows("one_by_one", name)) == 2
 
 
 @claim("At 22 million multiply-adds GoogLeNet is ahead of the other five", "record equal_work")
@@ -465,7 +467,10 @@ def _():
 
 @claim("at equal cost two of our four are better with it, and deeper too, with three seeds each.", "record one_by_one")
 def _():
-    assert sum(difference.interval[0] > 0 for difference in worth()) == 2
+    better = [difference for difference in worth() if difference.decided and difference.points > 0]
+    assert len(better) == 2 and all(difference.seeds == (3, 3) for difference in better)
+    layers = experiments.sheet("one_by_one")["convolutions and dense layers"]
+    assert all(layers[difference.a] > layers[difference.b] for difference in better)
 
 
 @claim("the widths are such that each pair has the same parameters and multiply-adds (within 3%).", "record one_by_one")

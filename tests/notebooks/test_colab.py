@@ -153,5 +153,5 @@ def test_the_set_up_cell_brings_the_course_and_leaves_torch_and_ipywidgets(cours
 def test_a_notebook_in_an_empty_folder_shows_there_what_is_stored(course, tmp_path):
     if os.environ.get("CNN_COURSE_TESTS") != "all":
         pytest.skip("takes minutes; with CNN_COURSE_TESTS=all it is done")
-    shutil.copy(NOTEBOOKS[3], tmp_path)
+    shutil.copy(NOTEBOOKS[3], tmp_path)  # the one that imports torchvision itself
     run(sys.executable, "-m", "pytest", "--quiet", "--nbval", "--nbval-kernel-name=colab", cwd=tmp_path)
