@@ -20,11 +20,12 @@ class FigureOne(Network):
 
     Three convolutions and a dense layer. The paper gives no widths; these are those of the CIFAR-10 network in its authors'
     code (convolutions 5x5 with 32, 32 and 64 filters). No batch norm, so that the activation has to do without its help.
+    start: the deviation that all weights are drawn with, 0.01 in section 5; None for He's rule, layer by layer.
     """
 
     fixed_size = True
 
-    def __init__(self, activation=nn.ReLU, classes=10):
+    def __init__(self, activation=nn.ReLU, start=None, classes=10):
         super().__init__()
         layers = OrderedDict()
         for index, (in_channels, out_channels) in enumerate([(3, 32), (32, 32), (32, 64)], start=1):
@@ -34,6 +35,9 @@ class FigureOne(Network):
         self.features = nn.Sequential(layers)  # (N, 64, 4, 4)
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(64 * 4 * 4, classes))
         initialize(self)
+        if start:
+            for weight in (p for p in self.parameters() if p.ndim > 1):
+                nn.init.normal_(weight, std=start)
 
     def forward(self, images):
         return self.classifier(self.features(images))
