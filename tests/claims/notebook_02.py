@@ -492,7 +492,7 @@ def _():
     return took
 
 
-@claim("From He's start tanh is the sooner one, from 2012's the two come close", "record activation")
+@claim("From He's start tanh is sooner, from 2012's they are close", "record activation")
 def _():
     (slow, _), (_, quick) = epochs("ReLU"), epochs("tanh")
     assert float(slow) > 1.5 * float(quick)
@@ -500,7 +500,7 @@ def _():
     assert max(float(last), float(late)) < 1.2 * min(float(first), float(early))
 
 
-@claim("From 2012's start both end ahead of He's", "record activation")
+@claim("Both end higher from 2012's start", "record activation")
 def _():
     found = [race().difference(f"{name}, 2012's start", name) for name in ("ReLU", "tanh")]
     assert all(difference.decided and difference.points > 0 for difference in found)
