@@ -572,8 +572,7 @@ def _():
     return found
 
 
-@claim("The course's recipe ends 3.1 points ahead (95% interval 2.5 to 3.8), with a rate of 0.3 against "
-       "0.03.", "record recipe")  # fmt: skip
+@claim("The course's recipe ends 3.1 points ahead (95% interval 2.5 to 3.8), with a rate of 0.3 against 0.03.", "record recipe")
 def _():
     found, record = recipes(), experiments.recorded("recipe")
     assert says(found, "+3.1") and [f"{end:.1f}" for end in found.interval] == ["2.5", "3.8"]
