@@ -75,7 +75,7 @@ def table(frame, caption=None, mark=None, formats=None, rows=10):
     if not hasattr(frame, "columns"):
         advice = "pd.Series makes one of name -> value, pd.DataFrame of column -> values"
         raise ValueError(f"frame is a {type(frame).__name__}; expected a DataFrame, a Series, a History or a Record: {advice}")
-    caption = caption or frame.attrs.get("caption")
+    caption = frame.attrs.get("caption") if caption is None else caption
     if len(frame) > rows:
         count = len(frame)
         raise ValueError(f"the table has {count} rows, expected at most {rows}: choose, or pass rows={count}")

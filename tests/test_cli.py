@@ -126,14 +126,20 @@ def test_doctor_without_data_says_how_to_get_it(capsys):
     assert [line.split()[1] for line in lines if line.startswith("ok")] == [name for name in doctor.CHECKS if name != "data"]
 
 
-def test_doctor_names_what_is_broken(capsys, monkeypatch):
-    monkeypatch.setenv("CNN_COURSE_DATA", "no/such/place")
+def test_doctor_asks_for_room_only_where_data_are_to_come(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(download, "ROOM", 400_000_000)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(5_000_000))
+    assert cli.main(["doctor"]) == 1 and "TO DO  disk         5 MB free" in capsys.readouterr().out
+    monkeypatch.setenv("CNN_COURSE_DATA", str(tmp_path))
+    assert cli.main(["doctor"]) == 1 and "ok     disk" in capsys.readouterr().out
+
+
+def test_doctor_names_what_is_broken(capsys, monkeypatch):
+    monkeypatch.setenv("CNN_COURSE_DATA", "no/such/place")
     monkeypatch.setitem(doctor.CHECKS, "gone", lambda: doctor._version("cnn-course-no-such-package"))
     assert cli.main(["doctor"]) == 1
     todo = " ".join(line for line in capsys.readouterr().out.splitlines() if line.startswith("TO DO"))
-    assert "'no/such/place'" in todo and "5 MB free" in todo and "is missing: pip install -r requirements.txt" in todo
+    assert "'no/such/place'" in todo and "is missing: pip install -r requirements.txt" in todo
 
 
 def test_doctor_names_a_package_that_is_too_old(monkeypatch):

@@ -1,5 +1,6 @@
 """Exercises answer in a sentence whatever was typed; guesses are kept, read as people write them, and told beside the answer."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -89,10 +90,26 @@ def test_a_question_rejects_five_plausible_answers_each_with_its_reason(number):
     assert [question.says(trap) for trap, _ in question.traps] == [f"Not yet. {reason}" for reason in reasons]
 
 
-def test_an_unknown_number_names_a_known_one(monkeypatch):
-    monkeypatch.setitem(exercises.QUESTIONS, "03.2", SIDE)
-    with pytest.raises(ValueError, match="no question has the number '3.2'; did you mean '03.2'"):
-        exercises.check("3.2", 28)
+BY_HAND = {  # 03.2 and 04.1 ask for a design
+    "01.1": 227, "01.2": 11 * 120 * 16 - 6 * 16 * 16, "01.3": (-2 / 3, 1 / 3, 1 / 3), "02.1": 27 * 27, "02.2": 8**-0.5,
+    "02.3": 100 * (161 / 162) ** 12, "02.4": (2**7 / math.prod((363, 1200, 2304, 1728, 1728, 9216, 4096))) ** (1 / 14),
+    "03.1": 25 * 64 * 128 / (9 * 64 * 128 + 9 * 128 * 128), "03.3": 6 * 10, "03.4": 17, "04.2": "ACF", "04.3": 64, "05.1": 5,
+    "05.2": 164, "05.3": (-1, 1, -1, 1), "05.4": 145 * 32 + 289 * 32, "05.5": 44,
+    "06.1": ("degradation", "overfitting", "neither"), "06.2": 16 * 64, "06.3": 1, "06.4": 0.01, "07.1": 16, "07.2": 96,
+    "07.3": 78 + 13, "08.1": (1, 4, 4), "08.2": 0.08 * (1.96 / 0.003) ** 2, "08.3": 0.24 * 1.163,
+    "09.1": 100 * (0.36 * 20**2 + 0.29 * 25**2 + 0.35 * 32**2) / 32**2, "09.2": 12.5, "09.3": 6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", sorted({*exercises.QUESTIONS} - {"03.2", "04.1"}))
+def test_an_answer_by_hand_is_right(number):
+    assert exercises.QUESTIONS[number].says(BY_HAND[number]).startswith("Right. ")
+
+
+def test_an_unknown_number_names_a_known_one():
+    for number, meant in {"3.2": "03.2", "A41": "A4.1"}.items():
+        with pytest.raises(ValueError, match=f"no question has the number '{number}'; did you mean '{meant}'"):
+            exercises.check(number, 28)
 
 
 @pytest.mark.parametrize(

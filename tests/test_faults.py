@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnn_course import data, experiments, files, models
+from cnn_course import data, files, models
 from cnn_course.data import download
 from cnn_course.doctor import CHECKS
 from cnn_course.models import pretrained
@@ -147,10 +147,3 @@ def test_damaged_or_wicked_weights_are_refused_and_kept(tmp_path, monkeypatch, t
     with pytest.raises(ValueError, match=rf"lenet5-0.safetensors is damaged.*git checkout -- {re.escape(str(path))}"):
         models.build("lenet5", pretrained=True)
     assert path.read_bytes() == before and not trap.sprung
-
-
-def test_a_damaged_record_names_its_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "RECORDED", tmp_path)
-    (tmp_path / "norm.json").write_text('{"name": "norm", "runs": {"no')
-    with pytest.raises(ValueError, match=rf"norm.json is damaged.*git checkout -- {re.escape(str(tmp_path / 'norm.json'))}"):
-        experiments.recorded("norm")

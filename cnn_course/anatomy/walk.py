@@ -77,13 +77,17 @@ def image_shape(net: torch.nn.Module, input_shape: tuple[int, ...] | None) -> tu
     return tuple(whole("a side of input_shape", side, 1) for side in shape)
 
 
+def title(net: torch.nn.Module) -> str:
+    """What sentences call a network: its name, else its class."""
+    return getattr(net, "name", "") or type(net).__name__
+
+
 def other_channels(net: torch.nn.Module, channels: int) -> str:
     """What is to be said where the first convolution reads another number of channels; "" where it reads so many."""
     first = next((module for module in net.modules() if isinstance(module, torch.nn.modules.conv._ConvNd)), None)
     if first is None or first.in_channels == channels:
         return ""
-    name = getattr(net, "name", "") or type(net).__name__
-    return f"the first convolution of {name} reads {first.in_channels} channels, the images have {channels}"
+    return f"the first convolution of {title(net)} reads {first.in_channels} channels, the images have {channels}"
 
 
 def order(net: torch.nn.Module, shape: tuple[int, ...]) -> str:

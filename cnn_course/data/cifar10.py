@@ -119,7 +119,11 @@ def load(quiet: bool = False) -> Cifar10:
             f"quiet is {quiet!r}; expected True or False. This reads CIFAR-10 alone: its folder is what the environment variable "
             "CNN_COURSE_DATA names, or else data.read(folder)"
         )
-    cifar, where = _load(os.environ.get("CNN_COURSE_DATA", ""), cache_folder())
+    setting, cache = os.environ.get("CNN_COURSE_DATA", ""), cache_folder()
+    cifar, where = _load(setting, cache)
+    if not cifar.is_real and not download.wrong_files(cache / FOLDER):  # fetched since then, perhaps from another window
+        _load.cache_clear()
+        cifar, where = _load(setting, cache)
     if not quiet:
         print(where)
     return cifar

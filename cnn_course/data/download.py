@@ -97,7 +97,11 @@ class _WrongBytes(Exception):
     """The server sent something else."""
 
 
-_MIRROR_ERRORS = (URLError, http.client.HTTPException, ConnectionError, TimeoutError, _WrongBytes)
+class _NetworkDown(Exception):
+    """The way to the server broke; an OSError of its own kind would be taken for the disk's."""
+
+
+_MIRROR_ERRORS = (URLError, http.client.HTTPException, ConnectionError, TimeoutError, _WrongBytes, _NetworkDown)
 
 
 @contextlib.contextmanager
@@ -206,7 +210,7 @@ def _fetch_rest(url, path, patient, quiet):
     from tqdm.auto import tqdm
 
     have = path.stat().st_size if path.exists() else 0
-    with _open(url, STALL_SECONDS, f"{have}-" if have else "") as reply:
+    with _asked(lambda: _open(url, STALL_SECONDS, f"{have}-" if have else "")) as reply:
         if not reply.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0  # this server sends all or nothing
         length = int(reply.headers.get("Content-Length") or 0)
@@ -221,7 +225,7 @@ def _fetch_rest(url, path, patient, quiet):
         )
         with bar, open(path, "ab" if have else "wb") as file:
             since, got, all_ = time.monotonic(), 0, 0
-            while chunk := reply.read1(1 << 18):
+            while chunk := _asked(lambda: reply.read1(1 << 18)):
                 file.write(chunk)
                 bar.update(len(chunk))
                 got, all_ = got + len(chunk), all_ + len(chunk)
@@ -231,6 +235,16 @@ def _fetch_rest(url, path, patient, quiet):
                     since, got = time.monotonic(), 0
     if all_ < length:
         raise ConnectionError(f"the connection ended after {all_:,} of {length:,} bytes")
+
+
+def _asked(server):
+    """What `server()` returns; _NetworkDown for an error of the system on the way, such as "No route to host"."""
+    try:
+        return server()
+    except (URLError, ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        raise _NetworkDown(error.strerror or str(error)) from error
 
 
 def _wrong_md5(archive):
@@ -248,7 +262,11 @@ def unpack(archive, folder):
     """Unpack the batch files, and nothing else, into `folder`/cifar-10-batches-py; return that."""
     if not archive.is_file():
         raise DataError(f"{archive} is not a file; expected a copy of {ARCHIVE}")
-    if wrong := _wrong_md5(archive):
+    try:
+        wrong = _wrong_md5(archive)
+    except OSError as error:
+        raise DataError(f"cannot read {archive}: {error.strerror}") from error
+    if wrong:
         raise DataError(f"{archive}: {wrong}. Download it again.")
     expected = {f"{FOLDER}/{name}" for name, _ in members()}
     (folder / FOLDER).mkdir()

@@ -26,11 +26,11 @@ def grade_folder(folder: Path, out: Path, seed: int, jobs: int = 2, confine: boo
     notebooks = [path for path in _files(folder) if path.suffix == ".ipynb"]
     if not notebooks:
         raise ValueError(f"no notebook (.ipynb) is in {folder}")
-    if confine and not confined.is_possible():
+    if confine and (why := confined.hindrance()):
         raise RuntimeError(
-            "students' code cannot be confined here: it could read, change and send your files. On Linux install bubblewrap "
-            "(apt install bubblewrap) and try again; elsewhere use a virtual machine or a container that holds nothing else, "
-            "with --unconfined"
+            f"students' code cannot be confined here ({why}): it could read, change and send your files. On Linux install "
+            "bubblewrap (apt install bubblewrap); if it is there, docs/teaching/grading.md says how the system lets it work. "
+            "Elsewhere use a virtual machine or a container that holds nothing else, with --unconfined"
         )
 
     def one(path):

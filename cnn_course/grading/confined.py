@@ -29,12 +29,13 @@ class Gone(Exception):
 
 
 @lru_cache(maxsize=1)
-def is_possible() -> bool:
-    """Whether this machine can confine a process."""
+def hindrance() -> str:
+    """Why this machine cannot confine a process, in its own words; "" where it can."""
     if not shutil.which("bwrap"):
-        return False
+        return "bubblewrap is not installed"
     command = [*_walls(), sys.executable, "-c", "import cnn_course.grading.student"]
-    return subprocess.run(command, capture_output=True, env=_environment(HOME)).returncode == 0
+    tried = subprocess.run(command, capture_output=True, text=True, errors="replace", env=_environment(HOME))
+    return "" if tried.returncode == 0 else (tried.stderr.strip() or f"it ended with code {tried.returncode}").splitlines()[-1]
 
 
 def _walls():

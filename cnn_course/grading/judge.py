@@ -69,7 +69,10 @@ class Graded:
 
 
 def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30) -> Graded:
-    """Grade a notebook, each cell of which may take so long. Whatever is wrong with it ends in `remark`, never in an error."""
+    """Grade a notebook; whatever is wrong with it ends in `remark`, never in an error.
+
+    cell_seconds: how long one of its cells may take; all together may take four times that.
+    """
     graded = Graded(path, **_sender(path))
     try:
         sources = code(path)
@@ -89,7 +92,7 @@ def grade(path: Path, seed: int, confine: bool = True, cell_seconds: float = 30)
         reached = None
         try:
             with Process(confine) as process:
-                process.tell({"cells": sources, "skip": sorted(skip), "seconds": cell_seconds})
+                process.tell({"cells": sources, "skip": sorted(skip), "seconds": cell_seconds, "confined": confine})
                 until, message = time.monotonic() + 4 * cell_seconds, {}
                 while "errors" not in message:
                     message = process.hear(until)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import nn
 from cnn_course.anatomy.walk import is_lazy
 from cnn_course.labs import sandbox
 from cnn_course.labs.carrying import carry, unmoved
+from cnn_course.training.device import seeded
 
 COMPARABLE = (torch.Tensor, nn.Module, int, float, tuple, list, str)
 NUMBERS = (int, float, np.floating)
@@ -68,7 +68,7 @@ class Lab:
         seed: of the weights and inputs that are tried. more: try the cases of other sizes too.
         """
         for test in self.tests:
-            with _drawn_from(seed):
+            with seeded(seed):
                 if found := test(answer):
                     return found
         cases = self.cases + self.more * more
@@ -101,13 +101,13 @@ class Layer:
 
     def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
         """ "" where both make layers that behave alike with the same weights; else the first thing in which they differ."""
-        with _drawn_from(seed):
+        with seeded(seed):
             return self._difference(answer, reference, seed, [])
 
     def observed(self, answer, reference, seed):
         """Outputs and gradients of the answer's layer with the weights of the reference's; [] where they differ."""
         seen = []
-        with _drawn_from(seed):
+        with seeded(seed):
             return [] if self._difference(answer, reference, seed, seen) else seen
 
     @staticmethod
@@ -238,7 +238,7 @@ class Call:
 
     def _called(self, function, seed):
         """(what came of it, or its error; the arguments afterwards)."""
-        with _drawn_from(seed):
+        with seeded(seed):
             given = self.arguments()
             return _tried(lambda: self.run(function, *given) if self.run else function(*given)), given
 
@@ -254,7 +254,7 @@ class Drawn:
     says: Callable[[list], str | None]
 
     def observed(self, answer, reference, seed):
-        with _drawn_from(seed):
+        with seeded(seed):
             return self.draws(answer)
 
     def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
@@ -263,14 +263,6 @@ class Drawn:
 
     def agrees(self, observed, expected):
         return len(observed) == len(expected) and self.says(observed) is None
-
-
-@contextmanager
-def _drawn_from(seed):
-    """Random numbers from this seed, and afterwards torch goes on as if there had been none."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 def plain(value):

@@ -73,14 +73,14 @@ def as_convolutions(net: VGG) -> nn.Sequential:
     becomes SxS, the others 1x1.
 
     Takes images of any size at least that of `net`, returns a map of logits (N, classes, H', W'),
-    1x1 at the trained size.
+    1x1 at the trained size. The convolutions of `net` are shared, not copied.
     """
     layers = list(net.features)
     channels = [m for m in net.features.modules() if isinstance(m, nn.Conv2d)][-1].out_channels
     for layer in net.classifier:
         if isinstance(layer, nn.Linear):
             side = round((layer.in_features / channels) ** 0.5)
-            conv = nn.Conv2d(channels, layer.out_features, side)
+            conv = nn.Conv2d(channels, layer.out_features, side, device=layer.weight.device, dtype=layer.weight.dtype)
             with torch.no_grad():
                 conv.weight.copy_(layer.weight.view(layer.out_features, channels, side, side))
                 conv.bias.copy_(layer.bias)

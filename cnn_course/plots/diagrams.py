@@ -10,6 +10,7 @@ import math
 from collections import Counter
 
 from cnn_course import anatomy
+from cnn_course.anatomy import walk
 from cnn_course.plots.boxes import SIZE, boxes_of, depth, described, merged, planned, route, sentence
 from cnn_course.plots.canvas import around, short, styled, text_width, wrap
 from cnn_course.plots.charts import items_of
@@ -161,7 +162,7 @@ def network(net, input_shape=None, title="", note="", alt=""):
     """
     note = note or "In a box: the size of the maps that leave the stage, after its pooling. On the arrows: channels."
     columns, image = _columns(net, input_shape)
-    name = getattr(net, "name", "") or type(net).__name__
+    name = walk.title(net)
     shade = colour(name, default=ACCENT)
     total = {key: sum(column[key] for column in columns) for key in ("parameters", "macs")}
     counts = f"{short(total['parameters'])} parameters, {short(total['macs'])} multiply-adds for one image"

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from cnn_course import anatomy, data
+from cnn_course.anatomy import walk
 from cnn_course.plots import arrays, charts
 from cnn_course.plots.arrays import to_array, to_picture
 from cnn_course.plots.canvas import DPI, Figure, around, end_labels, short, styled, text_width
@@ -156,7 +157,7 @@ def parameters_by_layer(net, by=None, title="", note="", alt="", input_shape=Non
     if by == "stage" or (by is None and len(table) > 24):
         table = anatomy.stages(net, input_shape)
         table = table[table.parameters > 0]
-    name = getattr(net, "name", "") or type(net).__name__
+    name = walk.title(net)
     title = title or f"{name}: where the parameters are and where the work is"
     dense = table.kind.str.lower().str.contains("linear")
     shade = colour(name, default=ACCENT)

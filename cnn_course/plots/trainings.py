@@ -32,7 +32,7 @@ def _runs(histories) -> dict:
 
 def _are_seeds(group) -> bool:
     """Whether runs differ in nothing but their seeds, as far as a history tells."""
-    alike = {(history.parameters, history.train_images, len(history.rows)) for history in group}
+    alike = {(each.parameters, each.source, each.train_images, each.split, len(each.rows)) for each in group}
     return len(alike) == 1 and len({history.seed for history in group}) == len(group)
 
 

@@ -311,7 +311,8 @@ def _elsewhere(name, kind, seconds):
     command = [sys.executable, "-m", "cnn_course.training.bench", name, kind, str(seconds)]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
-        raise RuntimeError(f"measuring {kind} of {name} failed: {run.stderr.strip().splitlines()[-1]}")
+        said = run.stderr.strip() or f"it ended with code {run.returncode}"  # the system kills without a word
+        raise RuntimeError(f"measuring {kind} of {name} failed: {said.splitlines()[-1]}")
     return json.loads(run.stdout.splitlines()[-1])
 
 

@@ -31,10 +31,10 @@ def write(path: Path, state: dict) -> None:
     files.into_place(path, lambda part: part.write_bytes(whole.getbuffer()))
 
 
-def read(path: Path, settings: dict) -> dict:
+def read(path: Path, settings: dict, longer: bool = False) -> dict:
     """The state in `path`, on the CPU. Raises CheckpointError if it is damaged or was made with other `settings`.
 
-    With a constant learning rate a run may go on for more epochs than it was begun with.
+    longer: it may have been begun with fewer epochs, see `Recipe.any_length`.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # a pickle with code in it is refused
@@ -45,16 +45,12 @@ def read(path: Path, settings: dict) -> dict:
             f"{path} is damaged or no checkpoint of this course ({type(error).__name__}: {reason:.120}); "
             "it is left as it is. Move it away to start anew"
         ) from error
-    constant = "schedule='constant'" in str(settings.get("recipe"))
     for name, value in settings.items():
-        if kept.get(name) == value or name == "epochs" and constant and kept[name] < value:
+        if kept.get(name) == value or name == "epochs" and longer and kept[name] < value:
             continue
         why = "ask for the same, or name another file"
         if name == "epochs":
-            why += (
-                '. Its schedule was laid out for so many epochs; a run with schedule="constant" can go on for more'
-                if not constant
-                else ". It has more epochs already"
-            )
+            why += ". It has more epochs already" if longer else ". Its recipe was laid out for so many epochs; one that goes "
+            why += "" if longer else 'by no share of the steps, with schedule="constant", no sizes and no lookahead, can go on'
         raise CheckpointError(f"{path} holds a run with {name} {kept.get(name)}, but this one has {name} {value}; {why}")
     return state

@@ -14,7 +14,7 @@ from torch import nn
 @contextlib.contextmanager
 def group():
     """Join the processes that torchrun started, and leave them at the end. Yields the device of this one, None when alone."""
-    if "WORLD_SIZE" not in os.environ:
+    if "LOCAL_RANK" not in os.environ:  # some clusters set WORLD_SIZE by themselves
         yield None
         return
     on_cuda = torch.cuda.is_available()

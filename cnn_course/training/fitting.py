@@ -16,6 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from cnn_course import data, models
+from cnn_course.anatomy import walk
 from cnn_course.anatomy.arithmetic import whole
 from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
@@ -133,7 +134,7 @@ def _ready(net, cifar, epochs, seed, device, quiet):
     said = [gate.advice(logits, len(cifar.classes))]
     if caller.layout != torch.channels_last:
         said.append(
-            f"{gate.title(gate.network(net))} calls .view on maps, which needs torch's ordinary layout and gets it; the faster "
+            f"{walk.title(gate.network(net))} calls .view on maps, which needs torch's ordinary layout and gets it; the faster "
             "channels_last works with .flatten(1) or nn.Flatten()."
         )
     if not quiet:
@@ -148,13 +149,13 @@ class _Run:
         self.net, self.plain, self.frozen = net, gate.network(net), gate.frozen(net)
         self.split, self.recipe, self.history, self.device, self.epochs = cifar.train, recipe, history, device, epochs
         self.batch_size = recipe.batch_size or default_batch_size(device, len(cifar.train) * epochs)
-        smallest = len(cifar.train) % self.batch_size or self.batch_size
+        self.batches = data.number_of_batches(len(cifar.train), self.batch_size)
+        smallest = min(self.batch_size, len(cifar.train) - (self.batches - 1) * self.batch_size)
         if smallest < distributed.processes():
             raise ValueError(
                 f"a batch of {smallest} images cannot be shared by {distributed.processes()} processes: {len(cifar.train):,} "
                 f"images in batches of {self.batch_size}; choose another batch_size"
             )
-        self.batches = data.number_of_batches(len(cifar.train), self.batch_size)
         self.steps = self.batches * epochs
         caller.net = distributed.wrap(net)
         self.model, self.dtype = caller, caller.dtype
@@ -261,7 +262,7 @@ class _Run:
             tqdm.write(f"Epoch {len(self.history.rows)} could not be saved in {path} ({error.strerror or error}){again}.")
 
     def resume(self, path, bar):
-        state = checkpoint.read(path, self._settings())
+        state = checkpoint.read(path, self._settings(), self.recipe.any_length)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         for name, generator in self._generators().items():

@@ -33,7 +33,7 @@ def network(net) -> nn.Module:
 
 def trainable(net: nn.Module) -> None:
     """ValueError where no gradient could reach a weight."""
-    name, weights = title(net), list(net.parameters())
+    name, weights = walk.title(net), list(net.parameters())
     if not torch.is_grad_enabled():
         raise ValueError("gradients are switched off here, by torch.no_grad or inference_mode: call fit outside of it")
     if not weights:
@@ -44,11 +44,6 @@ def trainable(net: nn.Module) -> None:
         raise ValueError(f"all weights of {name} are frozen: give some back with net.requires_grad_(True) before training")
     if not all(p.isfinite().all() for p in weights):
         raise ValueError(f"{name} holds weights that are no numbers, as after a training that diverged: build it anew")
-
-
-def title(net: nn.Module) -> str:
-    """What sentences call a network: its name, else its class."""
-    return getattr(net, "name", "") or type(net).__name__
 
 
 @contextmanager
@@ -135,7 +130,7 @@ def _in_the_course(net, images):
 
 
 def _reason(net, images, error):
-    name, (_, channels, height, width) = title(net), images.shape
+    name, (_, channels, height, width) = walk.title(net), images.shape
     if other := walk.other_channels(net, channels):
         return f"{other}: build it for {channels}"
     message = " ".join(str(error).split())

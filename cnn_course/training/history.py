@@ -121,7 +121,7 @@ class History:
         """The rows as a pandas DataFrame, indexed by epoch."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows).set_index("epoch")
+        return pd.DataFrame(self.rows or {"epoch": []}).set_index("epoch")
 
     def to_json(self) -> str:
         known = asdict(self)

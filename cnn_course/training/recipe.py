@@ -81,6 +81,11 @@ class Recipe:
         every = {field: getattr(self, field.name) for field in fields(self)}
         return {field.name: value for field, value in every.items() if field.name not in LATER or value != field.default}
 
+    @property
+    def any_length(self) -> bool:
+        """Whether a step does not depend on how many there are in all, so that a run may be prolonged."""
+        return self.schedule == "constant" and not self.sizes and not self.lookahead
+
     def size_at(self, share: float) -> int | None:
         """The pixels a side that images are shrunk to after this share of the steps; None: they are not."""
         return next((size for until, size in self.sizes if share < until), None)
@@ -114,6 +119,14 @@ def in_words(value):
         settings = [*map(in_words, value.args), *(f"{name}={in_words(v)}" for name, v in value.keywords.items())]
         return f"{in_words(value.func)}({' '.join(settings)})"
     return getattr(value, "__qualname__", repr(value))
+
+
+def plain(recipe: Recipe | None) -> Recipe:
+    """The recipe, the course's own for None, of a loop that knows none of `LATER`; ValueError where it names one of them."""
+    recipe = recipe or Recipe()
+    if unknown := [name for name in LATER if name in recipe.settings]:
+        raise ValueError(f"the plain loop of training.train knows no {unknown[0]}; training.fit does")
+    return recipe
 
 
 def default_batch_size(device: torch.device, images: int) -> int:

@@ -68,11 +68,10 @@ class Comparison:
 def _costs(network, parameters):
     """What a network of the course costs by axis; all but the parameters None where it had settings of its own, or is unknown."""
     costs = dict.fromkeys(AXES) | {"parameters": parameters}
-    cost = anatomy.cost(models.build(network, device="meta")) if network in models.names() else None
-    if not cost or cost.parameters != parameters:
+    net = models.build(network, device="meta") if network in models.names() else None
+    if net is None or (cost := anatomy.cost(net)).parameters != parameters:
         return costs
-    kept = anatomy.kept_bytes(models.build(network))
-    return costs | {"macs": cost.macs, "output_bytes": cost.output_bytes, "kept_bytes": kept}
+    return costs | {"macs": cost.macs, "output_bytes": cost.output_bytes, "kept_bytes": anatomy.kept_bytes(net)}
 
 
 def _model(label, histories, own):
@@ -180,7 +179,7 @@ def draw(r):
         notes.append(f"Not shown, cost not known: {in_words(r.missing)}.")
     if r.note:
         notes.append(f"{r.note[0].upper()}{r.note[1:]}.")
-    title = f"Test accuracy against {AXES[r.x][0]}, and {r.chosen.label} while it learns"
+    title = f"{_splits(r).capitalize()} accuracy against {AXES[r.x][0]}, and {r.chosen.label} while it learns"
     figure = plots.Figure(title, (9.2, 4.1), describe(r), " ".join(notes))
     left, right = figure.panels(columns=2, widths=(1.45, 1), gaps=(0.75, 0.6), bottom=0.48, top=0.25)
     _draw_points(left, r)
@@ -189,6 +188,11 @@ def draw(r):
     points = {model.label: places.transform((model.costs[r.x], 100 * model.accuracy)) for model in r.shown}
     figure.spots = {label: (x, 1 - y) for label, (x, y) in points.items()}
     return figure
+
+
+def _splits(r):
+    """Of which images the accuracies are."""
+    return " or ".join(sorted({model.split for model in r.shown})) or "test"
 
 
 def _draw_points(ax, r):
@@ -200,7 +204,7 @@ def _draw_points(ax, r):
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
     scale(ax, "bottom", even(*ax.get_xlim()), AXES[r.x][1])
-    scale(ax, "left", even(*ax.get_ylim()), f"{' or '.join(sorted({model.split for model in r.shown}))} accuracy (%)")
+    scale(ax, "left", even(*ax.get_ylim()), f"{_splits(r)} accuracy (%)")
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from cnn_course import anatomy, data, models, plots
 from cnn_course.anatomy import walk
 from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel
+from cnn_course.training.device import seeded
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
 from cnn_course.widgets.scales import even, scale
 
@@ -143,8 +144,7 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
 @lru_cache
 def model_field(name):
     """A model of the course, random weights: (each new receptive field on the way, its `effective_field`)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         net = models.build(name)
         x = torch.randn(8, *net.input_shape).requires_grad_()
         for module in net.modules():  # batch norm at work, dropout off

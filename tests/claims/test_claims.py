@@ -1,5 +1,6 @@
 """Every claim of the ledger stands in its notebook, word for word, and holds; neither can change alone unnoticed."""
 
+import re
 from copy import deepcopy
 from dataclasses import replace
 
@@ -82,3 +83,18 @@ def test_the_ledger_can_be_printed(capsys, monkeypatch):
 def test_every_notebook_has_its_claims():
     count = {f"{number:02}": sum(claim.notebook.startswith(f"{number:02}") for claim in CLAIMS) for number in range(1, 10)}
     assert sum(count.values()) >= 150 and min(count.values()) >= 20, count
+
+
+QUOTED = {  # from papers, and in questions
+    "02_alexnet": {"0.4", "1.5", "1.7"},
+    "05_inception": {"0.6", "3.4", "10.6"},
+    "08_comparison": {"0.24", "0.3"},
+}
+
+
+@pytest.mark.parametrize("notebook", sorted({claim.notebook for claim in CLAIMS}))
+def test_a_number_of_points_is_claimed_wherever_it_stands(notebook):
+    """A recap that repeats a measured number must not outlive it."""
+    told = set(re.findall(r"(?<![\w.])(\d+\.\d+) points", ledger.text_of(notebook)))
+    claimed = set(re.findall(r"\d+\.\d+", " ".join(claim.sentence for claim in CLAIMS if claim.notebook == notebook)))
+    assert told and told - claimed <= QUOTED.get(notebook, set())

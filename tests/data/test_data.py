@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import http.client
 import io
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 import striped
 import torch
+import torchvision
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
@@ -210,6 +212,21 @@ def test_without_data_and_mirrors_the_stand_in_says_what_it_is(capsys):
     assert "not CIFAR-10" in capsys.readouterr().out and "not CIFAR-10" in cifar.note
 
 
+def test_data_that_came_after_the_stand_in_are_found_without_a_new_start(small, capsys):
+    assert not data.load(quiet=True).is_real
+    data.install(small.archive)
+    assert data.load().is_real and "found in your cache" in capsys.readouterr().out
+
+
+def test_an_archive_that_cannot_be_read_is_named(small, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(torchvision.datasets.utils, "calculate_md5", refuse)
+    with pytest.raises(data.DataError, match=f"cannot read {small.archive}: Permission denied"):
+        data.install(small.archive)
+
+
 # Downloading
 
 
@@ -254,6 +271,15 @@ def test_the_next_call_goes_on_where_the_last_one_stopped(small, server, in_turn
         read_downloaded(server, "half")
     assert cached() == [download.PART] and read_downloaded(server, "good") == 100
     assert server.asked == [("half", 0), ("good", half)] and cached() == [data.FOLDER]
+
+
+def test_a_network_that_breaks_is_the_mirrors_failure_and_not_the_disks(server, monkeypatch):
+    def breaks(*_):
+        raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read1", breaks)
+    with pytest.raises(data.NoMirror, match="127.0.0.1:[0-9]+: No route to host"):
+        data.fetch(mirrors=(server.address("good"),), quiet=True)
 
 
 @pytest.mark.parametrize("rest", [b"of another file", b"x" * 10_000_000])

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import striped
 import torch
 from torch import nn
 
@@ -13,7 +14,7 @@ from cnn_course.training import evaluation
 
 @pytest.fixture(scope="module")
 def cifar():
-    return data.load(quiet=True).subset(64, 200)
+    return striped.cifar(64, 200)
 
 
 def own():
@@ -166,7 +167,7 @@ def test_a_network_that_diverges_ends_the_race_in_a_sentence(cifar, capsys):
 def test_validation_images_and_images_that_are_no_photographs_are_named(cifar):
     race = raced(cifar.validation(24))
     assert "2 seeds each, 24 validation images." in str(race)
-    assert cifar.is_real or str(race).endswith("Stand-in images drawn by code, not CIFAR-10.")
+    assert str(race).endswith("Stand-in images drawn by code, not CIFAR-10.")
 
 
 def test_blocks_of_the_readers_own_race_against_the_courses(cifar):

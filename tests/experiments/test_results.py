@@ -1,6 +1,7 @@
 """What is read out of records: tables, differences and their errors, states, figures; and the file that a record is."""
 
 import json
+import re
 from dataclasses import asdict, replace
 
 import pytest
@@ -42,7 +43,7 @@ def test_an_older_record_loads(tmp_path, monkeypatch):
 def test_a_damaged_record_says_how_to_get_it_back(tmp_path, monkeypatch, text):
     monkeypatch.setattr(files, "RECORDED", tmp_path)
     (tmp_path / "norm.json").write_text(text)
-    with pytest.raises(ValueError, match="norm.json is damaged.*git checkout"):
+    with pytest.raises(ValueError, match=rf"norm.json is damaged.*git checkout -- {re.escape(str(tmp_path / 'norm.json'))}"):
         experiments.recorded("norm")
 
 

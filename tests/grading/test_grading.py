@@ -32,8 +32,8 @@ NOTHING = EMPTY + "        self.x = 1\n    def forward(self, x):\n        return
 
 @pytest.fixture(scope="module", autouse=True)
 def walls():
-    if not confined.is_possible():
-        reason = "students' code cannot be confined here; on Debian and Ubuntu: apt install bubblewrap"
+    if why := confined.hindrance():
+        reason = f"students' code cannot be confined here ({why}); on Debian and Ubuntu: apt install bubblewrap"
         pytest.fail(reason) if os.environ.get("CNN_COURSE_TESTS") == "all" else pytest.skip(reason)
 
 
@@ -298,8 +298,22 @@ def test_grade_says_what_it_cannot_do(tmp_path, capsys, monkeypatch):
     assert main(["grade", str(tmp_path / "nowhere")]) == 2 and "is no folder" in capsys.readouterr().err
     assert main(["grade", str(tmp_path)]) == 2 and "no notebook (.ipynb)" in capsys.readouterr().err
     notebook(tmp_path / "a.ipynb", ANSWER)
-    monkeypatch.setattr(confined, "is_possible", lambda: False)
-    assert main(["grade", str(tmp_path)]) == 2 and "install bubblewrap" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", str(tmp_path))
+    confined.hindrance.cache_clear()
+    assert main(["grade", str(tmp_path)]) == 2 and "(bubblewrap is not installed)" in capsys.readouterr().err
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho first >&2\necho No permissions to create a namespace >&2\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    confined.hindrance.cache_clear()
+    assert main(["grade", str(tmp_path)]) == 2 and "(No permissions to create a namespace)" in capsys.readouterr().err
+    confined.hindrance.cache_clear()
+
+
+def test_only_a_confined_process_may_start_few_others(tmp_path):
+    """Without walls the limit counts all that its user runs, and a lab's own process could not be started."""
+    cell = "import resource\nassert resource.getrlimit(resource.RLIMIT_NPROC)[0] != 1000, 'limited'"
+    path = notebook(tmp_path / "a.ipynb", cell, ANSWER)
+    assert not graded(path, confine=False).errors
+    assert "limited" in graded(path).errors[0][1]
 
 
 # ------------------------------------------------------------------------------- what a student sees before handing in
@@ -353,7 +367,7 @@ def test_plain_data_comes_back_as_it_was():
     ids=lambda line: line[:30],
 )  # fmt: skip
 def test_any_other_line_is_refused(line):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no line of this wire"):
         wire.read(line)
 
 

@@ -1,18 +1,21 @@
 """Every lab: right answers pass however they are written, every mistake of the catalogue gets its own sentence, and whatever else
 a student's code does ends in one."""
 
+import multiprocessing
 import os
 import time
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import striped
 import student
 import torch
 from torch import nn
 
-from cnn_course import data, labs, models, training
+from cnn_course import labs, models, training
 from cnn_course.grading import wire
+from cnn_course.labs import sandbox
 
 ANSWERS = [import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_*.py"))]
 RIGHT = [(name, answer) for module in ANSWERS for name, answers in module.RIGHT.items() for answer in answers]
@@ -213,10 +216,14 @@ ANYTHING = {
 
 
 @pytest.mark.parametrize(("answer", "words"), ANYTHING.items(), ids=named)
-def test_anything_ends_in_a_sentence_within_ten_seconds(answer, words, capsys):
+def test_anything_ends_in_a_sentence_soon(answer, words, capsys):
+    if answer in (Endless, Crash) and "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("without fork the code runs in this process")
+    if answer in (Greedy, Greedier) and not Path("/proc/self/status").exists():
+        pytest.skip("no limit of memory here")
     begun = time.monotonic()
     assert words in said(capsys, "basic_block", answer)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < sandbox.SECONDS + 20  # a busy machine starts a process slowly
 
 
 def test_hints_come_one_by_one_and_the_solution_says_what_it_spoils(capsys):
@@ -251,7 +258,7 @@ def test_a_right_answer_fits_into_the_network(name, answer):
 @pytest.mark.parametrize("answer", [answer for name, answer in RIGHT if name == "inception_block"], ids=named)
 def test_the_course_gives_an_inception_block_its_batch_norm_and_trains_it(answer):
     net = models.build("googlenet_cifar", inception=labs.find("inception_block").fits(answer))
-    history = training.fit(net, data.load(quiet=True).subset(64, 20), 1, quiet=True)
+    history = training.fit(net, striped.cifar(64, 20), 1, quiet=True)
     assert history.parameters == sum(p.numel() for p in models.build("googlenet_cifar", device="meta").parameters())
     norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     assert len(norms) == 37 and all(norm.running_mean.any() for norm in norms)  # each of them is used
@@ -264,7 +271,7 @@ def test_what_passed_is_what_trains(capsys):
     assert said(capsys, "basic_block", own) == "Passed: it does what the course's own does, in 3 cases."
     net = models.build("resnet20", block=labs.yours("basic_block"))
     assert sum(isinstance(module, own) for module in net.modules()) == 9 and capsys.readouterr().out == ""
-    history = training.fit(net, data.load(quiet=True).subset(64, 20), 1, quiet=True)
+    history = training.fit(net, striped.cifar(64, 20), 1, quiet=True)
     assert history.parameters == 269_722 and history.rows
     said(capsys, "basic_block", Stub)
     assert labs.yours("basic_block") is models.BasicBlock

@@ -5,8 +5,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import striped
 
-from cnn_course import data, experiments
+from cnn_course import experiments
 
 PAGE = (Path(__file__).parents[2] / "docs" / "teaching" / "capstone.md").read_text(encoding="utf-8")
 BLOCKS = [textwrap.dedent(block) for block in re.findall(r"(?ms)^ *```python\n(.*?)^ *```", PAGE)]
@@ -55,7 +56,7 @@ def test_the_five_questions_can_be_raced(monkeypatch, capsys):
 
 def test_the_record_prints_the_interval_of_the_race(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    few = data.load(quiet=True).subset(64, 200)
+    few = striped.cifar(64, 200)
     race = experiments.race("?", "lenet5", "alexnet_cifar", budget="0.001 s", cifar=few, epochs=1, quiet=True)
     exec(block("write_text"), {"race": race})
     exec(block("from_dict"), {})

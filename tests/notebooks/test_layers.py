@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
-LAYERED = [path for path in NOTEBOOKS if "## Further: " in path.read_text(encoding="utf-8")]
 CORE, LABS = 50, 10  # cells, and as many more for labs
 FOLDED = "jp-MarkdownHeadingCollapsed"
 
@@ -33,7 +32,7 @@ def minutes(cells):
     return words / 200 + figures + 10 * labs
 
 
-@pytest.mark.parametrize("path", LAYERED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 class TestLayers:
     def test_the_core_is_short(self, path):
         core, _ = layers(path)

@@ -199,5 +199,11 @@ class TestNotebook:
         for name in NAMES[max(0, place - 1) : place] + NAMES[place + 1 : place + 2]:
             assert f"({name}.ipynb)" in source
 
-    def test_is_small_enough_for_readers_and_diffs(self, path):
-        assert path.stat().st_size < 2_000_000
+    def test_means_under_a_figure_are_the_records(self, path):
+        """nbval does not compare a figure beside which the reader's own run is drawn."""
+        for cell in code(path):
+            names = re.findall(r'recorded\("(\w+)"\)', "".join(cell["source"]))
+            for line in re.findall(r"Test accuracy \(.*", text(cell)) if names else ():
+                means = experiments.recorded(names[0]).table()["test accuracy"]
+                for label, share in re.findall(r"(?:: |, )([^,:][^%]*?) (\d+\.\d)%", line):
+                    assert f"{100 * means[label]:.1f}" == share, (names[0], label)

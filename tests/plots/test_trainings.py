@@ -46,8 +46,9 @@ def test_a_bar_of_a_mean_and_a_band_are_its_interval():
 def test_runs_of_one_name_that_are_no_seeds_of_one_run_are_told_apart():
     first, second = record(a=(0.7, 0.8)).runs["a"]  # seeds 0 and 1
     again, larger, longer = replace(first), replace(second, parameters=2000), replace(second, rows=second.rows * 2)
+    drawn = replace(second, source="stand-in")
     assert "mean of 2 seeds" in str(said(plots.curves([first, second])))
-    for other in (again, larger, longer):
+    for other in (again, larger, longer, drawn):
         figure = plots.curves([first, other])
         assert figure.alt.startswith("Curves: a and a (2), ") and "seeds" not in str(said(figure))
         assert {"your a", "your a (2)"} <= set(said(plots.parameters_against_accuracy(record(b=(0.9,)), own=[first, other])))

@@ -104,3 +104,10 @@ def test_layers_are_timed_one_by_one_and_the_warm_up_is_not_counted(monkeypatch)
     assert calls == ["conv1", "conv2"] * 4
     # the clock reads squares: conv1 takes 4 k to 4 k + 1 in pass k, (4 k + 1)^2 - (4 k)^2 = 8 k + 1, conv2 four more
     assert took == {"conv1": 17, "conv2": 21}
+
+
+def test_a_measurement_that_the_system_killed_ends_in_a_sentence(monkeypatch):
+    killed = SimpleNamespace(returncode=-9, stderr="", stdout="")
+    monkeypatch.setattr(bench.subprocess, "run", lambda *_, **__: killed)
+    with pytest.raises(RuntimeError, match="measuring tutorial of lenet5 failed: it ended with code -9"):
+        bench.table(["lenet5"])

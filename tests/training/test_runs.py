@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+import striped
 
-from cnn_course import __main__, data, models, training
+from cnn_course import __main__, models, training
 from cnn_course.exercises import guessing
 from cnn_course.training import runs
 
@@ -17,13 +18,13 @@ def own_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def history():
-    cifar = data.load(quiet=True).subset(40, 20)
+    cifar = striped.cifar(40, 20)
     return training.fit(models.build("lenet5"), cifar, 1, quiet=True)
 
 
 def test_a_training_is_kept_and_a_quiet_one_is_not(history, own_folder):
     assert runs.kept() == []
-    cifar = data.load(quiet=True).subset(40, 20)
+    cifar = striped.cifar(40, 20)
     own = training.fit(models.build("lenet5"), cifar, 2)
     assert runs.kept() == [own]
     assert [path.suffix for path in own_folder.iterdir()] == [".json"]
@@ -38,7 +39,7 @@ def test_the_last_two_hundred_are_kept(history, monkeypatch):
 
 
 def test_the_last_run_of_each_label_is_found_among_those_that_were_trained_alike(history):
-    cifar = data.load(quiet=True).subset(40, 20)
+    cifar = striped.cifar(40, 20)
     for seed in range(60):  # of the labels "net 0" to "net 11" five runs each
         runs.keep(replace(history, seed=seed, label=f"net {seed % 12}"))
     for other in ({"train_images": 41}, {"held_out_images": 21}, {"split": "validation"}, {"source": "else"}, {"rows": []}):

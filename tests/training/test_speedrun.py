@@ -1,13 +1,16 @@
 """Muon, lookahead, growing images, micro-batches, several views, and what a training costs: each against a plainer way."""
 
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import striped
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from cnn_course import __main__, anatomy, data, models, training
@@ -299,6 +302,27 @@ def test_parts_of_a_batch_add_up_to_its_gradients(cifar):
 
     (whole, row), (parts, other) = trained(None), trained(24)
     assert torch.allclose(whole, parts, atol=1e-6) and row["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
+
+
+def test_fit_feeds_what_the_recipe_says(cifar, monkeypatch):
+    fed, epochs, steps = [], [], []
+
+    def listens(images, index, epoch):
+        epochs.append(epoch)
+        return images
+
+    monkeypatch.setattr(Lookahead, "after_step", lambda self: steps.append(1))
+    net = small()
+    net.register_forward_hook(lambda net, given, _: fed.append(tuple(given[0].shape[::2])) if net.training else None)
+    training.fit(net, cifar, 2, replace(EVERYTHING, augment=(listens,)), quiet=True)  # twice five batches of 64
+    assert fed == [(n, side) for side in 3 * [20] + 3 * [25] + 4 * [32] for n in (24, 24, 16)]
+    assert epochs == 5 * [0] + 5 * [1] and len(steps) == 10
+
+
+def test_shrunk_images_are_pillows():
+    image = striped.cifar(10, 10).train.images[:1]
+    wanted = np.asarray(Image.fromarray(image[0].permute(1, 2, 0).numpy()).resize((20, 20), Image.Resampling.BILINEAR))
+    assert abs(data.shrunk(image.float(), 20)[0].permute(1, 2, 0).numpy() - wanted).max() <= 1.5
 
 
 def test_everything_at_once_learns_and_resumes_to_the_bit(cifar, tmp_path):

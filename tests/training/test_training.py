@@ -119,7 +119,7 @@ def test_a_resumed_run_is_the_uncut_one_to_the_bit(cifar, tmp_path, schedule):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"epochs": 3}, "epochs 4, but this one has epochs 3.*laid out for so many epochs.*constant"),
+        ({"epochs": 5}, "epochs 4, but this one has epochs 5.*laid out for so many epochs.*constant"),
         ({"seed": 1}, "seed 0, but this one has seed 1"),
         ({"recipe": dataclasses.replace(FAST, lr=0.1)}, "lr=0.05.*lr=0.1"),
     ],
@@ -131,6 +131,24 @@ def test_a_file_of_another_run_is_refused_and_kept(cifar, tmp_path, change, word
     with pytest.raises(checkpoint.CheckpointError, match=words):
         training.fit(tiny(), cifar, **{"epochs": 4, "recipe": FAST, "save": path, "quiet": True, **change})
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("setting", "grows"), [({}, True), ({"sizes": ((0.5, 32),)}, False), ({"lookahead": True}, False)])
+def test_a_run_goes_on_for_more_epochs_where_no_step_depends_on_their_number(cifar, tmp_path, setting, grows):
+    recipe, path = dataclasses.replace(FAST, schedule="constant", **setting), tmp_path / "run.pt"
+    training.fit(tiny(), cifar, 1, recipe, quiet=True, save=path)
+    if grows:
+        longer = training.fit(tiny(), cifar, 2, recipe, quiet=True, save=path)
+        assert without_seconds(longer) == without_seconds(training.fit(tiny(), cifar, 2, recipe, quiet=True))
+    else:
+        with pytest.raises(checkpoint.CheckpointError, match="no sizes and no lookahead, can go on"):
+            training.fit(tiny(), cifar, 2, recipe, quiet=True, save=path)
+
+
+def test_the_plain_loop_refuses_what_it_does_not_know(cifar):
+    for name, value in {"optimizer": training.muon, "micro_batch": 8, "lookahead": True, "sizes": ((0.5, 24),)}.items():
+        with pytest.raises(ValueError, match=f"the plain loop of training.train knows no {name}; training.fit does"):
+            training.train(tiny(), cifar, 1, dataclasses.replace(FAST, **{name: value}))
 
 
 @pytest.mark.parametrize("kind", ["cut", "noise", "empty", "pickle"])
@@ -280,20 +298,14 @@ def test_an_ensemble_averages_probabilities_over_all_choices():
         training.ensemble([], torch.tensor([0]))
 
 
-def test_history_survives_json():
-    history = training.History("resnet20", "stand-in", 3, 269_722, 100, rows=[{"epoch": 1, "test_accuracy": 0.5}])
-    again = training.History.from_json(history.to_json())
-    assert dataclasses.asdict(again) == dataclasses.asdict(history)
-    assert again.family == "ResNet" and "stand-in" in again.note and again.test_accuracy == 0.5
-
-
-def test_lesson_is_short_on_a_cpu(cifar):
-    if training.best_device().type == "cpu":
-        big = data.Cifar10(
-            *(data.Split(torch.zeros(n, 3, 32, 32, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64)) for n in (6_000, 2_000))
-        )
-        small, epochs = training.lesson(big)
-        assert len(small.train) * epochs <= 10_000 and len(small.test) == 1_000
+@pytest.mark.parametrize(("kind", "wanted"), [("cpu", (5_000, 1_000, 2)), ("cuda", (6_000, 2_000, 10))])
+def test_a_lesson_is_short_on_a_cpu_and_whole_on_a_gpu(kind, wanted, monkeypatch):
+    monkeypatch.setattr(devices, "best_device", lambda: torch.device(kind))
+    big = data.Cifar10(
+        *(data.Split(torch.zeros(n, 3, 32, 32, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64)) for n in (6_000, 2_000))
+    )
+    small, epochs = training.lesson(big)
+    assert (len(small.train), len(small.test), epochs) == wanted
 
 
 def test_a_graph_stands_only_for_layers_that_are_known_and_unwatched():

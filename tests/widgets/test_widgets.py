@@ -53,7 +53,7 @@ def test_convolution_is_torch_convolution(size, kernel, stride, padding, dilatio
     layer = nn.Conv2d(3, 7, kernel, **settings)
     call = partial(compute_convolution, IMAGE, size, kernel, position=position, kind=kind, filters=7, **settings)
     if (size + 2 * padding < dilation * (kernel - 1) + 1) or (kernel == 1 and kind in ("edge", "sharpen")):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="window|1x1 kernel sees one pixel"):
             call()
         return
     result = call()
@@ -80,8 +80,9 @@ def test_kernels_do_what_their_names_say():
     assert answer["edge"].item() == pytest.approx(2)  # two pixels apart
     assert [answer[kind].item() for kind in KERNELS[1:4]] == pytest.approx([1, 1, 1])  # the middle pixel
     assert make_kernel("own numbers", 2, "1, 2\n3 -4").tolist() == [[1, 2], [3, -4]]
-    for numbers in ("1 2 3", "1 2 3 x", "1 2 3 inf", ""):
-        with pytest.raises(ValueError):
+    wrong = {"1 2 3": "takes 4 numbers", "": "takes 4 numbers", "1 2 3 x": "are read as numbers", "1 2 3 inf": "must be finite"}
+    for numbers, words in wrong.items():
+        with pytest.raises(ValueError, match=words):
             make_kernel("own numbers", 2, numbers)
 
 
@@ -270,10 +271,12 @@ def test_play_steps_through_the_outputs():
 
 def test_mix_buttons_move_the_sliders():
     explorer = widgets.one_by_one()
-    for button in explorer.children[0].children:
-        if isinstance(button, ipywidgets.Button) and button.description in conv1x1.MIXES:
-            button.click()
-            assert explorer.result.weights + (explorer.result.bias,) == conv1x1.MIXES[button.description]
+    shown = {getattr(each, "description", ""): each for each in explorer.children[0].children}
+    buttons = {label: shown[label] for label in shown if label in conv1x1.MIXES}
+    assert buttons.keys() == conv1x1.MIXES.keys()
+    for label, button in buttons.items():
+        button.click()
+        assert explorer.result.weights + (explorer.result.bias,) == conv1x1.MIXES[label]
 
 
 def test_channels_can_be_set_only_where_they_change_the_answer():
