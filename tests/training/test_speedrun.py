@@ -149,27 +149,6 @@ def test_images_grow_with_the_share_of_the_steps():
     assert [EVERYTHING.size_at(share) for share in (0, 0.29, 0.3, 0.59, 0.6, 0.99)] == [20, 20, 25, 25, None, None]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"sizes": ((0.5, 24), (0.4, 28))},
-        {"sizes": ((0.5, 28), (0.6, 24))},
-        {"sizes": ((2.0, 24),)},
-        {"sizes": (24,)},
-        {"sizes": ((0.5, 24, 1),)},
-        {"sizes": [(0.5, 24)]},
-        {"micro_batch": 0},
-        {"optimizer": "muon"},
-        {"lookahead": 1},
-        {"schedule": "up"},
-    ],
-)
-def test_what_cannot_be_is_named(wrong):
-    (name,) = wrong
-    with pytest.raises(ValueError, match=f"{name} is .*; expected"):
-        training.Recipe(**wrong)
-
-
 def test_the_rate_falls_in_a_straight_line_to_zero():
     from cnn_course.training.recipe import optimizer, scheduler
 

@@ -223,9 +223,9 @@ def test_a_run_of_a_few_steps_has_its_schedule(steps):
     assert 0.01 <= max(rates) <= 0.1 + 1e-9 and (steps < 2 or max(rates) == pytest.approx(0.1))
 
 
-def test_unknown_schedule_lists_the_known(cifar):
+def test_unknown_schedule_lists_the_known():
     with pytest.raises(ValueError, match='"one-cycle", "steps", "constant" or "down"'):
-        training.fit(tiny(), cifar, recipe=training.Recipe(schedule="cosine"), quiet=True)
+        training.Recipe(schedule="cosine")
 
 
 @pytest.mark.parametrize("schedule, last", [("one-cycle", 1e-5), ("steps", 1e-3), ("constant", 0.1)])
