@@ -107,7 +107,7 @@ def _():
     assert (~moved_along(1, padding=2)).sum() == 4
 
 
-@claim("Notes have $(N-F)/S + 1$, the case $P = 0$, $D = 1$.", "computed")
+@claim("Lecture notes often have $(N-F)/S + 1$, the case $P = 0$, $D = 1$.", "computed")
 def _():
     for n, f, s in ((32, 5, 1), (8, 3, 2), (11, 3, 4), (227, 11, 4)):
         assert nn.Conv2d(1, 1, f, s, device="meta")(torch.empty(1, 1, n, n, device="meta")).shape[-1] == (n - f) // s + 1
@@ -239,7 +239,7 @@ def _():
 
 
 # ------------------------------------------------------------------------------- learning
-@claim("for a logit $p_k$, for the true one $p_k - 1$", "computed")
+@claim("for the logit of a wrong class it is $p_k$, for that of the true class $p_k - 1$", "computed")
 def _():
     logits = torch.randn(1, 10, requires_grad=True)
     F.cross_entropy(logits, torch.tensor([3])).backward()

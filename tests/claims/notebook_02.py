@@ -75,7 +75,7 @@ def _():
     assert f"{dense(sizes(alexnet())):.0%}" == "96%" and f"{1 - dense(work(alexnet())):.0%}" == "92%"
 
 
-@claim("they are 0.06% of them, and 15% of the multiply-adds.", "computed")
+@claim("they hold 0.06% of the network's parameters, and do 15% of its multiply-adds.", "computed")
 def _():
     size, macs = sizes(alexnet()), work(alexnet())
     assert f"{size['conv1'] / sum(size.values()):.2%}" == "0.06%" and f"{macs['conv1'] / sum(macs.values()):.0%}" == "15%"
@@ -220,7 +220,7 @@ def _():
     return found
 
 
-@claim("All runs were computed in 16-bit numbers, *bfloat16*, but for two of *flip and crop*, which had 32 bits.",
+@claim("All runs were computed in 16-bit numbers, *bfloat16*, except two of *flip and crop*, which had 32 bits.",
        "record augmentation")  # fmt: skip
 def _():
     runs = {(label, run.seed): run.precision for label, group in pipelines().runs.items() for run in group}
@@ -228,13 +228,13 @@ def _():
     assert others == {("flip and crop", 1), ("flip and crop", 2)} and {runs[which] for which in others} == {"float32"}
 
 
-@claim("The one pair of equal precision says 0.8 as well.", "record augmentation")
+@claim("The one pair that was computed in the same precision says 0.8 too.", "record augmentation")
 def _():
     crop, flip = (pipelines().find(label, 0) for label in ("flip and crop", "flip"))
     assert crop.precision == flip.precision and f"{100 * (crop.test_accuracy - flip.test_accuracy):.1f}" == "-0.8"
 
 
-@claim("With colour or cutout as well the network stays behind mirrors alone.", "record augmentation")
+@claim("With colour or cutout added to both, the network stays behind mirrors alone.", "record augmentation")
 def _():
     found = [pipelines().difference(label, "flip") for label in ("and colour", "and cutout")]
     assert [f"{difference.points:+.1f}" for difference in found] == ["-1.5", "-1.3"]
@@ -320,7 +320,7 @@ def _():
     assert [f"{100 * (a - b):.1f}" for a, b in zip(*means, strict=True)] == ["14.1", "8.8"]
 
 
-@claim("one point would do, and seven as well.", "record lesson")
+@claim("the true lead may be one point, or seven.", "record lesson")
 def _():
     assert [f"{end:.0f}" for end in compared("lesson").interval] == ["1", "7"]
 
@@ -452,7 +452,10 @@ def _():
     return f"{', '.join(f'{label} {record.rate(label):g}' for label in record.runs)}"
 
 
-@claim("LRN on normalized images is ahead of the network with nothing in its place, and so may the constant be.", "record norm")
+@claim(
+    "LRN on normalized images is ahead of the network with nothing in its place, and the constant may be ahead too.",
+    "record norm",
+)
 def _():
     record = experiments.recorded("norm")
     lrn, constant = (record.difference(label, "none") for label in ("local response norm", "times 0.59"))
@@ -460,8 +463,8 @@ def _():
     return [lrn, constant]
 
 
-@claim("Batch norm gains 8.6 points, and not by its rate alone: in the small panel it is ahead at each of the four rates.",
-       "record norm")  # fmt: skip
+@claim("Batch norm gains 8.6 points, and not by its rate alone: in the small panel it is ahead at each of the four rates (one "
+       "that diverged has no point).", "record norm")  # fmt: skip
 def _():
     record = experiments.recorded("norm")
     found, tried = record.difference("batch norm", "none"), {label: dict(pairs) for label, pairs in record.sweeps.items()}
@@ -507,7 +510,7 @@ def _():
     return found
 
 
-@claim("from 2012's start ReLU ends 4.2 points of test accuracy ahead of itself from He's (3.3 to 5.1), and tanh "
+@claim("from 2012's start ReLU ends 4.2 points of test accuracy higher than from He's (3.3 to 5.1), and tanh "
        "3.4 (2.6 to 4.2).", "record activation")  # fmt: skip
 def _():
     found = [race().difference(f"{name}, 2012's start", name) for name in ("ReLU", "tanh")]

@@ -226,7 +226,10 @@ def _():
     assert [round(cost(name).conv_parameters / 1e6, 1) for name in ("vgg16", "vgg16_c")] == [14.7, 10.0]
 
 
-@claim("Almost: 212 of 224. Column C has the depth of D and sees 156 pixels. AlexNet needs eight layers for 195", "computed")
+@claim(
+    "Almost: 212 of 224. Column C has the depth of D and sees 156 pixels. AlexNet needs eight convolutions and poolings for 195",
+    "computed",
+)
 def _():
     found = {}
     for name in ("vgg16", "vgg16_c", "alexnet"):
@@ -235,7 +238,7 @@ def _():
     assert [sides[-1] for sides in found.values()] == [212, 156, 195] and len(found["alexnet"]) == 8
 
 
-@claim("The stack pays with half as much memory again", "computed")
+@claim("The stack pays with 50% more memory", "computed")
 def _():
     def block(side, n):
         return nn.Sequential(*[m for _ in range(n) for m in (nn.Conv2d(128, 128, side, padding=side // 2), nn.ReLU())])
@@ -264,7 +267,7 @@ def _():
     assert (likely[8, ::4, ::4][labels == 8] > 0.5).all() and (likely[8] > 0.5)[between].sum() >= 5
 
 
-@claim("None of those windows holds a whole image, and in 111 of the 153 one class gets more than half all the same", "computed")
+@claim("None of those windows holds a whole image, and in 111 of the 153 one class still gets more than half", "computed")
 def _():
     likely, between = slide()
     assert abs((likely.amax(dim=0) > 0.5)[between].sum() - 111) <= 1 and between.sum() == 153  # of bfloat16 or not

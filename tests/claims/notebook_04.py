@@ -72,7 +72,7 @@ def _():
     assert any(isinstance(layer, nn.AdaptiveAvgPool2d) for layer in nin.head.modules()), nin.head
 
 
-@claim("one number for each convolution: three in NIN's first two blocks, two in its last,", "computed")
+@claim("one number for each convolution: three in each of NIN's first two blocks, two in its last,", "computed")
 def _():
     features = models.build("nin", device="meta").features
     blocks = (features.block1, features.block2, features.block3)
@@ -92,7 +92,7 @@ def _():
         assert cost.macs == 32 * 32 * cost.parameters
 
 
-@claim("The maps do not: there is one more of them to keep.", "computed")
+@claim("The maps do not: there are 32 more of them to keep.", "computed")
 def _():
     alone, through = nn.Conv2d(128, 128, 3, padding=1), nn.Sequential(nn.Conv2d(128, 32, 1), nn.Conv2d(32, 128, 3, padding=1))
 
@@ -132,7 +132,7 @@ def _():
     assert not same(bent(x + y), bent(x) + bent(y))
 
 
-@claim("With 32 of them two points are lost, with 16 ten, and with 8 more than thirty.", "computed")
+@claim("With 32 kept, two points are lost, with 16 ten points, and with 8 more than thirty.", "computed")
 def _():
     test, net = cifar().test.subset(1_000), models.build("nin_cifar", pretrained=True).requires_grad_(False)
     layer = net.features.block3[0]
@@ -186,7 +186,7 @@ def _():
     return found
 
 
-@claim("squeezes to that width: four 1x1 for 8 and 16, three for 32 and 64", "computed")
+@claim("squeezes to that width first: four 1x1 for 8 and 16, three for 32 and 64", "computed")
 def _():
     def squeezes(label):
         net = experiments.find("bottleneck").variants[label].build()
@@ -314,8 +314,8 @@ def _():
     return found
 
 
-@claim("DenseNet may be level, or up to 1.5 points worse with its own (its bar ends at 1.2, the interval for other seeds alone "
-       "at 1.5).", "record one_by_one")  # fmt: skip
+@claim("DenseNet may be level, or up to 1.5 points worse with its 1x1 layers (its bar ends at 1.2, the interval for other "
+       "seeds alone at 1.5).", "record one_by_one")  # fmt: skip
 def _():
     found = worth(*ONE_BY_ONE[3])
     assert found.interval[0] < 0 < found.interval[1] and f"{found.missed:.1f}" == "1.5"
@@ -323,7 +323,7 @@ def _():
     return found
 
 
-@claim("Of the three that are decided, neither other test images nor other seeds would turn one round.",
+@claim("The other three are decided: neither other test images nor other seeds would turn one of them round.",
        "record one_by_one")  # fmt: skip
 def _():
     assert [worth(*pair).decided for pair in ONE_BY_ONE] == [True, True, True, False]

@@ -463,7 +463,8 @@ def _():
     return found
 
 
-@claim("Not by the rate alone: in the small panel it is ahead at each of the four rates that both tried", "record inception")
+@claim("But the rate is not all: in the small panel batch norm is ahead at each of the four rates that were tried with it and "
+       "without", "record inception")  # fmt: skip
 def _():
     norm, neither = (dict(experiments.recorded("inception").sweeps[label]) for label in ("batch norm", "neither"))
     assert len(norm.keys() & neither.keys()) == 4 and all(norm[rate] > neither[rate] for rate in neither)

@@ -100,7 +100,14 @@ def _():
         assert convolutions[1] - convolutions[0] == each
 
 
-@claim("Without both, DenseNet-121 has 2.6 times the parameters and 1.7 times the multiply-adds", "computed")
+@claim("Compression saves more, both of parameters and of multiply-adds.", "computed")
+def _():
+    without = {part: cost("densenet121", **{part: value}) for part, value in (("bottleneck", False), ("compression", 1))}
+    assert without["compression"].parameters > without["bottleneck"].parameters
+    assert without["compression"].macs > without["bottleneck"].macs
+
+
+@claim("With neither, DenseNet-121 has 2.6 times the parameters and 1.7 times the multiply-adds", "computed")
 def _():
     neither, both = cost("densenet121", bottleneck=False, compression=1), cost("densenet121")
     assert f"{neither.parameters / both.parameters:.1f}" == "2.6" and f"{neither.macs / both.macs:.1f}" == "1.7"
@@ -293,12 +300,12 @@ def _():
     assert list(weights.idxmax(axis=1)) == [f"layer {i}" for i in range(3, 8)] and "input" not in set(weights.idxmin(axis=1))
 
 
-@claim("After it none is left out: the palest still has four fifths of the mean.", "computed")
+@claim("After training none is left out: the palest cell still has four fifths of the mean.", "computed")
 def _():
     assert 0.8 < reading(True).min().min() < 0.85
 
 
-@claim("From layer 4 on the palest source is not the oldest, but layer 1 or 2.", "computed")
+@claim("From layer 4 on the palest source is not the oldest, the input, but layer 1 or 2.", "computed")
 def _():
     assert set(reading(True).iloc[3:].idxmin(axis=1)) == {"layer 1", "layer 2"}
 
@@ -315,6 +322,6 @@ def _():
 
 
 # ------------------------------------------------------------------------------- fact check
-@claim("Count DenseNet-121 and ResNet-18, which has 18 layers", "computed")
+@claim("Count the parameters of DenseNet-121 and of ResNet-18, which has 18 layers", "computed")
 def _():
     assert cost("densenet121").parameters < cost("resnet18").parameters
