@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from cnn_course import data
 from cnn_course.training.history import History
-from cnn_course.training.recipe import plain, scheduler, sgd
+from cnn_course.training.recipe import for_plain_loop, scheduler, sgd
 
 
 def train(net, cifar, epochs=2, recipe=None, seed=0):
@@ -15,7 +15,7 @@ def train(net, cifar, epochs=2, recipe=None, seed=0):
 
     On the CPU, in batches of 32. ValueError for a recipe with settings that only `fit` knows, such as an optimizer.
     """
-    recipe = plain(recipe)  # the course's own where none is given
+    recipe = for_plain_loop(recipe)  # the course's own where none is given
     batch_size = recipe.batch_size or 32
     steps = epochs * data.number_of_batches(len(cifar.train), batch_size)
     net.to(memory_format=torch.channels_last)  # how images lie in memory where convolutions are fastest

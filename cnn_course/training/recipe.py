@@ -121,7 +121,7 @@ def in_words(value):
     return getattr(value, "__qualname__", repr(value))
 
 
-def plain(recipe: Recipe | None) -> Recipe:
+def for_plain_loop(recipe: Recipe | None) -> Recipe:
     """The recipe, the course's own for None, of a loop that knows none of `LATER`; ValueError where it names one of them."""
     recipe = recipe or Recipe()
     if unknown := [name for name in LATER if name in recipe.settings]:
