@@ -16,12 +16,12 @@ from cnn_course.anatomy.arithmetic import (
     receptive_field,
     receptive_fields,
 )
-from cnn_course.anatomy.counts import Cost, cost, costs, parameters, stages, trace
+from cnn_course.anatomy.counts import Cost, cost, costs, parameters, source_weights, stages, trace
 from cnn_course.anatomy.memory import kept_bytes
 
 __all__ = ["Cost", "Layer", "Window", "conv", "conv_macs", "conv_parameters", "cost", "costs", "kept_bytes",
            "linear_macs", "linear_parameters", "output_size", "parameters", "pool", "receptive_field",
-           "receptive_fields", "stages", "trace"]  # fmt: skip
+           "receptive_fields", "source_weights", "stages", "trace"]  # fmt: skip
 
 
 def __dir__():

@@ -158,3 +158,24 @@ def _text(shapes) -> str:
     """'64x32x32'; of several shapes each is named once: '64x56x56, 5 of 32x56x56'."""
     names = ["x".join(map(str, shape)) for shape in shapes]
     return ", ".join(f"{names.count(n)} of {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names))
+
+
+def source_weights(block):
+    """How strongly each layer of a dense block reads each source (Huang et al. 2016, section 5, "feature reuse").
+
+    block: the layers, each of which appends its maps to what it gets. The mean absolute weight of a layer's first convolution,
+    source by source, each row divided by its mean over the sources; scales of batch norms are left out. A DataFrame, a row a
+    layer, a column a source (the input of the block, then each layer but the last); nan where a layer comes before the source.
+    """
+    import pandas as pd
+    from torch import nn
+
+    firsts = [next(module for module in layer.modules() if isinstance(module, nn.Conv2d)) for layer in block]
+    names = ["input", *(f"layer {i}" for i in range(1, len(firsts)))]
+    starts = [0, *(conv.in_channels for conv in firsts)]
+    rows = {}
+    for i, conv in enumerate(firsts, 1):
+        size = conv.weight.detach().abs().mean(dim=(0, 2, 3)).cpu()
+        sources = pd.Series([float(size[a:b].mean()) for a, b in zip(starts[:i], starts[1:], strict=False)], index=names[:i])
+        rows[f"layer {i}"] = sources / sources.mean()
+    return pd.DataFrame(rows).T.reindex(columns=names)

@@ -17,7 +17,7 @@ STD = (0.2470, 0.2435, 0.2616)
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) to channels_last float32, per channel of mean 0 and deviation 1 over CIFAR-10."""
+    """uint8 (N, 3, H, W) to channels_last float32, per channel of mean 0 and deviation 1 over CIFAR-10. ValueError for others."""
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         advice = "; add the batch dimension with images[None]" if images.ndim == 3 else ""
         advice += "; give the images as they are in cifar, uint8" if images.dtype != torch.uint8 else ""

@@ -23,7 +23,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Images, uint8 (N, 3, 32, 32), and their labels, int64 (N,), 0 to 9."""
+    """Images, uint8 (N, 3, 32, 32), and their labels, int64 (N,), 0 to 9. ValueError for others."""
 
     images: Tensor
     labels: Tensor
@@ -49,7 +49,7 @@ class Split:
         return f"{len(self):,} images"
 
     def subset(self, n: int) -> "Split":
-        """The first n images. CIFAR-10 comes shuffled, so that these are of all classes."""
+        """The first n images. CIFAR-10 comes shuffled, so that these are of all classes. ValueError where there are fewer."""
         _check_count("subset", n, len(self), len(self))
         return Split(self.images[:n], self.labels[:n])
 
@@ -80,7 +80,7 @@ class Cifar10:
         return note(self.source)
 
     def subset(self, train: int | None = None, test: int | None = None) -> "Cifar10":
-        """The same with only the first images of each split; None keeps all."""
+        """The same with only the first images of each split; None keeps all. ValueError where there are fewer."""
         return replace(
             self,
             train=self.train if train is None else self.train.subset(train),
@@ -91,6 +91,7 @@ class Cifar10:
         """The same with the last training images held out in place of the test images.
 
         Choose learning rates, widths and epochs on these; use the test images once, to report what was chosen.
+        ValueError where no image would be left to train on.
         """
         _check_count("validation", images, len(self.train), len(self.train) - 1)
         n = len(self.train) - images

@@ -38,7 +38,10 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.Sequential):
-    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The number grows linearly."""
+    """`count` dense layers: layer l receives in_channels + growth_rate x (l - 1) maps. The number grows linearly.
+
+    (N, C, H, W) -> (N, C + count x growth_rate, H, W).
+    """
 
     def __init__(self, count, in_channels, growth_rate, bottleneck=True, layer=DenseLayer):
         super().__init__()
@@ -47,31 +50,13 @@ class DenseBlock(nn.Sequential):
             self.append(layer(self.out_channels, growth_rate, bottleneck))
             self.out_channels = self[-1].out_channels
 
-    def source_weights(self):
-        """How strongly each layer reads each source: mean absolute weight of its first convolution, each row divided by its mean.
-
-        A DataFrame, a row a layer, a column a source (the input of the block, then each layer but the last); nan where a layer
-        comes before the source. The mean of a row is that over its sources. Scales of batch norms are left out.
-        """
-        import pandas as pd
-
-        names, starts = ["input"], [0, _first_conv(self[0]).in_channels]
-        rows = {}
-        for i, layer in enumerate(self, 1):
-            size = _first_conv(layer).weight.detach().abs().mean(dim=(0, 2, 3)).cpu()
-            sources = pd.Series([float(size[a:b].mean()) for a, b in zip(starts, starts[1:], strict=False)], index=names)
-            rows[f"layer {i}"] = sources / sources.mean()
-            names, starts = [*names, f"layer {i}"], [*starts, layer.out_channels]
-        return pd.DataFrame(rows).T.reindex(columns=names[:-1])
-
-
-def _first_conv(layer):
-    return next(module for module in layer.modules() if isinstance(module, nn.Conv2d))
-
 
 class Transition(nn.Sequential):
     """BN-ReLU-conv 1x1 that keeps the share `compression` of the channels, then 2x2 average
-    pooling that halves the map."""
+    pooling that halves the map (section 3, "compression").
+
+    (N, C, H, W) -> (N, compression x C, H / 2, W / 2), rounded down.
+    """
 
     def __init__(self, in_channels, compression=0.5):
         out_channels = int(in_channels * compression)

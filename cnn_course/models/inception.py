@@ -53,7 +53,10 @@ class Inception(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """A small classifier on a middle layer (section 5); used in training only, its loss weighted by 0.3."""
+    """A small classifier on a middle layer (section 5); used in training only, its loss weighted by 0.3.
+
+    (N, in_channels, H, W) -> logits (N, classes); without `adaptive` H and W are 14.
+    """
 
     def __init__(self, in_channels, classes, width=128, hidden=1024, batch_norm=False, adaptive=True):
         super().__init__()
@@ -134,7 +137,8 @@ class GoogLeNet(Network):
     layout: "paper"; "torchvision", which has 3x3 filters for the 5x5 (its issue 906), a last pooling of 2x2 and heads that pool
     to 4x4 whatever comes; or "cifar", for 32x32 images: a short stem, and the heads of torchvision.
     batch_norm: after every convolution (Ioffe and Szegedy 2015), in place of the stem's local response normalization.
-    inception: the class of the blocks.
+    inception: the class of the blocks. aux_size: of a head, the channels of its 1x1 and the values of its first dense layer.
+    dropout: before the last dense layer.
     """
 
     def __init__(

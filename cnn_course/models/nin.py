@@ -10,7 +10,10 @@ from cnn_course.models.network import Network, initialize
 
 def mlpconv(in_channels, widths, kernel, batch_norm=False):
     """A convolution followed by 1x1 convolutions: a small dense network slid over the map
-    (section 3.1). Keeps H and W."""
+    (section 3.1). widths: the channels of each, the first of `kernel`.
+
+    (N, in_channels, H, W) -> (N, widths[-1], H, W); `kernel` is odd.
+    """
     layers = []
     for i, width in enumerate(widths):
         size = kernel if i == 0 else 1
@@ -23,8 +26,10 @@ def mlpconv(in_channels, widths, kernel, batch_norm=False):
 
 
 def head(kind, channels, side, classes):
-    """From the last maps to logits. "average": global average pooling (section 3.2); "max":
-    global max; "dense": a dense layer."""
+    """From the last maps to logits: (N, channels, side, side) -> (N, classes).
+
+    kind: "average", global average pooling (section 3.2); "max", global max; "dense", a dense layer. ValueError for another.
+    """
     if kind == "average":
         return nn.Sequential(nn.Conv2d(channels, classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     if kind == "max":
@@ -39,7 +44,8 @@ class NIN(Network):
 
     The paper gives no widths; the defaults are those of the definition that its authors released
     (966,986 parameters). The last 1x1 convolution makes one map a class; its mean over all pixels is the logit.
-    mlpconv: the function that makes a block.
+    widths: the channels of each block's convolutions; the head has the last block's third. kernels: the size of each block's
+    first filter. pooling: see `head`. mlpconv: the function that makes a block.
     """
 
     def __init__(

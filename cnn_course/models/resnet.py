@@ -11,7 +11,10 @@ from cnn_course.models.network import Network, initialize
 
 
 class PadShortcut(nn.Module):
-    """Option A (section 3.3): take every `stride`-th pixel and fill the missing channels with zeros. No parameters."""
+    """Option A (section 3.3): take every `stride`-th pixel and fill the missing channels with zeros. No parameters.
+
+    (N, in_channels, H, W) -> (N, out_channels, H / stride, W / stride), rounded up.
+    """
 
     def __init__(self, in_channels, out_channels, stride):
         super().__init__()

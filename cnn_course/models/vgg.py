@@ -11,7 +11,10 @@ from cnn_course.models.network import Network, initialize
 
 
 def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False):
-    """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves the map."""
+    """`convs` convolutions of the same width, each with a ReLU, then 2x2 max pooling that halves the map.
+
+    (N, in_channels, H, W) -> (N, width, H / 2, W / 2), rounded down.
+    """
     kernels = [kernel] * convs
     kernels[-1] = last_kernel or kernel
     layers = []
@@ -29,7 +32,8 @@ class VGG(Network):
 
     convs: how many convolutions each stage has; widths: their channels (table 1 of the paper).
     kernel: the size of every filter, 3 in the paper. last_kernels: that of the last filter of each
-    stage where it differs. stage: the function that makes a stage.
+    stage where it differs. stage: the function that makes a stage. batch_norm: after every convolution. hidden: the values of
+    the first two dense layers, behind each of which stands `dropout`. image_size: S, halved by every stage.
     """
 
     fixed_size = True

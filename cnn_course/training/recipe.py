@@ -33,7 +33,7 @@ class Recipe:
     pairs ((0.4, 24), (0.7, 28)): until that share of the steps images are shrunk to so many pixels a side, then they are whole.
     micro_batch: a step's images go through the network so many at a time (None: all at once), whose gradients add up and whose
     statistics batch norm takes. lookahead: see `Lookahead`. These four and aux_weight are for `fit`: the plain loop of `train`
-    knows none of them.
+    refuses the four, and has no auxiliary losses.
     """
 
     lr: float | None = None

@@ -428,6 +428,17 @@ def test_errors_name_what_is_wrong(call, names):
         call()
 
 
+def test_a_dense_block_tells_how_strongly_it_reads_each_source():
+    block = models.DenseBlock(3, 8, 4, bottleneck=False)
+    for layer in block:
+        nn.init.ones_(layer.layers[2].weight)
+    block[2].layers[2].weight.data[:, 8:12] = -4  # the maps that layer 1 made
+    found = anatomy.source_weights(block)
+    assert list(found.index) == ["layer 1", "layer 2", "layer 3"] and list(found.columns) == ["input", "layer 1", "layer 2"]
+    assert found.loc["layer 3"].tolist() == pytest.approx([0.5, 2, 0.5]) and found.loc["layer 2"].dropna().tolist() == [1, 1]
+    assert found.isna().sum().sum() == 3
+
+
 # ------------------------------------------------------------------------------- memory
 def test_kept_bytes_are_what_a_hand_count_finds():
     pixels = 4 * 16 * 16

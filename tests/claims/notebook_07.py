@@ -291,7 +291,7 @@ def _():
 def reading(pretrained):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return models.build("densenet_cifar", pretrained=pretrained).stages.block3.source_weights()
+        return anatomy.source_weights(models.build("densenet_cifar", pretrained=pretrained).stages.block3)
 
 
 @claim("From layer 4 on the newest maps weigh most, and the oldest not least", "computed")

@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torchvision
-from torch import nn
 
 from cnn_course import models
 from cnn_course.models import inception, lenet, nin, resnet, vgg
@@ -309,17 +308,6 @@ def test_a_googlenet_without_batch_norm_keeps_its_signal_from_block_to_block(set
         x = net.stem(torch.randn(16, 3, 32, 32))
         spread = [(x := block(x)).std().item() for block in net.blocks.values()]
     assert max(spread) < 3 * min(spread)
-
-
-def test_a_dense_block_tells_how_strongly_it_reads_each_source():
-    block = models.DenseBlock(3, 8, 4, bottleneck=False)
-    for layer in block:
-        nn.init.ones_(layer.layers[2].weight)
-    block[2].layers[2].weight.data[:, 8:12] = -4  # the maps that layer 1 made
-    found = block.source_weights()
-    assert list(found.index) == ["layer 1", "layer 2", "layer 3"] and list(found.columns) == ["input", "layer 1", "layer 2"]
-    assert found.loc["layer 3"].tolist() == pytest.approx([0.5, 2, 0.5]) and found.loc["layer 2"].dropna().tolist() == [1, 1]
-    assert found.isna().sum().sum() == 3
 
 
 def test_cards_are_torchvisions():
