@@ -112,6 +112,19 @@ def _():
     return found
 
 
+@claim("the paths' standard deviation doubles, from 2.6 to 5.2 pixels.", "computed")
+def _():
+    found = []
+    for depth in (10, 40):
+        line = torch.ones(1, 1, 1).double()
+        for _ in range(depth):
+            line = F.conv1d(line, torch.ones(1, 1, 3).double(), padding=2)
+        share, place = line[0, 0] / line.sum(), torch.arange(-depth, depth + 1)
+        found.append((share * place**2).sum().sqrt().item())
+    assert [f"{deviation:.1f}" for deviation in found] == ["2.6", "5.2"] and abs(found[1] / found[0] - 2) < 1e-9
+    return found
+
+
 # ------------------------------------------------------------------------------- two small, one big
 @claim("The ratio is 25/18 whatever the number of channels, as long as both layers have as many in as out.", "computed")
 def _():
