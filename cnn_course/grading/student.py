@@ -6,7 +6,6 @@ ever been. So whatever the notebook does to the checks, to torch or to Python it
 
 import contextlib
 import os
-import signal
 
 from cnn_course.exercises import checking as questions
 from cnn_course.grading import wire
@@ -16,10 +15,6 @@ from cnn_course.labs.lab import plain
 LAB_SECONDS = 20
 BYTES = 3_000_000_000
 LONGEST = 2_000  # characters of an answer
-
-
-class Overtime(BaseException):
-    """Raised within a cell that takes too long; no `except Exception` of the cell stops it."""
 
 
 def main():
@@ -65,33 +60,13 @@ def run(cells: list[str], skip: set[int], seconds: float, begins) -> list:
         if place in skip:
             continue
         begins(place)
-        with _limited(seconds):
+        with sandbox.limited(seconds):
             result = shell.run_cell(source, store_history=True)
             error = result.error_before_exec or result.error_in_exec
         if error is not None:
-            late = isinstance(error, Overtime)
+            late = isinstance(error, sandbox.Overtime)
             errors.append([place, f"The cell was stopped after {seconds:g} seconds." if late else sandbox.told(error)])
     return errors
-
-
-@contextlib.contextmanager
-def _limited(seconds):
-    """Interrupts what takes longer, again and again until it gives in; where there is no such signal the grader's limit holds."""
-
-    def stop(*_):
-        raise Overtime
-
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-    try:
-        yield
-    except Overtime:  # between the cell's end and the next line
-        pass
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _wanting(answer):

@@ -1,26 +1,36 @@
 """A student's code at arm's length: in a process of its own, with a limit of time and memory, and errors told in a sentence.
 
 The process is a fork of this one, so it has everything that the student's cells defined; whatever it does to itself, the kernel
-stays as it was. Where there is no fork (Windows) the code runs here, without limits.
+stays as it was. Windows has no fork, and on macOS Apple's libraries may end a forked process: there the code runs here.
 """
 
 import contextlib
 import io
 import linecache
 import multiprocessing
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 SECONDS, BYTES = 8, 2_000_000_000
 PACKAGE = str(Path(__file__).parents[1])
+FORKS = sys.platform == "linux"
+
+
+class Overtime(BaseException):
+    """Raised within code that takes too long; no `except Exception` in it stops that."""
 
 
 def apart(work: Callable[[], str], seconds: float = SECONDS) -> tuple[str | None, str]:
     """(what `work` returned, "") or (None, a sentence that says why it returned nothing). Nothing that it prints is shown."""
-    if "fork" not in multiprocessing.get_all_start_methods():
-        return _quietly(work)
+    late = f"Your code was stopped after {seconds:.0f} seconds: does a loop end?"
+    if not FORKS:
+        with limited(seconds, late):
+            return _quietly(work)
+        return None, late
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(work, there), daemon=True)
@@ -28,7 +38,7 @@ def apart(work: Callable[[], str], seconds: float = SECONDS) -> tuple[str | None
     there.close()
     try:
         if not here.poll(seconds):
-            return None, f"Your code was stopped after {seconds:.0f} seconds: does a loop end?"
+            return None, late
         return here.recv()
     except EOFError:
         process.join(2)
@@ -57,6 +67,30 @@ def limit_memory(extra_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (taken + extra_bytes, taken + extra_bytes))
 
 
+@contextlib.contextmanager
+def limited(seconds: float, says: str = ""):
+    """Raise Overtime(says) in what takes longer, again and again until it gives in, and end in peace.
+
+    Without limit where there is no such signal (Windows), and outside of the main thread.
+    """
+
+    def stop(*_):
+        raise Overtime(says)
+
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    try:
+        yield
+    except Overtime:  # between the code's end and the next line
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _quietly(work):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
@@ -67,6 +101,8 @@ def _quietly(work):
 
 def told(error: BaseException) -> str:
     """An error in one sentence: what, and in which line of the student's own code."""
+    if isinstance(error, Overtime):
+        return str(error)
     if isinstance(error, MemoryError) or "allocate memory" in str(error):
         what = "More memory was asked for than the check gives"
     else:
