@@ -60,8 +60,8 @@ QUESTIONS = {
     ),
     "02.2": Question(  # the signal behind conv5, with He's initialization whose n forgets the groups of conv2, conv4 and conv5
         _without_counting_groups,
-        "Three of the five layers count twice as many inputs as they have. Each draws a root of 2 too little, and ReLU and "
-        "pooling hand that on: 1 / sqrt(8).",
+        "Three of the five layers count twice as many inputs as they have. Each draws weights too small by a root of 2, and "
+        "ReLU and pooling hand that on: 1 / sqrt(8).",
         "Which layers have groups, by what is n wrong there, and what does that do to a deviation?",
         (
             (0.7071, "That is one layer. How many of the five have groups?"),
@@ -77,8 +77,8 @@ QUESTIONS = {
     ),
     "02.3": Question(  # percent of the images that twelve epochs of shifts and mirrors never show as they are
         _never_as_it_is,
-        "There are 2 x 9 x 9 = 162 versions, and (161/162)^12 is 0.93. Most images are never seen as they are, and the record's "
-        "squares are measured on just these.",
+        "There are 2 x 9 x 9 = 162 versions, and (161/162)^12 is 0.93. Most images are never seen as they are, and the "
+        "squares in the record's figure are measured on images as they are.",
         "How many versions of an image are there, all as likely? Then think of what has to happen twelve times.",
         (
             (7.2, "That many are shown as they are at least once. Which ones were asked for?"),

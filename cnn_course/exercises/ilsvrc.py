@@ -26,7 +26,7 @@ def _gradient():
 QUESTIONS = {
     "01.1": Question(  # the smallest side with 55 places for 11x11, stride 4
         lambda: next(side for side in range(11, 999) if anatomy.output_size(side, 11, stride=4) == 55),
-        "54 steps of 4, and a window of 11. With 224 no padding gives 55 places without a remainder; most programs take 227.",
+        "54 steps of 4, and a window of 11. With 224 no equal padding gives 55 without a remainder; many programs take 227.",
         "Where does the last of the 55 windows begin, and where does it end?",
         (
             (224, "So the paper says, but it gives 54 places, and a remainder."),

@@ -47,10 +47,10 @@ QUESTIONS = {
     ),
     "A8.2": Question(  # 4,000 images, 180 right for a only and 140 for b only
         lambda: _paired(180, 140, 4_000),
-        "A point, and 0.88 to each side. Reckoned apart the two results would overlap by far.",
+        "A point, and 0.88 to each side. Only images that one network alone has right decide; the others count 0.",
         "Each image counts 1, -1 or 0. What is the mean of these numbers, and what their deviation?",
         (
-            ([-0.5, 2.5], "You let each network have images of its own. Which images decide where both are tested on the same?"),
+            ([0.14, 1.86], "You let each network have images of its own. Which images decide where both are tested on the same?"),
             ([0.55, 1.45], "That is one standard error to each side. How many make 95%?"),
             ([1.63, 23.37], "You leave out the images on which they agree. What do these count?"),
             ([-1.88, -0.12], "Right but for the sign. Which of the two is to be ahead?"),
@@ -58,7 +58,7 @@ QUESTIONS = {
             ([-0.04, 2.04], "You take the error of one accuracy. Which numbers have the mean that you want?"),
             ([-0.88, 0.88], "Yours lies around zero. Around what does the interval of a difference lie?"),
         ),
-        within(0.02),
+        within(0.01),
     ),
     "A8.3": Question(  # percent: at least one of twelve intervals of 95% leaves zero out where nothing is there
         lambda: 100 * (1 - 0.95**12),

@@ -79,7 +79,7 @@ QUESTIONS = {
             ([(128, 128, 3, 2, 128), (256, 256, 3, 1, 256), (256, 256, 1, 1, 1)],
              "One of your layers expects other channels than the one before hands on. Read it as a chain."),
             ([(128, 128, 5, 2, 3), (128, 256, 1, 1, 1)], "Your groups cannot share the channels equally. Which numbers can?"),
-            ([(128, 128, 5, 1, 128), (128, 256, 1, 1, 1)], "Not 256x14x14 leaves your path. Which layer changes the side?"),
+            ([(128, 128, 5, 1, 128), (128, 256, 1, 1, 1)], "Your path does not make 256x14x14. Which layer changes the side?"),
             ([(128, 256, 5, 2, 128)], "Some channels of yours never meet. Which layer could introduce them?"),
             ([(128, 128, 3, 2, 128), (128, 256, 1, 1, 1)], "Your window is too small. What sees further, and what does it cost?"),
             ([(128, 256, 3, 2, 1), (256, 256, 3, 1, 1)],

@@ -48,7 +48,7 @@ def _unpaired(first, second, images):
 QUESTIONS = {
     "A1.1": Question(  # three layers from 96 pixels to 6, none left over
         lambda: [(4, 4), (2, 2), (2, 2)],
-        "Strides multiply: sixteen places become one, and each kernel has to leave a multiple of its stride.",
+        "Strides multiply, here to sixteen at most, and each kernel has to leave a multiple of its stride.",
         "Go backwards: n places of a window need (n - 1) strides and one kernel.",
         (
             ([(4, 4), (4, 4)], "You take another number of layers than three. What could the missing one do?"),

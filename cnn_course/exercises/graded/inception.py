@@ -47,8 +47,8 @@ def _most_paths():
 QUESTIONS = {
     "A5.1": Question(  # an inception block from 256 channels to 256, with at most 140,000 parameters
         lambda: (64, 64, 128, 16, 32, 32),
-        "131,920. Channels are cheapest by a 1x1 or behind the pooling, 257 parameters each. Behind a reduction to r channels "
-        "one costs 9 r + 1 by a 3x3 and 25 r + 1 by a 5x5, here 577 and 401.",
+        "One such block has 131,920. Channels are cheapest by a 1x1 or behind the pooling, 257 parameters each. Behind a "
+        "reduction to r channels one costs 9 r + 1 by a 3x3 and 25 r + 1 by a 5x5, here 577 and 401.",
         "What does one more channel cost in each of the four branches?",
         (
             ((64, 64, 128, 16, 64, 32), "Your branches do not return 256 channels. Which of the six numbers are returned?"),

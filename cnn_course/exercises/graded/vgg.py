@@ -68,7 +68,7 @@ QUESTIONS = {
             (145, "That is two 3x3 against a 5x5. How many layers see 7 pixels?"),
             (142, "All three of yours read 256 channels. What enters the first?"),
             (256, "There they certainly save. From where on?"),
-            (1, "27 is less than 49, where as many channels enter as leave. Do they in the second layer of the stack?"),
+            (1, "27 is less than 49 only where every layer reads c channels. What does the second layer of the stack read?"),
             (128, "The stage doubles its channels there. Where do the two costs cross?"),
             (58, "Your stack has two layers. How many of them see 7 pixels?"),
         ),
@@ -78,7 +78,7 @@ QUESTIONS = {
         "Five places of a 7x7 need 11 of the last map, and each of those is 32 pixels.",
         "Go backwards: how wide must the last map be, so that a 7x7 has five places along it?",
         (
-            (384, "There the 7x7 has more places than five. Does each answer need a seventh place of its own?"),
+            (384, "That is a map of 12, where a 7x7 has six places. What does each answer after the first add to 7?"),
             (320, "So many pixels make ten places of the last map. How many windows of 7 begin within them?"),
             (1120, "Five windows side by side. By how much does a window move from answer to answer?"),
             (160, "Five places of the last map. How many of them does one answer read?"),
