@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.labs import sandbox
-from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
+from cnn_course.labs.lab import Call, Drawn, Lab, Mistake, kind
 
 
 # ------------------------------------------------------------------------------------- grouped_conv
@@ -147,12 +147,19 @@ def _filled(answer):
         weight = nn.Parameter(torch.full(shape, 7.0))
         try:
             answer(weight)
-            found.append(weight.detach())
+            found.append(_unlearning(weight) or weight.detach())
         except Exception as error:
             kind = "dense layer" if len(shape) == 2 else "convolution"
             told = f"With the weight {shape} of a {kind}: {sandbox.told(error)}"
             found.append(FROZEN if "leaf Variable" in str(error) else told)
     return found
+
+
+def _unlearning(weight):
+    """What keeps a weight from learning after the answer has filled it; "" where nothing does."""
+    if not weight.requires_grad:
+        return "Your weights no longer learn. What was switched off, and for how long?"
+    return "" if weight.dtype == torch.float32 else f"Your weights are of {weight.dtype} now. Of which were they before?"
 
 
 def _he_start(weights):
@@ -229,10 +236,11 @@ def _masks(answer):
         single = [bool(answer(x[:1, :1], 0.5, True)) for _ in range(20)]
         again = answer(before.clone(), 0.25, True)
         counts = [int((answer(torch.ones(8), 0.25, True) == 0).sum()) for _ in range(20)]
+        more = [single, again, counts, None, None]
         out = answer(leaf * 1, 0.5, True)
         if out.requires_grad:
             out.sum().backward()
-        more = [single, again, counts, out, leaf.grad]
+        more[3:] = [out, leaf.grad]
     return [before, x, quiet, loud, *more]
 
 
@@ -247,6 +255,8 @@ def _dropped(found):
         return "Your dropout changes its own input. Who else reads it?"
     if loud.shape != x.shape:
         return f"The output is {tuple(loud.shape)}, the input {tuple(x.shape)}. May a value disappear altogether?"
+    if loud.dtype != x.dtype:
+        return f"The output is of {loud.dtype}, the input of {x.dtype}. Of which numbers is your mask made?"
     zeros, kept = (loud == 0).float(), loud[loud != 0] / x[loud != 0]
     if (share := zeros.mean().item()) in (0, 1) and len(set(single or ())) == 2:
         return ALL_OR_NONE
@@ -275,13 +285,13 @@ def _dropped(found):
         return SHRUNK
     if abs(factor - 4 / 3) > 0.01:
         return f"The values that stay grow by {factor:.2f} where p is 0.25. What keeps the mean of the sum?"
-    if out is None:
+    if counts is None:
         return "Your dropout takes a matrix of 400x500, and fails on one number, on eight, or on 50x50. What ties it to a shape?"
     if torch.equal(again, loud):
         return SAME_AGAIN
     if len(set(counts)) == 1:
         return SAME_NUMBER
-    if slope is None or not torch.allclose(slope, out.detach()):
+    if out is None or slope is None or not torch.allclose(slope, out.detach()):
         return GRADIENT
     return None
 
@@ -340,6 +350,8 @@ LAST = "At one end a place of the window is never used. Which are the smallest a
 TOO_FAR = "Your images are shifted further than `padding`, which is 2 in this check. Where does yours come from?"
 HEADS = "Some images stand on their heads. Which dimension goes from left to right?"
 COLOURS = "In some images red and blue have changed places. Which dimension goes from left to right?"
+BY_PLACE = "Which images are mirrored hangs on their place in the batch. What decides for each of them?"
+PLACED = "The first image of a batch is always shifted alike. When is its place drawn?"
 TURNED = "Some images are turned round, top and bottom as well. Which dimension goes from left to right?"
 NO_BORDER = "No image has a black border, wherever it was shifted. What was the padding for?"
 ROLLED = "The pixels are all there, but in another order. Does a shift wrap around?"
@@ -361,7 +373,7 @@ def _moved(found):
     if out is None:
         return "Nothing comes back. Is there a `return`?"
     if not isinstance(out, torch.Tensor):
-        return f"A {type(out).__name__} comes back, expected one tensor. What makes one of many images?"
+        return f"What comes back is {kind(out)}, expected one tensor. What makes one of many images?"
     if out.shape != images.shape:
         return f"The output is {tuple(out.shape)}, the input {tuple(images.shape)}. How large is the window that is cut out?"
     if not torch.equal(images, before):
@@ -374,9 +386,9 @@ def _moved(found):
         return UNMOVED if places == {(2, 2)} else ALIKE
     if len({y for y, _ in places}) == 1 or len({x for _, x in places}) == 1 or all(y == x for y, x in places):
         return ONE_LINE
+    firsts = [move for first in again if (move := _moves(before[:1], first, 2)[0])]  # of twenty more batches
     if all(mirrored) or not any(mirrored):
-        firsts = [_moves(before[:1], first, 2)[0] for first in again]
-        if len({move[2] for move in firsts if move}) == 2:
+        if len({move[2] for move in firsts}) == 2:
             return TOGETHER
         return ALWAYS if all(mirrored) else NEVER
     ends = [end(move[side] for move in places) for side in (0, 1) for end in (min, max)]
@@ -386,7 +398,9 @@ def _moved(found):
         return LAST
     if not 8 <= sum(mirrored) <= 40:
         return f"{sum(mirrored)} of 48 images are mirrored. How often shall that happen?"
-    return None
+    if len({move[:2] for move in firsts}) == 1:
+        return PLACED
+    return BY_PLACE if len({move[2] for move in firsts}) == 1 else None
 
 
 def _unknown(images, out, moves):
@@ -418,6 +432,7 @@ CROP_AND_FLIP = Lab(
     cases=(Drawn(_changed, _moved),),
     mistakes=tuple(map(Mistake, (
         ALIKE, UNMOVED, ONE_LINE, NEVER, ALWAYS, TOGETHER, ONE_WAY, LAST, TOO_FAR, HEADS, COLOURS, TURNED, NO_BORDER, ROLLED,
+        BY_PLACE, PLACED,
     ))),
 )  # fmt: skip
 

@@ -1,13 +1,10 @@
 """The labs of notebook 4: a 1x1 convolution from a dense layer, NIN's block, the class activation map, the separable pair."""
 
-from contextlib import suppress
-
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
-from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.labs.lab import Call, Lab, Layer, Mistake, convolves
 from cnn_course.labs.normalizing import with_batch_norm
 from cnn_course.models import nin
 
@@ -24,20 +21,9 @@ def _viewed(maps):
     return maps.reshape(n, h, w, c)
 
 
-class _Watched(TorchFunctionMode):
-    """Notes whether torch is asked for a convolution."""
-
-    convolved = False
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.convolved |= getattr(function, "__name__", "").startswith("conv")
-        return function(*args, **(kwargs or {}))
-
-
 def _convolves(answer):
-    with _Watched() as watched, suppress(Exception):  # errors are the cases' to tell
-        answer(torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6))
-    return "You let torch convolve. Can `F.linear` do it alone?" if watched.convolved else None
+    seen = convolves(answer, torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6))
+    return "You let torch convolve. Can `F.linear` do it alone?" if seen else None
 
 
 def _pixels(size, filters):
@@ -327,6 +313,16 @@ class OpenPair(OneSeparable):
         return self.norm2(self.point(F.relu(self.norm1(self.depth(x)))))
 
 
+class SixBetween(OneSeparable):
+    def forward(self, x):
+        return F.relu6(self.norm2(self.point(F.relu6(self.norm1(self.depth(x))))))
+
+
+class BentBeforeTheNorm(OneSeparable):
+    def forward(self, x):
+        return self.norm2(F.relu(self.point(self.norm1(F.relu(self.depth(x))))))
+
+
 class StrideTwice(OneSeparable):
     def change(self, in_channels, out_channels, stride):
         self.point = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
@@ -385,6 +381,8 @@ SEPARABLE = Lab(
         Mistake("Your convolutions have biases. What does batch norm do with a constant?", BiasedPair),
         Mistake("Between the two nothing bends. What does figure 3 put after the first batch norm?", LinearBetween),
         Mistake("Your pair ends without a ReLU. What does figure 3 put after the second batch norm?", OpenPair),
+        Mistake("Your values stop at 6: that is ReLU6. Where does figure 3 cut off, below or above?", SixBetween),
+        Mistake("Your ReLUs come before the batch norms. What does figure 3 put right behind a convolution?", BentBeforeTheNorm),
         Mistake("Nothing is normalized. What does figure 3 put between a convolution and its ReLU?", NoNorm),
         Mistake("Only your second convolution is normalized. What follows the first?", OneNorm),
     ),

@@ -331,6 +331,12 @@ class NormLast(OneTransition):
         return self.pool(F.relu(self.norm(self.conv(x))))
 
 
+class BiasedTransition(OneTransition):
+    def __init__(self, in_channels, compression):
+        super().__init__(in_channels, compression)
+        self.conv.bias = nn.Parameter(torch.zeros(self.conv.out_channels))
+
+
 TRANSITION = Lab(
     "transition",
     "what stands between two dense blocks: batch norm, ReLU, a 1x1 convolution to the share `compression` of the channels, and "
@@ -360,6 +366,7 @@ TRANSITION = Lab(
         Mistake("`compression` is the share that is kept. Which share does yours keep?", TakenAway),
         Mistake("Between batch norm and convolution nothing bends. What stands there in a dense layer?", NoRelu),
         Mistake("Your convolution looks at its neighbours. Which size only mixes channels?", ThreeByThree),
+        Mistake("Your convolution has biases. What does the next block's batch norm do with a constant?", BiasedTransition),
         Mistake("Your batch norm comes after the convolution. In which order does a DenseNet have them?", NormLast),
     ),
 )  # fmt: skip

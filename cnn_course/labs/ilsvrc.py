@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import anatomy
-from cnn_course.labs.lab import Call, Lab, Mistake
+from cnn_course.labs.lab import Call, Lab, Mistake, convolves
 
 # ------------------------------------------------------------------------------------- output_size
 SIZES = ((32, 5), (7, 3, 1, 1), (227, 11, 4), (8, 3, 2), (32, 3, 2, 1), (224, 7, 2, 3), (10, 4, 3, 1))
@@ -61,9 +61,22 @@ def conv2d(images, weight, bias, stride=1, padding=0):
     return out
 
 
+def _looped(images, weight, bias=None, stride=1, padding=0):
+    """For the mistakes, which are to be found by what they give: those that let torch convolve are found before that."""
+    return conv2d(images, weight, torch.zeros(len(weight)) if bias is None else bias, stride, padding)
+
+
 def _unmoved(images, weight, bias, stride=1, padding=0):
-    places = F.conv2d(images, weight, bias, stride, padding).shape[2:]
-    return F.conv2d(images, weight, bias, 1, padding)[:, :, : places[0], : places[1]]
+    places = _looped(images, weight, bias, stride, padding).shape[2:]
+    return _looped(images, weight, bias, 1, padding)[:, :, : places[0], : places[1]]
+
+
+def _torchs_own(answer):
+    seen = convolves(answer, torch.randn(1, 2, 5, 5), torch.randn(3, 2, 3, 3), torch.randn(3))
+    return TORCHS_OWN if seen else None
+
+
+TORCHS_OWN = "You let torch convolve. Which loops would do it?"
 
 
 def _convolved(size, filters, side, *rest):
@@ -84,6 +97,7 @@ CONV2D = Lab(
         "The window of place (y, x) begins at pixel (y * stride, x * stride) and spans all channels.",
         "`window * weight` has one number for each weight. Over which dimensions do you sum, and when does the bias come?",
     ),
+    tests=(_torchs_own,),
     cases=(
         _convolved((2, 3, 7, 6), 4, (3, 3)),
         _convolved((2, 3, 7, 6), 4, (3, 2)),
@@ -92,25 +106,27 @@ CONV2D = Lab(
         _convolved((1, 2, 7, 9), 2, (3, 3), 2, 1),
     ),
     more=(_convolved((2, 4, 9, 7), 3, (5, 3), 2, 2), _convolved((3, 1, 6, 5), 2, (2, 4)), _convolved((1, 3, 5, 8), 5, (1, 1), 3)),
-    mistakes=(  # x: images, w: weight, b: bias, s: stride, p: padding
+    mistakes=(
+        Mistake(TORCHS_OWN),
+        # x: images, w: weight, b: bias, s: stride, p: padding
         Mistake("Your filter is upside down and mirrored: that is the convolution of mathematics. What do torch and these "
-                "papers compute under that name?", lambda x, w, b, s=1, p=0: F.conv2d(x, w.flip(2, 3), b, s, p)),
+                "papers compute under that name?", lambda x, w, b, s=1, p=0: _looped(x, w.flip(2, 3), b, s, p)),
         Mistake("Only the first channel counts in yours. How deep is a filter?",
-                lambda x, w, b, s=1, p=0: F.conv2d(x[:, :1], w[:, :1], b, s, p)),
+                lambda x, w, b, s=1, p=0: _looped(x[:, :1], w[:, :1], b, s, p)),
         Mistake("Every value is too small by one and the same factor. Sum or mean?",
-                lambda x, w, b, s=1, p=0: F.conv2d(x, w, None, s, p) / w[0].numel() + b[:, None, None]),
+                lambda x, w, b, s=1, p=0: _looped(x, w, None, s, p) / w[0].numel() + b[:, None, None]),
         Mistake("All output maps are the same. Which filter makes map k?",
-                lambda x, w, b, s=1, p=0: F.conv2d(x, w[:1], b[:1], s, p).expand(-1, len(w), -1, -1)),
+                lambda x, w, b, s=1, p=0: _looped(x, w[:1], b[:1], s, p).expand(-1, len(w), -1, -1)),
         Mistake("All values of a map are off by one constant. What is added at the end?",
-                lambda x, w, b, s=1, p=0: F.conv2d(x, w, None, s, p)),
+                lambda x, w, b, s=1, p=0: _looped(x, w, None, s, p)),
         Mistake("The bias counts once for each input channel. How often is it added to a value of the output?",
-                lambda x, w, b, s=1, p=0: F.conv2d(x, w, b * x.shape[1], s, p)),
+                lambda x, w, b, s=1, p=0: _looped(x, w, b * x.shape[1], s, p)),
         Mistake("With a stride your windows lie side by side all the same. At which pixel does the window of place x begin?",
                 _unmoved),
         Mistake("With padding the image has moved: all zeros are on one side. How many sides has it?",
-                lambda x, w, b, s=1, p=0: F.conv2d(F.pad(x, (2 * p, 0, 2 * p, 0)), w, b, s)),
+                lambda x, w, b, s=1, p=0: _looped(F.pad(x, (2 * p, 0, 2 * p, 0)), w, b, s)),
         Mistake("The output is too small where there is padding. What comes around the image first?",
-                lambda x, w, b, s=1, p=0: F.conv2d(x, w, b, s)),
+                lambda x, w, b, s=1, p=0: _looped(x, w, b, s)),
     ),
 )  # fmt: skip
 
@@ -144,6 +160,11 @@ def _stepped_first(net, images, labels, optimizer):
     optimizer.zero_grad()
     loss.backward()
     return loss.item()
+
+
+def _loss_afterwards(net, images, labels, optimizer):
+    train_step(net, images, labels, optimizer)
+    return F.cross_entropy(net(images), labels).item()
 
 
 def _with_loss(loss_of):
@@ -196,6 +217,7 @@ TRAIN_STEP = Lab(
                 # No backward, torch.no_grad() around it, or zero_grad between backward and step.
                 lambda net, images, labels, optimizer: F.cross_entropy(net(images), labels).item()),
         Mistake("The weights move further than one step. How often is the optimizer asked?", _two_steps),
+        Mistake("You return the loss after the step. Which loss led to this step?", _loss_afterwards),
         Mistake("Your step uses the gradients of the batch before. In which order do backward and step come?", _stepped_first),
         Mistake("Your loss is as many times too large as there are images. What does one step do with a batch twice the size?",
                 _with_loss(lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"))),

@@ -460,15 +460,25 @@ def _kept(answer):
         if count > 6:
             return "Your running mean and variance are parameters, which are learned from a loss. Where do these two come from?"
         net(torch.randn(4, 3, 2, 2, requires_grad=True))
+        kept = [buffer.clone() for buffer in net.buffers()]
+        net.eval()(torch.randn(4, 3, 2, 2))
+        moved = not all(map(torch.equal, kept, net.buffers()))
+        net.train()
     except Exception:
         return None  # the cases tell it better
+    if not count and any(isinstance(value, torch.Tensor) and value.requires_grad for value in vars(net).values()):
+        return UNFOUND
     if count and sum(buffer.numel() for buffer in net.buffers()) < 6:
         return "A network that is saved and loaded forgets your running mean and variance. What makes a tensor part of a module?"
     if any(buffer.requires_grad for buffer in net.buffers()):
         return (
             "Your running values hold on to the graph of every batch so far, and memory grows. Which lines are not for learning?"
         )
-    return None
+    return MOVED if moved else None
+
+
+MOVED = "Your running values move in evaluation too: who looks at test images changes the network. When may they move?"
+UNFOUND = "Your scale and shift are tensors that no optimizer finds. What makes a tensor a parameter of a module?"
 
 
 BATCH_NORM = Lab(
@@ -492,8 +502,8 @@ BATCH_NORM = Lab(
     mistakes=(
         Mistake("In evaluation an image's result depends on its neighbours. Which mean does a single image have?",
                 BatchInEvaluation),
-        Mistake("Your running values move in evaluation too: who looks at test images changes the network. When may they move?",
-                UpdatedInEvaluation),
+        Mistake(MOVED, UpdatedInEvaluation),
+        Mistake(UNFOUND),
         Mistake("Your running values never move. What shall evaluation use after training?", NeverUpdated),
         Mistake("In training yours normalizes by the running values. Whose mean does the batch have?", RunningInTraining),
         Mistake("Your running values jump nine tenths of the way each time. Which part of the way is momentum 0.1 in torch?",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from cnn_course.anatomy.walk import is_lazy
 from cnn_course.labs import sandbox
@@ -121,10 +123,10 @@ class Layer:
         if isinstance(expected, Exception) or isinstance(got, Exception):
             return _failures(expected, got, where)
         if not isinstance(got[0], nn.Module):
-            return f"{where}your answer makes {_kind(got[0])}; expected an nn.Module."
+            return f"{where}your answer makes {kind(got[0])}; expected an nn.Module."
         (ours, out), (theirs, own) = expected, got
         if not isinstance(own, torch.Tensor):
-            return f"{where}the layer returns {_kind(own)}; expected a tensor of {_shape(out.shape)}."
+            return f"{where}the layer returns {kind(own)}; expected a tensor of {_shape(out.shape)}."
         if own.shape != out.shape:
             return f"{where}the output is {_shape(own.shape)}, expected {_shape(out.shape)}."
         if own.dtype != out.dtype:
@@ -233,7 +235,7 @@ class Call:
         if not _alike(got, expected):
             return where + _values(got, expected)
         if not all(_alike(a, b) for a, b in zip(own_left, left, strict=True) if isinstance(b, COMPARABLE)):
-            return f"{where}the result is right, but what the function was given has changed."
+            return f"{where}the result is right, but what the function was given is not left as it should be."
         return ""
 
     def _called(self, function, seed):
@@ -263,6 +265,23 @@ class Drawn:
 
     def agrees(self, observed, expected):
         return len(observed) == len(expected) and self.says(observed) is None
+
+
+class _Watched(TorchFunctionMode):
+    """Notes whether torch is asked for a convolution."""
+
+    convolved = False
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.convolved |= getattr(function, "__name__", "").startswith("conv")
+        return function(*args, **(kwargs or {}))
+
+
+def convolves(answer: Callable, *arguments) -> bool:
+    """Whether the answer, called with these, lets torch compute a convolution."""
+    with _Watched() as watched, suppress(Exception):  # errors are the cases' to tell
+        answer(*arguments)
+    return watched.convolved
 
 
 def plain(value):
@@ -341,14 +360,16 @@ def _values(got, expected):
         if len(got) != len(expected):
             return f"{len(got)} values come back, expected {len(expected)}."
         place = next(i for i, pair in enumerate(zip(got, expected, strict=True)) if not _alike(*pair))
-        return f"value {place} of {len(expected)}, " + _values(got[place], expected[place])
+        return f"value {place + 1} of {len(expected)}: " + _values(got[place], expected[place])
     if isinstance(got, torch.Tensor) and isinstance(expected, torch.Tensor) and expected.numel() > 1:
         if got.shape != expected.shape:
             return f"the result is {_shape(got.shape)}, expected {_shape(expected.shape)}."
         return _first_difference(got.detach().float(), expected.detach().float())
+    if isinstance(got, torch.Tensor) and got.dim() and got.numel() == 1 and not isinstance(expected, torch.Tensor):
+        return f"the result is a tensor of shape {tuple(got.shape)}, expected a number."
     if isinstance(got, torch.Tensor) == isinstance(expected, torch.Tensor) or isinstance(got, torch.Tensor):
         return f"the result is {_short(got)}, expected {_short(expected)}."
-    return f"the result is {_kind(got)}, expected {_kind(expected)}."
+    return f"the result is {kind(got)}, expected {kind(expected)}."
 
 
 def _short(value):
@@ -389,5 +410,7 @@ def _settings(settings):
     return ", ".join(f"{name} {value}" for name, value in settings.items()) or "no settings"
 
 
-def _kind(value):
-    return "nothing" if value is None else f"a {type(value).__name__}"
+def kind(value) -> str:
+    """What a value is, in words."""
+    name = type(value).__name__
+    return "nothing" if value is None else f"a{'n' * name.lower().startswith(tuple('aeio') + ('ndarray',))} {name}"

@@ -147,6 +147,13 @@ class OneMore(Search):
         return super().goes_on() and len(self.losses) == len(self.rates)
 
 
+class AllAnew(Search):
+    def train(self, rate):
+        for known in [*self.losses] if len(self.losses) >= len(self.rates) else []:
+            super().train(known)
+        super().train(rate)
+
+
 class ToTheLastTry(Search):
     def beyond(self):
         return super().beyond() or max(self.losses) * self.factor
@@ -288,6 +295,7 @@ BEST_RATE = Lab(
         Mistake(TOO_MANY),
         Mistake("You go on until all tries are spent. What can another rate still tell, once the best has a worse one on either "
                 "side?", ToTheLastTry.function()),
+        Mistake("You train the old rates again in every round. What do you know of them already?", AllAnew.function()),
         Mistake("Your search only goes up. Where does it look when the smallest rate is the best?", UpAlone.function()),
         Mistake("Your search only goes down. Where does it look when the largest rate is the best?", DownAlone.function()),
         Mistake("Beyond the grid your rates are twice or half the last. By which factor do those of the grid differ?",

@@ -2,7 +2,7 @@
 
 import torch
 
-from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
+from cnn_course.labs.lab import Call, Drawn, Lab, Mistake, kind
 
 
 # ------------------------------------------------------------------------------------- orthogonalize
@@ -54,7 +54,7 @@ GROWS = "The matrix goes in as it is. What does a polynomial of degree 5 make of
 def _grows(answer):
     """Values that outgrow all numbers can be compared with none."""
     try:
-        result = answer(100 * torch.eye(2, 3))
+        result = answer(100 * torch.tensor([[1.0, 0, 0], [0, 1, 1]]))
     except Exception:
         return None  # the cases say what is wrong
     return GROWS if isinstance(result, torch.Tensor) and not result.isfinite().all() else None
@@ -112,7 +112,9 @@ def alternating_flip(images, index, epoch):
 
 
 def _shown(answer):
-    """60 images in six epochs, in another order each: as they are, as they are afterwards, and as the answer shows them."""
+    """60 images in six epochs, in another order each: as they are, as they are afterwards, and as the answer shows them; and
+    whether it shows those of the last epoch so once more.
+    """
     whole, shown = torch.rand(60, 3, 6, 5) + 0.1, []
     numbers, before, after = torch.randperm(50_000)[:60], [], []
     for epoch in range(6):
@@ -125,7 +127,8 @@ def _shown(answer):
         before.append(whole)
         after.append(given[back])
         shown.append(out[back])
-    return [torch.stack(before), torch.stack(after), torch.stack(shown)]
+    again = torch.tensor(torch.equal(answer(whole[order], numbers[order], 5), out))
+    return [torch.stack(before), torch.stack(after), torch.stack(shown), again]
 
 
 BY_PLACE = "Whether an image is mirrored hangs on its place in the batch, and batches are shuffled. What names an image for good?"
@@ -146,9 +149,9 @@ def _alternates(found):
         (out,) = found
         if out is None:
             return "Nothing comes back. Is there a `return`?"
-        kind = f"tensor of {tuple(out.shape)}" if isinstance(out, torch.Tensor) else type(out).__name__
-        return f"A {kind} comes back, expected a tensor of the images' shape. Is every image there once?"
-    before, after, shown = found
+        what = f"a tensor of {tuple(out.shape)}" if isinstance(out, torch.Tensor) else kind(out)
+        return f"What comes back is {what}, expected a tensor of the images' shape. Is every image there once?"
+    before, after, shown, again = found
     if not torch.equal(before, after):
         return FOR_GOOD
 
@@ -169,6 +172,8 @@ def _alternates(found):
         return STILL
     if (mirrored == mirrored[:, :1]).all():
         return ALL_AT_ONCE
+    if not again:
+        return BY_CHANCE
     if not (mirrored[1:] != mirrored[:-1]).all():
         steady = (mirrored[1:] != mirrored[:-1]).float().mean(1)  # of each epoch's end: how many images change sides
         return PAIRS if ((steady == 0) | (steady == 1)).all() else BY_PLACE if (mirrored.sum(1) == 30).all() else BY_CHANCE

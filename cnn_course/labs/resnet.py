@@ -13,6 +13,8 @@ CASES = (
     Layer({"in_channels": 6, "width": 6, "stride": 1}, (3, 6, 9, 7)),
     Layer({"in_channels": 6, "width": 10, "stride": 2}, (3, 6, 8, 10)),
     Layer({"in_channels": 6, "width": 10, "stride": 2}, (2, 6, 9, 7)),
+    Layer({"in_channels": 6, "width": 6, "stride": 2}, (2, 6, 8, 7)),
+    Layer({"in_channels": 6, "width": 10, "stride": 1}, (2, 6, 7, 6)),
 )
 
 
@@ -137,6 +139,23 @@ class ProjectedBarely(Block):
             self.shortcut = conv1x1(in_channels, width, stride)
 
 
+class AsItCame(Block):
+    def join(self, branch, x):
+        return self.relu(branch + x)
+
+
+class PaddedWhereItShrinks(Block):
+    def join(self, branch, x):
+        missing = branch.shape[1] - x.shape[1]
+        return self.relu(branch + (self.shortcut(x) if self.conv1.stride[0] > 1 or not missing else x))
+
+
+class ShrunkWhereItWidens(Block):
+    def join(self, branch, x):
+        missing = branch.shape[1] - x.shape[1]
+        return self.relu(branch + (F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, missing)) if missing else x))
+
+
 class ReluInPlaceOnTheInput(Block):
     def forward(self, x):
         return self.join(self.branch(x.relu_()), x)
@@ -164,7 +183,7 @@ BASIC_BLOCK = Lab(
         "Write the branch first, as if there were no shortcut: convolution, batch norm, ReLU, convolution, batch norm. "
         "Where does the stride belong?",
         "The sum comes before the last ReLU. Print both shapes just before you add.",
-        "Where shapes differ, option A takes every second pixel, `x[:, :, ::2, ::2]`, and fills the missing channels with zeros: "
+        "Option A takes every `stride`-th pixel, `x[:, :, ::stride, ::stride]`, and fills the missing channels with zeros: "
         "`F.pad` counts from the last dimension backwards, so the channels are its third pair.",
     ),
     cases=CASES,
@@ -199,6 +218,11 @@ BASIC_BLOCK = Lab(
         Mistake("Your zeros stand on both sides of x, as in some code for CIFAR-10. Into which channels does this lab put x?",
                 PaddedOnBothSides),
         Mistake("Your shortcut averages pixels. Option A takes every second one as it is: what is the mean of an edge?", Pooled),
+        Mistake("Where shapes differ your x is added as it came, and does not fit. What does the sum need of both?", AsItCame),
+        Mistake("With stride 1 and more channels than came in, your sum does not fit. Does `stride` tell how many are missing?",
+                PaddedWhereItShrinks),
+        Mistake("Your shortcut leaves out pixels where channels are missing. Which setting tells how far a window moves?",
+                ShrunkWhereItWidens),
         Mistake("Your shortcut has weights: that is option B. What does option A have?", Projected),
         Mistake("Your shortcut is a 1x1 convolution. How many parameters has option A?", ProjectedBarely),
         Mistake("Your block changes its own input: an in-place ReLU works on x, which the shortcut still needs. Which tensor may "
@@ -263,6 +287,22 @@ class ProjectedWhereItShrinks(Narrow):
         return stride != 1
 
 
+class ProjectedWhereItWidens(Narrow):
+    def needs_projection(self, in_channels, out_channels, stride):
+        return in_channels != out_channels
+
+
+class UnstridedProjection(Narrow):
+    def projection(self, in_channels, out_channels, stride):
+        return super().projection(in_channels, out_channels, 1)
+
+
+class OneNormForTwo(Narrow):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.bn2 = self.bn1
+
+
 class WideProjection(Narrow):
     def projection(self, in_channels, out_channels, stride):
         return nn.Sequential(conv3x3(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
@@ -307,6 +347,11 @@ class NarrowWithBiases(Narrow):
             conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
 
 
+class AllWithBiases(NarrowWithBiases):
+    def projection(self, in_channels, out_channels, stride):
+        return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels))
+
+
 class OpenEnd(Narrow):
     def forward(self, x):
         return self.branch(x) + self.shortcut(x)
@@ -340,6 +385,7 @@ BOTTLENECK = Lab(
         Layer({"in_channels": 12, "width": 3, "stride": 1}, (3, 12, 7, 6)),
         Layer({"in_channels": 5, "width": 3, "stride": 1}, (3, 5, 6, 6)),
         Layer({"in_channels": 6, "width": 4, "stride": 2}, (3, 6, 8, 9)),
+        Layer({"in_channels": 12, "width": 3, "stride": 2}, (2, 12, 7, 6)),
     ),
     more=(
         Layer({"in_channels": 8, "width": 2, "stride": 1}, (2, 8, 9, 5)),
@@ -351,6 +397,11 @@ BOTTLENECK = Lab(
         Mistake("You project where shapes are the same already. What did x need there?", AlwaysProjected),
         Mistake("With stride 1 your shortcut and your branch may have different numbers of channels. What makes them fit?",
                 ProjectedWhereItShrinks),
+        Mistake("With stride 2 and equal channels your shortcut keeps every pixel. In which two ways may a shape differ?",
+                ProjectedWhereItWidens),
+        Mistake("With stride 2 your projection keeps every pixel and no longer fits the branch. What else than channels has to "
+                "match?", UnstridedProjection),
+        Mistake("One batch norm serves both narrow convolutions. Can one pair of statistics describe two layers?", OneNormForTwo),
         Mistake("Your projection is a 3x3. Which size is enough to change channels?", WideProjection),
         Mistake("Your last 1x1 hands on `width` maps. How many times wider is the bottle than its neck?", NotExpanded),
         Mistake("Your stride is in the first 1x1, as the paper has it; this lab follows torchvision. How many pixels does a 1x1 "
@@ -362,7 +413,8 @@ BOTTLENECK = Lab(
                 OneReluTooMany),
         Mistake("Outputs of your block are negative in places. What comes after the sum?", OpenEnd),
         Mistake("Your block gives the branch alone. What was added to it in the basic block?", Unsummed),
-        Mistake("All your convolutions have biases. Which layer behind each of them takes a constant away again?",
+        Mistake("All your convolutions have biases. Which layer behind each of them takes a constant away again?", AllWithBiases),
+        Mistake("The three convolutions of your branch have biases. Which layer behind each takes a constant away again?",
                 NarrowWithBiases),
         Mistake("Your shortcut fills up with zeros: that is option A. What has option B instead?", Padded),
     ),

@@ -292,7 +292,7 @@ VGG_STAGE = Lab(
         Mistake("Your stage has one convolution too many. From which number does `range` count?", OneConvMore),
         Mistake("Your stage becomes wide at its last convolution. At which one does VGG's?", WidenedLast),
         Mistake("Several of your convolutions are one and the same. How many layers shall learn?", OneForAll),
-        Mistake("Your convolutions have no biases. What shifts a map in a network without batch norm?", Biasless),
+        Mistake("Your convolutions have no biases. The paper knows no batch norm: what shifts a map there?", Biasless),
         Mistake("Each of your convolutions takes in_channels. How many channels does the second one get?", AllFromTheImage),
         Mistake("Your stage has two convolutions, whatever `convs` is. Stages 3 to 5 of VGG-16 have how many?", AlwaysTwo),
         Mistake("Your stage has no ReLU at all. What do linear layers in a row make?", Unbent),

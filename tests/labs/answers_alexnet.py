@@ -411,6 +411,30 @@ RIGHT = {
     "dropout": (bernoulli, functional, where),
     "crop_and_flip": (by_loop, by_index, flip_first),
 }
+
+
+def first_half(images, padding=4):
+    return base(images, padding, random_place(padding), lambda i: i < len(images) // 2)
+
+
+def seeded_places(images, padding=4):
+    generator = torch.Generator().manual_seed(0)
+    return base(images, padding, lambda i: torch.randint(2 * padding + 1, (2,), generator=generator).tolist(), toss)
+
+
+def frozen_for_good(weight):
+    weight.requires_grad = False
+    weight.normal_(0, (2 / weight[0].numel()) ** 0.5)
+
+
+def from_numpy(weight):
+    weight.data = torch.randn(weight.shape, dtype=torch.float64) * (2 / weight[0].numel()) ** 0.5
+
+
+def mask_of_doubles(x, p, training):
+    return x * (torch.rand(x.shape, dtype=torch.float64) >= p).double() / (1 - p) if training else x
+
+
 WRONG = {
     "grouped_conv": {
         same_maps: "All your groups read the same maps",
@@ -428,6 +452,8 @@ WRONG = {
         split_by_groups: "Each of your parts is `groups` long",
     },
     "he_normal": {
+        frozen_for_good: "Your weights no longer learn",
+        from_numpy: "Your weights are of torch.float64 now",
         variance: "Your weights have the variance",
         lecun: "Your variance is 1 / n",
         fan_out: "Your n counts the outputs",
@@ -447,6 +473,7 @@ WRONG = {
         uniform: "None of your weights is far from the others",
     },
     "dropout": {
+        mask_of_doubles: "The output is of torch.float64, the input of torch.float32",
         never: "Nothing is dropped in training",
         always: "In evaluation values are dropped as well",
         kept_is_dropped: "Three quarters are zero",
@@ -465,6 +492,8 @@ WRONG = {
         in_two_words: "What comes back is ('training'",
     },
     "crop_and_flip": {
+        first_half: "Which images are mirrored hangs on their place",
+        seeded_places: "The first image of a batch is always shifted alike",
         one_place: "Of 48 images all are shifted alike",
         never_shifted: "Of 48 images none is shifted",
         diagonal: "Your shifts go along one line",
@@ -478,7 +507,7 @@ WRONG = {
         first_dimension: "In some images red and blue have changed places",
         half_a_turn: "Some images are turned round",
         reflected: "No image has a black border",
-        as_list: "A list comes back, expected one tensor",
+        as_list: "What comes back is a list, expected one tensor",
         rolled: "The pixels are all there",
     },
 }

@@ -379,6 +379,18 @@ RIGHT = {
     "separable": (mobile, Named, ChannelByChannel),
     "class_maps": (as_convolution, as_matrix, class_by_class),
 }
+
+
+def six_at_most(in_channels, out_channels, stride=1):
+    net = mobile(in_channels, out_channels, stride)
+    return nn.Sequential(*(nn.ReLU6() if isinstance(layer, nn.ReLU) else layer for layer in net))
+
+
+def bent_first(in_channels, out_channels, stride=1):
+    depth, norm1, relu1, point, norm2, relu2 = mobile(in_channels, out_channels, stride)
+    return nn.Sequential(depth, relu1, norm1, point, relu2, norm2)
+
+
 WRONG = {
     "pointwise": {
         by_view: "The shape is right, the values are not",
@@ -412,6 +424,8 @@ WRONG = {
         reversed_sizes: "Your large filter comes last",
     },
     "separable": {
+        six_at_most: "Your values stop at 6",
+        bent_first: "Your ReLUs come before the batch norms",
         ordinary: "Each of your 3x3 filters sees all channels",
         two_groups: "Your 3x3 has two groups",
         three_by_three: "Your mixing convolution looks at neighbours",

@@ -333,6 +333,14 @@ RIGHT = {
     "dense_block": (of_the_course, Listed, Collected),
     "transition": (row, PoolFirst, StridedMean),
 }
+
+
+class Shifted(T):
+    def __init__(self, in_channels, compression=0.5):
+        super().__init__(in_channels, compression)
+        self.conv = nn.Conv2d(in_channels, self.kept(in_channels, compression), 1)
+
+
 WRONG = {
     "dense_layer": {
         Forgetful: "Only the new maps come out",
@@ -358,6 +366,7 @@ WRONG = {
         PlainList: "Layers stand in `self.layers`, a plain list",
     },
     "transition": {
+        Shifted: "Your convolution has biases",
         Max: "Your transition keeps the largest",
         Full: "Your maps keep their size",
         Quarter: "Each side shrinks to a quarter",

@@ -242,6 +242,19 @@ RIGHT = {
     "conv2d": (seven_loops, over_the_filter, unfolded),
     "train_step": (usual, cleared_after, by_hand),
 }
+
+
+def let_torch_convolve(images, weight, bias, stride=1, padding=0):
+    return F.conv2d(images, weight, bias, stride, padding)
+
+
+def loss_of_the_new_weights(net, images, labels, optimizer):
+    optimizer.zero_grad()
+    F.cross_entropy(net(images), labels).backward()
+    optimizer.step()
+    return F.cross_entropy(net(images), labels).item()
+
+
 WRONG = {
     "output_size": {
         fence: "You are one short each time",
@@ -254,6 +267,7 @@ WRONG = {
         padding_taken_off: "You subtract the padding",
     },
     "conv2d": {
+        let_torch_convolve: "You let torch convolve",
         upside_down: "Your filter is upside down",
         grey: "Only the first channel counts",
         averaged: "Every value is too small",
@@ -265,6 +279,7 @@ WRONG = {
         borderless: "The output is too small where",
     },
     "train_step": {
+        loss_of_the_new_weights: "You return the loss after the step",
         never_cleared: "The first step is right, the second is not",
         cleared_too_late: "The loss is right, but the weights do not move",
         no_gradient: "The loss is right, but the weights do not move",

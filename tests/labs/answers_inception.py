@@ -441,6 +441,25 @@ class Attributes(Base):
 
 
 RIGHT = {"inception_block": (PoolingFirst, Branches, written_in_place), "batch_norm": (ByHand, ShiftFirst, Flat, from_functional)}
+
+
+class RemembersAfterwards(Base):
+    """In evaluation too, once they were used."""
+
+    def forward(self, x):
+        out = self.apply_to(x, *(self.own(x) if self.training else (self.rm, self.rv)))
+        self.remember(x)
+        return out
+
+
+class PlainTensors(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        w, b = self.w.detach().clone(), self.b.detach().clone()
+        del self.w, self.b
+        self.w, self.b = w.requires_grad_(), b.requires_grad_()
+
+
 WRONG = {
     "inception_block": {
         ThinPadding: "Your 5x5 branch comes out two pixels smaller",
@@ -469,6 +488,8 @@ WRONG = {
         Overwriting: "The block changes its own input",
     },
     "batch_norm": {
+        RemembersAfterwards: "Your running values move in evaluation too",
+        PlainTensors: "Your scale and shift are tensors that no optimizer finds",
         AlwaysBatch: "In evaluation an image's result depends on its neighbours",
         AlwaysRemembering: "Your running values move in evaluation too",
         Amnesia: "Your running values never move",

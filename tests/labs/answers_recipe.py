@@ -192,6 +192,14 @@ def few(images, index, epoch):
 
 
 RIGHT = {"orthogonalize": (as_asked, from_the_right, by_the_values), "alternating_flip": (by_parity, by_a_copy, one_by_one)}
+
+
+def half_by_chance(images, index, epoch):
+    chosen = torch.zeros(len(images), dtype=torch.bool)
+    chosen[torch.randperm(len(images))[: len(images) // 2]] = True
+    return _where(chosen, images)
+
+
 WRONG = {
     "orthogonalize": {
         not_divided: "The matrix goes in as it is",
@@ -209,9 +217,10 @@ WRONG = {
         exactly: "All your singular values are 1",
         on_its_side: "The result lies on its side",
         divided_each_time: "You divide before every step",
-        in_place: "`my_orthogonalize(torch.randn(4, 9))`: the result is right, but what the function was given has changed",
+        in_place: "`my_orthogonalize(torch.randn(4, 9))`: the result is right, but what the function was given is not left",
     },
     "alternating_flip": {
+        half_by_chance: "An image may be mirrored twice running",
         by_a_coin: "An image may be mirrored twice running",
         by_place: "Whether an image is mirrored hangs on its place",
         all_at_once: "All images are mirrored in one epoch",
@@ -223,7 +232,7 @@ WRONG = {
         colours: "In some images red and blue",
         for_good: "Your function changes the images",
         nothing: "Nothing comes back",
-        some_only: "A tensor of (",
+        some_only: "What comes back is a tensor of (",
         few: "Of 60 images",
     },
 }

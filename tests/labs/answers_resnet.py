@@ -213,7 +213,7 @@ class Option(Plain):
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride)
         self.down = nn.Identity()
-        if stride > 1:
+        if stride > 1 or in_channels != width:
             self.down = nn.Sequential(nn.Conv2d(in_channels, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x):
@@ -223,7 +223,8 @@ class Option(Plain):
 class BareOption(Option):
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride)
-        self.down = nn.Conv2d(in_channels, width, 1, stride, bias=False) if stride > 1 else nn.Identity()
+        differs = stride > 1 or in_channels != width
+        self.down = nn.Conv2d(in_channels, width, 1, stride, bias=False) if differs else nn.Identity()
 
 
 class Overwritten(Plain):
@@ -346,6 +347,9 @@ class BiasesThere(Usual):
         self.layers[0] = nn.Conv2d(in_channels, width, 1)
         self.layers[3] = nn.Conv2d(width, width, 3, stride, 1)
         self.layers[6] = nn.Conv2d(width, 4 * width, 1)
+
+    def make(self, a, b, stride):
+        return None if a == b and stride == 1 else nn.Sequential(nn.Conv2d(a, b, 1, stride), nn.BatchNorm2d(b))
 
 
 class NothingAfterTheSum(Usual):
@@ -810,8 +814,62 @@ RIGHT = {
     "gradient_norms": (by_modules, by_autograd, by_names, on_a_copy),
     "best_rate": (in_a_dictionary, in_arrays, in_tensors, by_itself),
 }
+
+
+class ZerosWithStride(Plain):
+    """What is missing is looked for where the block strides, and nowhere else."""
+
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        if self.stride > 1:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.missing))
+        return torch.relu(x + y)
+
+
+class PixelsWithChannels(Plain):
+    def forward(self, x):
+        y = self.n2(self.c2(torch.relu(self.n1(self.c1(x)))))
+        if self.missing:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.missing))
+        return torch.relu(x + y)
+
+
+class OnlyIfChannels(Usual):
+    def make(self, a, b, stride):
+        return None if a == b else super().make(a, b, stride)
+
+
+class ProjectionWithoutStride(Usual):
+    def make(self, a, b, stride):
+        return None if a == b and stride == 1 else nn.Sequential(nn.Conv2d(a, b, 1, bias=False), nn.BatchNorm2d(b))
+
+
+class OneNormInTheNeck(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.layers[4] = self.layers[1]
+
+
+class BiasesInTheBranch(BiasesThere):
+    def make(self, a, b, stride):
+        return Usual.make(self, a, b, stride)
+
+
+def anew_each_round(loss_after, rates, tries):
+    rates, factor = list(rates), rates[1] / rates[0]
+    while True:
+        losses = [loss_after(rate) for rate in rates]
+        losses = [math.inf if math.isnan(loss) else loss for loss in losses]
+        best = losses.index(min(losses))
+        if len(rates) == tries or 0 < best < len(rates) - 1:
+            return rates[best]
+        rates = [rates[0] / factor, *rates] if best == 0 else [*rates, rates[-1] * factor]
+
+
 WRONG = {
     "basic_block": {
+        ZerosWithStride: "With stride 1 and more channels than came in",
+        PixelsWithChannels: "Your shortcut leaves out pixels where channels",
         Early: "The output is never below the shortcut",
         EarlyAndLate: "You have a ReLU before the sum and one after it",
         NormLast: "Your first ReLU comes before its batch norm",
@@ -824,7 +882,7 @@ WRONG = {
         Shrinking: "With stride 2 the branch shrinks twice",
         LateStride: "With stride 2 your second convolution strides",
         Unshrunk: "With stride 2 only one of branch and shortcut shrinks",
-        AsItCame: "With stride 2 only one of branch and shortcut shrinks",
+        AsItCame: "Where shapes differ your x is added as it came",
         AllPixels: "With stride 2 only one of branch and shortcut shrinks",
         Borderless: "The branch loses a border",
         Front: "Shapes are right, but x lands in the last channels",
@@ -836,6 +894,10 @@ WRONG = {
         AddedInPlace: "With in_channels 6, width 6, stride 1 and an input of 3x6x9x7: in training mode the layer changes its own",
     },
     "bottleneck": {
+        OnlyIfChannels: "With stride 2 and equal channels",
+        ProjectionWithoutStride: "With stride 2 your projection keeps every pixel",
+        OneNormInTheNeck: "One batch norm serves both narrow",
+        BiasesInTheBranch: "The three convolutions of your branch",
         NoNormThere: "Your projection has no batch norm",
         ReluThere: "Your projection ends in a ReLU",
         Everywhere: "You project where shapes are the same",
@@ -884,6 +946,7 @@ WRONG = {
         total_loss: "Your gradients are as many times too large",
     },
     "best_rate": {
+        anew_each_round: "You train the old rates again in every round",
         only_the_grid: "Your search ends with the grid",
         once_beyond: "You look beyond the grid once",
         uncounted: "Your search trains more networks than it may",
