@@ -26,7 +26,7 @@ def _folder(variable, linux, mac):
     try:
         home = Path.home()
     except RuntimeError:  # a container that runs under a number without a name
-        return Path(tempfile.gettempdir()) / f"cnn_course-{os.getuid()}"
+        return Path(tempfile.gettempdir()) / f"cnn_course-{getattr(os, 'getuid', os.getlogin)()}"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "cnn_course"
     return home / (mac if sys.platform == "darwin" else linux) / "cnn_course"

@@ -10,7 +10,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangl
 from matplotlib.path import Path
 
 from cnn_course.plots.canvas import Figure
-from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, tint
+from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, readable, tint
 
 FACES = {
     "conv": tint(NEUTRAL, 0.42),
@@ -22,7 +22,7 @@ FACES = {
     "concat": "#e4e4e4",
     "dense": "#e4e4e4",
 }  # of boxes, by kind
-DARK_ORANGE = "#b06f00"  # the palette's orange, dark enough for words on white
+DARK_ORANGE = readable(PALETTE[1])  # the palette's orange, dark enough for words on white
 
 
 class Board:
@@ -103,11 +103,11 @@ class Picture:
         if frame:
             sheet.add_patch(Rectangle((x, y - height), width, height, fill=False, edgecolor="0.6"))
 
-    def box(self, left, top, side, colour):
+    def box(self, left, top, side, colour, linewidth=2.5):
         """A square frame whose upper left pixel is (left, top)."""
         side = side * self.pixel
         corner = self.x + left * self.pixel, self.y - top * self.pixel - side
-        self.sheet.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2.5))
+        self.sheet.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=linewidth))
 
     def dots(self, columns, rows, colour):
         """A dot in the middle of each pixel (columns[i], rows[i])."""

@@ -6,15 +6,16 @@ from functools import lru_cache, partial
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.patches import Rectangle
 
 from cnn_course import anatomy, data, models, plots
 from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
-from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.scales import even, scale
+from cnn_course.widgets.explorer import Explorer, choice, counted, in_words, slider, steps
+from cnn_course.widgets.scales import BLUE, ORANGE, PALE, even, scale
 from cnn_course.widgets.sliding import make_kernel
 
-BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
+SEEN = plots.tint(BLUE, 0.75)  # where a filter sees a channel
 CHANNELS = 96  # kernels in AlexNet's first layer
 SIDE = 227 / plots.DPI  # inches of a picture: a pixel of the photograph is a pixel of the figure
 
@@ -88,7 +89,7 @@ def describe_first_filter(r):
     return (
         f"{CHANNELS} kernels of {r.kernel}x{r.kernel} at stride {r.stride} turn a {large}x{large} "
         f"photograph into {large_map}x{large_map} maps and a {small}x{small} image into "
-        f"{small_map}x{small_map}; they are {r.parameters:,} parameters ({parameters * 100:.1g}% of AlexNet) "
+        f"{small_map}x{small_map}; they are {r.parameters:,} parameters ({parameters * 100:.1g}% of such an AlexNet) "
         f"but {r.macs / 1e6:,.0f} million multiply-adds on the photograph ({macs:.1%})."
     )
 
@@ -113,10 +114,10 @@ def draw_first_filter(r):
 
 def _draw_shares(sheet, shares, left, top):
     """Two bars a layer from (left, top) downwards, each with its number; lengths in inches."""
-    row, percent = 0.49, 0.041  # how high a layer is, and how long one percent
+    row, percent = 0.49, 0.027  # how high a layer is, and how long one percent
     sheet.text(left, top + 0.33, "dark: multiply-adds, pale: parameters", fontsize=11)
     y = top - row * np.arange(len(shares))
-    colours = [ORANGE] + [GREY] * (len(shares) - 1)
+    colours = [ORANGE] + [PALE] * (len(shares) - 1)
     parameters, macs = np.array(list(shares.values())).T * 100
     for values, places, alpha in ((macs, y + 0.1, 1), (parameters, y - 0.1, 0.45)):
         sheet.barh(places, values * percent, 0.19, left=left, color=colours, alpha=alpha)
@@ -124,7 +125,7 @@ def _draw_shares(sheet, shares, left, top):
             words = f"{value:.1g}%" if value < 0.5 else f"{value:.0f}%"
             sheet.text(left + value * percent + 0.05, place, words, va="center", fontsize=9)
     sheet.plot([left, left], [y[0] + 0.25, y[-1] - 0.25], color=plots.GREY, linewidth=0.8)
-    sheet.text(left, y[-1] - 0.34, "share of AlexNet", va="top")
+    sheet.text(left, y[-1] - 0.34, "share of such an AlexNet", va="top")
     for place, name in zip(y, shares, strict=True):
         sheet.text(left - 0.07, place, name, ha="right", va="center")
 
@@ -250,14 +251,14 @@ def draw_activation(r):
     axes.axvline(0, color="0.8", linewidth=0.8)
     grid = torch.linspace(-5, 5, 201)
     values, slopes = _value_and_slope(FUNCTIONS[r.function], grid)
-    both = ("function", BLUE, values, r.value, 2.65), ("gradient", ORANGE, slopes, r.slope, 2.25)
+    both = ("function", BLUE, values, r.value, 4.75), ("gradient", ORANGE, slopes, r.slope, 4.1)
     for name, colour, curve, point, y in both:
         axes.plot(grid, curve, color=colour, linewidth=2.2)
         axes.plot([r.x], [point], "o", color=colour)
-        axes.text(-4.8, y, name, color=colour, fontsize=11)
-    axes.set(xlim=(-5, 5), ylim=(-1.5, 3))
+        axes.text(-4.8, y, name, color=plots.readable(colour), fontsize=11)
+    axes.set(xlim=(-5, 5), ylim=(-1.5, 5.4))
     scale(axes, "bottom", even(-5, 5), "x, the sum that enters the unit")
-    scale(axes, "left", even(-1, 3))
+    scale(axes, "left", even(-1, 5))
 
     axes = panel(figure, (0.54, 0.16, 0.34, 0.74), "gradient norm, last layer = 1")
     powers = {name: norms.log10().numpy() for name, norms in r.gradients.items()}
@@ -270,7 +271,7 @@ def draw_activation(r):
     scale(axes, "bottom", {layer: str(layer) for layer in layers}, "layer (the gradient arrives from the left)")
     ends = []
     for name, power in powers.items():
-        look = {"color": ORANGE, "linewidth": 2.5, "zorder": 3} if name == r.function else {"color": GREY, "linewidth": 1.2}
+        look = {"color": ORANGE, "linewidth": 2.5, "zorder": 3} if name == r.function else {"color": PALE, "linewidth": 1.2}
         axes.plot(range(1, r.depth + 1), power, **look)
         ends.append((1, power[0], name, look["color"]))
     plots.end_labels(axes, ends, size=10)
@@ -310,8 +311,10 @@ class Groups:
 
 def compute_groups(in_channels=96, out_channels=256, kernel=5, groups=2):
     """Parameters of a grouped convolution. Raises ValueError where the groups cannot share the channels."""
-    anatomy.conv_parameters(in_channels, out_channels, kernel, groups)
     possible = [g for g in range(1, in_channels + 1) if in_channels % g == 0 and out_channels % g == 0]
+    if groups not in possible:
+        could = in_words([str(g) for g in possible])
+        raise ValueError(f"{groups} groups cannot share {in_channels} channels and {out_channels} filters equally; {could} can.")
     curve = {g: anatomy.conv_parameters(in_channels, out_channels, kernel, g) for g in possible}
     return Groups(in_channels, out_channels, groups, curve)
 
@@ -337,7 +340,7 @@ def draw_groups(r):
     _draw_matrix(sheet, r, (2.95, 5.0), (0.6, 3.25))
     axes = panel(figure, (0.7, 0.16, 0.285, 0.7), "parameters")
     x, y = np.log2(list(r.curve)), np.log10(list(r.curve.values()))
-    axes.plot(x, y, "o-", color=GREY, markersize=4)
+    axes.plot(x, y, "o-", color=PALE, markersize=4)
     here = np.log2(r.groups), np.log10(r.parameters)
     axes.plot(*here, "o", color=ORANGE, markersize=9)
     axes.annotate(f"{r.parameters:,}", here, (8, 8), textcoords="offset points", color=DARK_ORANGE, fontsize=11)
@@ -350,8 +353,11 @@ def draw_groups(r):
 
 def _draw_matrix(sheet, r, x, y):
     """Filters by input channels, blue where a filter sees a channel. x, y: from and to, in inches."""
-    sees = np.kron(np.eye(r.groups), np.ones((r.out_channels // r.groups, r.seen)))
-    sheet.imshow(sees, extent=(*x, *y), cmap="Blues", vmin=0, vmax=1.3, aspect="auto", interpolation="nearest")
+    wide, high = (x[1] - x[0]) / r.groups, (y[1] - y[0]) / r.groups
+    corners = [(x[0] + i * wide, y[1] - i * high) for i in range(r.groups)]
+    blocks = [((a, b), (a + wide, b), (a + wide, b - high), (a, b - high)) for a, b in corners]
+    sheet.add_collection(PolyCollection(blocks, facecolors=SEEN, edgecolors=SEEN, linewidths=0.8))  # an edge shows the smallest
+    sheet.add_patch(Rectangle((x[0], y[0]), x[1] - x[0], y[1] - y[0], fill=False, edgecolor=PALE, linewidth=0.6))
     sheet.text(x[0], y[1] + 0.09, "blue: filter sees channel", fontsize=11)
     sheet.text(sum(x) / 2, y[0] - 0.22, "input channel", ha="center", va="top")
     sheet.text(x[0] - 0.2, sum(y) / 2, "filter", rotation=90, ha="right", va="center")
@@ -366,9 +372,14 @@ def _few(numbers):
     return numbers if len(numbers) <= 5 else [numbers[round(i * (len(numbers) - 1) / 4)] for i in range(5)]
 
 
+def _dots(channels, groups):
+    """How many dots stand for so many channels: 16 at most, of which none belongs to two groups in part."""
+    return max(n for n in range(1, 17) if channels % n == 0 and (n % groups == 0 or groups % n == 0))
+
+
 def _draw_wires(sheet, r, x, y):
     """Up to 16 dots a side, each standing for equally many channels, and a line from channel to filter. x, y: in inches."""
-    left, right = min(r.in_channels, 16), min(r.out_channels, 16)
+    left, right = _dots(r.in_channels, r.groups), _dots(r.out_channels, r.groups)
     from_group, to_group = np.arange(left) * r.groups // left, np.arange(right) * r.groups // right
     y_left, y_right = (y[1] - (y[1] - y[0]) * (np.arange(count) + 0.5) / count for count in (left, right))
     lines = [
@@ -380,8 +391,8 @@ def _draw_wires(sheet, r, x, y):
     sheet.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
     sheet.plot([x[0]] * left + [x[1]] * right, [*y_left, *y_right], "o", color=BLUE)
     sheet.text(x[0] - 0.25, y[1] + 0.09, f"{r.in_channels} channels → {r.out_channels} filters", fontsize=11)
-    if r.in_channels > 16 or r.out_channels > 16:
-        words = f"a dot: {r.in_channels // left} channels, {r.out_channels // right} filters"
+    if r.in_channels > left or r.out_channels > right:
+        words = f"a dot: {counted(r.in_channels // left, 'channel')}, {counted(r.out_channels // right, 'filter')}"
         sheet.text(sum(x) / 2, y[0] - 0.12, words, ha="center", va="top", fontsize=9, color="0.3")
 
 

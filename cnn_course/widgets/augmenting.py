@@ -40,7 +40,7 @@ TRANSFORMS = {
         "saturation": ("Saturation", "%", 0, 100, 5, augment.saturation, "strength", "with up to {}% less or more colour"),
         "hue": ("Hue", "degrees", 0, 180, 5, augment.hue, "degrees", "with the hue turned by up to {}°"),
         "pca_colour": ("PCA colour", "%", 0, 100, 5, augment.pca_colour, "strength", "with PCA colour noise of {}%"),
-        "cutout": ("Cutout", "pixels", 0, 32, 2, augment.cutout, "size", "with a square of {} pixels cut out"),
+        "cutout": ("Cutout", "pixels", 0, 32, 2, augment.cutout, "size", "with a square of {0}x{0} pixels cut out"),
     }.items()
 }
 
@@ -52,7 +52,6 @@ class Augmented:
     image: torch.Tensor  # uint8 (3, H, W)
     draws: torch.Tensor  # uint8 (DRAWS, 3, H, W)
     strengths: dict  # setting -> strength in its own unit, only those that are on
-    changed: float  # share of the draws that differ from the image
     note: str
 
 
@@ -76,8 +75,7 @@ def compute(image, draw=1, colours=None, note="", **strengths):
     """DRAWS versions of `image`, uint8 (3, H, W). The same `draw` number gives the same random draws."""
     batch = image[None].repeat(DRAWS, 1, 1, 1)
     draws = augment.apply(batch, pipeline(colours, **strengths), torch.Generator().manual_seed(draw))
-    changed = (draws != image).flatten(1).any(1).float().mean().item()
-    return Augmented(image, draws, {name: value for name, value in strengths.items() if value}, changed, note)
+    return Augmented(image, draws, {name: value for name, value in strengths.items() if value}, note)
 
 
 def describe(r):
@@ -85,7 +83,7 @@ def describe(r):
     if not r.strengths:
         return f"No transform is on: all {DRAWS} draws are the image itself, the same in every epoch."
     listed = in_words([TRANSFORMS[name].words.format(value) for name, value in r.strengths.items()])
-    return f"Each time the network meets this image it is {listed}; the label stays the same."
+    return f"Each time the network meets this image it is {listed}; the label stays the same.".replace(" 1 pixels", " 1 pixel")
 
 
 def draw(r):

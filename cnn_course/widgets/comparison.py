@@ -143,7 +143,7 @@ def describe(r):
     reach = f"{c.label} gets {c.accuracy:.1%} of the {c.split} images right ({seeds}) with {said}"
     if c.own:
         reach += f", after {_epochs(c)}"
-    if cost is None:
+    if cost is None or all(model.own or model is c for model in r.shown):
         return reach + "."
     if r.better:
         who = in_words(r.better) if len(r.better) <= 3 else f"{len(r.better)} of the recorded models shown"
@@ -197,6 +197,8 @@ def _splits(r):
 
 def _draw_points(ax, r):
     if not r.shown:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "no cost is known of what is ticked", ha="center", transform=ax.transAxes)
         return
     x, y = [m.costs[r.x] for m in r.shown], [100 * m.accuracy for m in r.shown]
     bottoms, tops = zip(*(model.interval for model in r.shown), strict=True)

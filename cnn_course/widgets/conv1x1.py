@@ -8,11 +8,8 @@ import torch
 
 from cnn_course import anatomy, data, plots
 from cnn_course.plots.drawing import Picture, panel
-from cnn_course.widgets.explorer import Explorer, choice, slider, steps, switch
-from cnn_course.widgets.scales import even, scale
-
-BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
-
+from cnn_course.widgets.explorer import Explorer, choice, counted, minus, slider, steps, switch
+from cnn_course.widgets.scales import BLUE, ORANGE, PALE, even, scale
 
 # ------------------------------------------------------------------------- mixing channels
 MIXES = {  # button: weights of R, G and B, bias
@@ -67,11 +64,11 @@ def draw_mix(r):
     sheet = figure.sheet()
     Picture(sheet, 0.1, 3.45, 2.9, r.image, "3 channels in")
     for i, (name, colour) in enumerate((("R", "#c03d3d"), ("G", "#3a923a"), ("B", "#3274a1"))):
-        title = f"{r.weights[i]:.1f} × {name}".replace("-", "−")
-        Picture(sheet, 3.75, 3.55 - 1.25 * i, 0.97, r.image[i], title, colour, cmap="gray", vmin=0, vmax=1)
+        title = f"{minus(r.weights[i], 1)} × {name}"
+        Picture(sheet, 3.75, 3.55 - 1.25 * i, 0.97, r.image[i], title, plots.readable(colour), cmap="gray", vmin=0, vmax=1)
     low, high = min(0.0, float(r.output.min())), max(1.0, float(r.output.max()))
     Picture(sheet, 5.45, 3.45, 2.9, r.output, "1 channel out", cmap="gray", vmin=low, vmax=high)
-    sheet.text(5.45, 0.25, f"black = {low:.1f}, white = {high:.1f}".replace("-", "−"), fontsize=10)
+    sheet.text(5.45, 0.25, f"black = {minus(low, 1)}, white = {minus(high, 1)}", fontsize=10)
     return figure
 
 
@@ -151,10 +148,10 @@ def _round(count):
 def describe_bottleneck(r):
     """One sentence."""
     ratio = r.weights / r.direct
-    plural = "channel" if r.width == 1 else "channels"
-    judged = f"{ratio:.0%} of the weights" if ratio != 1 else "just as many weights"
+    share = f"{ratio:.0%}" if ratio >= 0.01 else f"{100 * ratio:.1g}%"
+    judged = f"{share} of the weights" if ratio != 1 else "just as many weights"
     return (
-        f"Through {r.width} {plural} ({r.shape}) there are {r.weights:,} weights where a 3x3 over "
+        f"Through {counted(r.width, 'channel')} ({r.shape}) there are {r.weights:,} weights where a 3x3 over "
         f"{r.channels} channels has {r.direct:,}: {judged}, and {_round(r.weights * r.size**2)} instead of "
         f"{_round(r.direct * r.size**2)} multiply-adds on a {r.size}x{r.size} map."
     )
@@ -171,7 +168,7 @@ def draw_bottleneck(r):
     axes = panel(figure, place, "weights (thousands)")
     widths = list(r.curve)
     axes.plot(widths, [weights / 1000 for weights in r.curve.values()], color=BLUE, linewidth=2)
-    axes.axhline(r.direct / 1000, color=GREY, linestyle="--")
+    axes.axhline(r.direct / 1000, color=PALE, linestyle="--")
     axes.text(0.02 * r.channels, r.direct / 1000 * 1.02, "3x3 alone", color="0.35", fontsize=10, va="bottom")
     axes.plot([r.width], [r.weights / 1000], "o", color=ORANGE, markersize=9)
     top = max(r.direct, *r.curve.values()) / 1000 * 1.15
@@ -204,11 +201,11 @@ def _recorded(axes, r):
     """Mean and range of the recorded accuracies by width."""
     known = {width: values for width, values in r.accuracies.items() if width is not None}
     runs = [(width, value) for width, values in known.items() for value in values]
-    axes.plot([width for width, _ in runs], [value for _, value in runs], ".", color=GREY)
+    axes.plot([width for width, _ in runs], [value for _, value in runs], ".", color=PALE)
     axes.plot(list(known), [np.mean(values) for values in known.values()], "o-", color=BLUE)
     if None in r.accuracies:
         mean = np.mean(r.accuracies[None])
-        axes.axhline(mean, color=GREY, linestyle="--")
+        axes.axhline(mean, color=PALE, linestyle="--")
         style = {"color": "0.35", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
         axes.text(max(known, default=1), mean, "no bottleneck", fontsize=10, ha="right", va="bottom", **style)
     axes.margins(y=0.12)

@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from cnn_course import anatomy, plots
 from cnn_course.models import DenseLayer, Transition
 from cnn_course.plots import INK, tint
-from cnn_course.widgets.explorer import Explorer, slider, switch
+from cnn_course.widgets.explorer import Explorer, counted, slider, switch
 from cnn_course.widgets.scales import even, scale
 
 
@@ -92,7 +92,7 @@ def describe(r):
     return (
         f"Each layer adds {r.growth_rate} channels, so {_layers(r)} {r.in_channels} to {r.out_channels} in a "
         f"straight line; the block has {r.block_parameters:,} parameters ({with_or_without} the bottleneck "
-        f"{change}), and the transition keeps {r.transition_channels} channels."
+        f"{change}), and the transition keeps {counted(r.transition_channels, 'channel')}."
     )
 
 

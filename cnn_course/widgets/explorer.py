@@ -83,6 +83,16 @@ def in_words(items):
     return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
+def counted(number: int, word: str) -> str:
+    """1 and "pixel" -> "1 pixel", 2 -> "2 pixels"."""
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
+def minus(number: float, digits: int) -> str:
+    """A number with so many digits behind the point and a true minus sign; what rounds to 0 has none."""
+    return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
 def _dress(control, tip):
     control.tooltip = tip or control.description  # ipywidgets 7, which Colab has, takes no such argument
     control.style.description_width = LABEL
@@ -267,7 +277,6 @@ class Explorer(ipywidgets.VBox):
         except Exception as error:
             self._fail(error)
             return
-        self.result, self.sentence, self.problem = result, sentence, ""
         self._tune(result)
         try:
             figure = self._draw(result)
@@ -275,6 +284,7 @@ class Explorer(ipywidgets.VBox):
         except Exception as error:
             self._fail(error)
             return
+        self.result, self.sentence, self.problem = result, sentence, ""  # what is on show, together with its picture
         self._say(sentence, "border-left: 4px solid #0173b2; padding-left: 10px")
         # Swapping the bytes of one image: nothing is cleared, so the page never jumps.
         self._image.value, self._image.tooltip = picture, sentence

@@ -112,7 +112,8 @@ def describe(r):
     elif r.ratio < 1 / 30:
         fate = "the gradient is far smaller in the first block than in the last; it vanishes on its way back"
     elif r.middle < HEALTHY[0]:
-        fate = "the gradient is too small in all layers alike, because the signal fades on its way forward"
+        why = "the weights, and with them the signal, are small" if r.skip else "the signal fades on its way forward"
+        fate = f"the gradient is too small in all layers alike, because {why}"
     elif r.middle > HEALTHY[1]:
         fate = "the gradient is too large in all layers alike, because the signal grows on its way forward"
     else:
@@ -124,7 +125,7 @@ def draw(r):
     """Relative gradient norm by layer, beside a ResNet of the same depth. Returns a plots.Figure."""
     figure = plots.Figure(f"{r.name}: gradients before the first step", (8.6, 3.8), describe(r))
     ax = figure.panel(left=0.75, top=0.1)
-    healthy = gradient_norms(r.depth, True, True, "He")
+    healthy = gradient_norms(depth=r.depth, batch_norm=True, skip=True, init="He")  # by name, as the explorer asks: cached once
     layers = np.arange(1, r.depth)
     here, other = np.log10(np.maximum(r.relative, 1e-300)), np.log10(healthy.relative)
     low, high = min(-4, 1.04 * here.min() - 0.6), max(2.5, here.max() + 0.6)

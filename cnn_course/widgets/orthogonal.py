@@ -7,10 +7,9 @@ import numpy as np
 
 from cnn_course import plots
 from cnn_course.training.optimizers import NEWTON_SCHULZ, polynomial
-from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.scales import even, scale
+from cnn_course.widgets.explorer import Explorer, choice, counted, slider, steps
+from cnn_course.widgets.scales import BLUE, ORANGE, even, scale
 
-BLUE, ORANGE = plots.PALETTE[0], plots.PALETTE[1]
 POLYNOMIALS = {  # (a, b, c) of a s + b s^3 + c s^5; the others end at 1 and take their time
     "Muon: 3.44, -4.78, 2.03": NEWTON_SCHULZ,
     "cubic: 1.5, -0.5": (1.5, -0.5, 0.0),
@@ -59,9 +58,11 @@ def describe(r):
 
 def draw(r):
     """The polynomial's curve, and every singular value before and after. Returns a plots.Figure."""
-    figure = plots.Figure(f"After {r.times} steps {r.near} of {VALUES} singular values are near 1", (8.6, 3.3), describe(r))
+    steps_taken = f"after {counted(r.times, 'step')}" if r.times else "without a step"
+    title = f"{r.near} of {VALUES} singular values {'is' if r.near == 1 else 'are'} near 1 {steps_taken}"
+    figure = plots.Figure(title, (8.6, 3.3), describe(r))
     left, right = figure.panels(1, 2, left=0.75, right=0.2, gaps=(0.9, 0))
-    top, last = 1.3, VALUES + 0.5
+    top, last = 1.4, VALUES + 0.5
     for axes, low, high, label in ((left, 0, 1, "a singular value before"), (right, 0.5, last, "singular value, by size")):
         axes.set(xlim=(low, high), ylim=(0, top))
         axes.axhspan(*NEAR, color=BLUE, alpha=0.1, linewidth=0)

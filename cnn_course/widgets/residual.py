@@ -76,25 +76,25 @@ def residual_cost(kind="basic", width=64, shortcut="A", stride=1, size=56):
 
 def rivals(r):
     """The paper's argument at this width: basic, bottleneck, and basic as wide as the bottleneck."""
-    settings = (r.option, r.stride, r.size)
-    return tuple(
-        residual_cost(*block, *settings) for block in (("basic", r.width), ("bottleneck", r.width), ("basic", 4 * r.width))
+    blocks = ("basic", r.width), ("bottleneck", r.width), ("basic", 4 * r.width)
+    return tuple(  # by name, as the explorer asks: cached once
+        residual_cost(kind=kind, width=width, shortcut=r.option, stride=r.stride, size=r.size) for kind, width in blocks
     )
 
 
 def describe(r):
     """The one sentence under the controls."""
-    cost = f"A {r.name} has {r.weights:,} weights"
+    cost = f"A {r.name} has {r.weights:,} weights and {short(r.macs)} multiply-adds on a {r.size}x{r.size} map"
     if r.kind == "bottleneck":
         basic = rivals(r)[0]
         times = r.weights / basic.weights
-        cost += f", {times:.2f} times those of a {basic.name}, and carries four times as many channels"
+        cost += f"; the weights are {times:.2f} times those of a {basic.name}, and it carries four times as many channels"
     if r.projection:
         share = r.projection.parameters / r.weights
-        return f"{cost}; the 1x1 projection on its shortcut holds {share:.0%} of them."
+        return f"{cost}; the 1x1 projection on its shortcut holds {share:.0%} of the weights."
     if r.out_channels > r.in_channels:
-        return f"{cost}; its shortcut takes every second pixel, fills new channels with zeros and adds none."
-    return f"{cost}; its shortcut is the identity and adds none."
+        return f"{cost}; its shortcut takes every second pixel, fills new channels with zeros and adds no weights."
+    return f"{cost}; its shortcut is the identity and adds no weights."
 
 
 def draw(r):

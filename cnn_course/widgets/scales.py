@@ -3,8 +3,10 @@
 from matplotlib.markers import TICKDOWN, TICKLEFT, TICKRIGHT
 from matplotlib.ticker import MaxNLocator
 
-from cnn_course.plots import GREY
+from cnn_course.plots import GREY, PALETTE
 from cnn_course.plots.ticks import ShortNumbers
+
+BLUE, ORANGE, PALE = PALETTE[0], PALETTE[1], PALETTE[7]  # of lines and dots; PALE is no colour for words
 
 
 def scale(axes, side, ticks, label=""):

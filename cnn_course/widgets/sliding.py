@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from cnn_course import anatomy, data, plots
 from cnn_course.plots.drawing import DARK_ORANGE, Picture
-from cnn_course.widgets.explorer import Explorer, choice, slider, text
+from cnn_course.widgets.explorer import Explorer, choice, counted, minus, slider, text
 
 KERNELS = ("edge", "blur", "sharpen", "identity", "own numbers")
 ORANGE = plots.PALETTE[1]
@@ -30,6 +30,7 @@ class Convolution:
     picture: torch.Tensor  # (3, size + 2 padding, size + 2 padding)
     weights: torch.Tensor  # (kernel, kernel), applied to the mean of R, G and B
     output: torch.Tensor  # (out_size, out_size)
+    kind: str = "edge"  # one of KERNELS
     note: str = ""  # what is to be said about the image
 
     @property
@@ -46,10 +47,15 @@ class Convolution:
         return (self.position - 1) % self.out_size
 
     @property
+    def seen(self):
+        """The rows of the image, and its columns, that some window reads."""
+        reads = {i * self.stride + j * self.dilation - self.padding for i in range(self.out_size) for j in range(self.kernel)}
+        return reads & set(range(self.size))
+
+    @property
     def unseen(self):
         """Rows at the bottom, and columns on the right, that no window reaches."""
-        reach = (self.out_size - 1) * self.stride + self.window[2]
-        return max(0, self.size + self.padding - reach)
+        return self.size - 1 - max(self.seen, default=-1)
 
     @property
     def parameters(self):
@@ -100,7 +106,7 @@ def _read_numbers(numbers, kernel):
     except ValueError:
         raise ValueError(f"Own numbers are read as numbers with spaces between them, not {numbers!r}.") from None
     if len(values) != kernel**2:
-        raise ValueError(f"A {kernel}x{kernel} kernel takes {kernel**2} numbers, row by row; you gave {len(values)}.")
+        raise ValueError(f"A {kernel}x{kernel} kernel takes {counted(kernel**2, 'number')}, row by row; you gave {len(values)}.")
     if not all(abs(value) < 1e6 for value in values):
         raise ValueError("Own numbers must be finite and below a million.")
     return torch.tensor(values).reshape(kernel, kernel)
@@ -118,22 +124,23 @@ def compute(image, size=16, kernel=3, stride=1, padding=0, dilation=1, position=
     picture = F.pad(picture, [padding] * 4)
     output = F.conv2d(picture.mean(0)[None, None], weights[None, None], stride=stride, dilation=dilation)[0, 0]
     position = min(max(position, 1), out_size**2)
-    return Convolution(size, kernel, stride, padding, dilation, position, filters, picture, weights, output, note)
+    return Convolution(size, kernel, stride, padding, dilation, position, filters, picture, weights, output, kind, note)
 
 
 def describe(r):
-    """One sentence."""
+    """Two sentences."""
     step = "one pixel at a time" if r.stride == 1 else f"{r.stride} pixels at a time"
     spread = f", spread over {r.window[2]}x{r.window[2]} pixels" if r.dilation > 1 and r.kernel > 1 else ""
-    grown = f" with {r.padding} {'pixel' if r.padding == 1 else 'pixels'} of padding" if r.padding else ""
+    grown = f" with {counted(r.padding, 'pixel')} of padding" if r.padding else ""
     lost = f"; the last {r.unseen} rows and columns are never seen" if r.unseen else ""
     lost = "; the last row and column are never seen" if r.unseen == 1 else lost
-    skipped = "; some pixels between the windows are skipped" if r.stride > r.window[2] else ""
+    skipped = "; some rows and columns before them are skipped" if len(r.seen) < r.size - r.unseen else ""
     plural = "filter holds" if r.filters == 1 else "filters hold"
     return (
         f"A {r.kernel}x{r.kernel} kernel{spread}, moved {step}, turns {r.size}x{r.size} pixels{grown} into "
         f"{r.out_size}x{r.out_size} outputs{lost}{skipped}; {r.filters} {plural} "
-        f"{r.filters} × ({r.kernel}×{r.kernel}×3 + 1) = {r.parameters:,} parameters."
+        f"{r.filters} × ({r.kernel}×{r.kernel}×3 + 1) = {r.parameters:,} parameters. "
+        f"Output {r.position} of the kernel, {r.kind}, is {minus(r.value, 2)}."
     )
 
 
@@ -164,8 +171,8 @@ def draw(r):
     if r.kernel <= 5:
         for i in range(r.kernel):
             for j in range(r.kernel):
-                number = f"{r.weights[i, j]:.2g}".replace("0.", ".").replace("-", "−")
-                kernel.text(j, i, number, fontsize=10 if r.kernel <= 3 else 7.5)
+                number = f"{r.weights[i, j]:.{2 if abs(r.weights[i, j]) < 10 else 6}g}".replace("0.", ".").replace("-", "−")
+                kernel.text(j, i, number, fontsize=(10 if r.kernel <= 3 else 7.5) * min(1, 5 / len(number)))
 
     total, largest = float(r.weights.sum()), float(r.output.abs().max())
     # A kernel whose weights sum to 0 answers around 0, which is middle grey; others stretch the picture.
@@ -173,7 +180,7 @@ def draw(r):
     grey = ((r.output - low) / max(high - low, 1e-9)).clamp(0, 1).flatten()
     grey[r.position :] = 0.88 + 0.12 * grey[r.position :]  # not computed yet: pale
     grey = grey.reshape(r.output.shape)
-    title = f"Output {r.position} of {r.out_size}×{r.out_size}: {r.value:.2f}".replace("-", "−")
+    title = f"Output {r.position} of {r.out_size}×{r.out_size}: {minus(r.value, 2)}"
     output = Picture(sheet, 5.4, 3.7, 3.1, grey, title, frame=True, cmap="gray", vmin=0, vmax=1)
     output.box(r.column, r.row, 1, ORANGE)
     sheet.text(4.3, 0.28, f"Output side = {r.formula}", ha="center", fontsize=11)

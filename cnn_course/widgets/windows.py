@@ -12,9 +12,8 @@ from cnn_course.anatomy import walk
 from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel
 from cnn_course.training.device import seeded
 from cnn_course.widgets.explorer import Explorer, choice, slider, steps
-from cnn_course.widgets.scales import even, scale
+from cnn_course.widgets.scales import BLUE, ORANGE, PALE, even, scale
 
-BLUE, ORANGE, GREY = plots.PALETTE[0], plots.PALETTE[1], plots.PALETTE[7]
 OWN = "own layers"
 BUDGET = 600_000  # of work for a redraw
 CHANNELS, EXAMPLES = 6, 4  # of the random stacks whose gradients are taken
@@ -135,6 +134,7 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
     if name != OWN:
         sizes, field = model_field(name)
         return ReceptiveField(name, image, sizes, field, inner_side(field), note)
+    pooling = pooling if pooling <= depth else 0  # none comes before the end
     stack = tuple(layers(kernel, depth, stride, pooling))
     sizes = tuple(anatomy.receptive_field(stack[: i + 1]) for i in range(len(stack)))
     field = effective_field(stack, image.shape[-1])
@@ -175,7 +175,7 @@ def describe(r):
     if r.depth == 1:
         return f"{what}: one value sees {window} at {r.parameters:,} weights ({r.channels} channels); {inner}."
     saved = 1 - r.parameters / r.one_kernel
-    than = f"{saved:.0%} fewer" if saved > 0 else "as many" if saved == 0 else f"{-saved:.0%} more"
+    than = f"{saved:.0%} fewer" if saved > 0 else f"{-saved:.0%} more"
     return (
         f"{what} see {window}, as one {r.size}x{r.size} kernel would, with {than} weights ({r.parameters:,} "
         f"against {r.one_kernel:,} at {r.channels} channels); {inner}."
@@ -195,6 +195,7 @@ def draw(r):
     title, look = f"gradient: half in {r.inner}×{r.inner}", {"cmap": "viridis", "vmin": 0, "vmax": 1}
     picture = Picture(sheet, 3.2, 3.2, 2.85, r.field, title, DARK_ORANGE, **look)
     corner = (len(r.field) - r.inner) // 2
+    picture.box(corner, corner, r.inner, plots.INK, linewidth=4.5)  # orange alone hardly shows on yellow and green
     picture.box(corner, corner, r.inner, ORANGE)
 
     axes = panel(figure, (0.775, 0.15, 0.215, 0.72))
@@ -202,7 +203,7 @@ def draw(r):
         unit, name = (1e6, "millions") if r.one_kernel >= 1e7 else (1e3, "thousands")
         names = [f"{r.depth} ×\n{r.kernel}x{r.kernel}", f"1 ×\n{r.size}x{r.size}"]
         values = (r.parameters / unit, r.one_kernel / unit)
-        bars = axes.bar((0, 1), values, color=[BLUE, GREY], width=0.6)
+        bars = axes.bar((0, 1), values, color=[BLUE, PALE], width=0.6)
         axes.bar_label(bars, [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values], fontsize=10)
         axes.set_ylim(0, max(values) * 1.15)
         scale(axes, "bottom", dict(enumerate(names)))
@@ -210,7 +211,7 @@ def draw(r):
     else:
         count = len(r.sizes)
         axes.plot(range(1, count + 1), r.sizes, "o-", color=BLUE, markersize=4)
-        axes.axhline(r.side, color=GREY, linestyle="--")
+        axes.axhline(r.side, color=PALE, linestyle="--")
         axes.text(1, r.side, "input", color="0.35", fontsize=10, va="bottom")
         axes.set(xlim=(0.5, max(count, 2) + 0.5), ylim=(0, max(r.size, r.side) * 1.15))
         label = "layer" if r.name == OWN else "layer that widens it"

@@ -4,12 +4,15 @@ import base64
 import gc
 import io
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import ipywidgets
 import numpy as np
 import pytest
 from makers import MAKERS, another_value, noise
+from matplotlib.text import Text
 from PIL import Image
 
 from cnn_course import plots, widgets
@@ -55,6 +58,47 @@ def test_the_stored_text_is_the_same_for_all_images_and_the_stand_in_says_so(mak
     assert stand_in.result.note and not real.result.note
     real.set(**{next(iter(real.controls)): another_value(next(iter(real.controls.values())))})
     assert real._repr_mimebundle_()[0]["text/plain"] == one["text/plain"]  # the default, whatever is on show
+
+
+ODD = re.compile(r"(?<![\d.,/x×])1 (pixels|channels|steps|numbers|layers|filters|seeds)\b|(?<![\d.])0% of|−0\.0+(?!\d)")
+
+
+def ends(control):
+    """The values at both ends of a control."""
+    if isinstance(control, ipywidgets.Checkbox):
+        return [False, True]
+    if hasattr(control, "options"):
+        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
+        return [values[0], values[-1]] if not isinstance(control.value, tuple) else [tuple(values[:1]), tuple(values)]
+    return [] if isinstance(control, ipywidgets.Text) else [control.min, control.max]
+
+
+def corners(explorer):
+    """Settings with one control at an end of its own, and with all at the lower or all at the upper ends."""
+    both = {name: ends(control) for name, control in explorer.controls.items() if ends(control)}
+    yield from (explorer.defaults | {name: value} for name, values in both.items() for value in values)
+    yield from (explorer.defaults | {name: values[end] for name, values in both.items()} for end in (0, 1))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_at_the_ends_of_its_controls_an_explorer_stays_in_its_frame_and_counts_like_people(name):
+    explorer, drawn = MAKERS[name](), 0
+    for settings in corners(explorer):
+        try:
+            result = explorer._compute(**settings)
+        except ValueError:  # refused in words
+            continue
+        figure, sentence, drawn = explorer._draw(result), explorer._describe(result), drawn + 1
+        figure.canvas.draw()
+        wide, tall = figure.bbox.size
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        for text in texts:
+            box = text.get_window_extent()
+            inside = min(box.x0, box.y0) >= -1 and box.x1 <= wide + 1 and box.y1 <= tall + 1
+            assert inside, f"{text.get_text()!r} is cut off with {settings}"
+        for said in (sentence, *(text.get_text() for text in texts)):
+            assert not ODD.search(said), f"{said!r} with {settings}"
+    assert drawn > 2
 
 
 def test_an_explorer_in_few_lines():
