@@ -112,7 +112,7 @@ def _():
     return found
 
 
-@claim("the paths' standard deviation doubles, from 2.6 to 5.2 pixels.", "computed")
+@claim("the paths' standard deviation does, from 2.6 to 5.2 pixels.", "computed")
 def _():
     found = []
     for depth in (10, 40):

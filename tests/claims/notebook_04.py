@@ -72,7 +72,7 @@ def _():
     assert any(isinstance(layer, nn.AdaptiveAvgPool2d) for layer in nin.head.modules()), nin.head
 
 
-@claim("one number for each convolution: three in each of NIN's first two blocks, two in its last,", "computed")
+@claim("one for each convolution: three in each of NIN's first two blocks, two in its last,", "computed")
 def _():
     features = models.build("nin", device="meta").features
     blocks = (features.block1, features.block2, features.block3)
@@ -195,7 +195,10 @@ def _():
     assert [squeezes(label) for label in ("none", "8", "16", "32", "64")] == [0, 4, 4, 3, 3]
 
 
-@claim("begun from He's fan_out, the same network with ReLU has 77.3% in *How narrow may it get?*", "record bottleneck")
+@claim(
+    "the same network with ReLU has 77.3% in *How narrow may it get?*, where it began from He's fan_out, and 75.5% here.",
+    "record bottleneck",
+)
 def _():
     former, later = (experiments.recorded(name) for name in ("bottleneck", "squeeze"))
     built = [experiments.find(record.name).settings(label) for record, label in ((former, "32"), (later, "with ReLU"))]

@@ -139,7 +139,7 @@ def _():
     assert ours.conv_parameters > 2 * alexnet.conv_parameters and ours.linear_parameters < alexnet.linear_parameters / 50
 
 
-@claim("22 layers, with three tenths of VGG-19's parameters in convolutions.", "computed")
+@claim("22 layers, and three tenths as many parameters in convolutions as VGG-19.", "computed")
 def _():
     assert round(anatomy.cost(built()).conv_parameters / anatomy.cost(built("vgg19")).conv_parameters, 1) == 0.3
 

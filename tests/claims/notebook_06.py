@@ -349,7 +349,7 @@ def _():
     return ", ".join(leads)
 
 
-@claim("The order of 2015 stays ahead over other test images, and in the bar, which is for images and seeds together. With three "
+@claim("On other test images the order of 2015 stays ahead, and so it does in the bar, for images and seeds together. With three "
        "seeds such a bar can be too narrow (notebook 8): by the seeds' spread alone, 2016 could be ahead.",
        "record block_order")  # fmt: skip
 def _():
