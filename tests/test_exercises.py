@@ -107,7 +107,7 @@ def test_an_answer_by_hand_is_right(number):
 
 
 def test_an_unknown_number_names_a_known_one():
-    for number, meant in {"3.2": "03.2", "A41": "A4.1"}.items():
+    for number, meant in {"3.2": "03.2", "a41": "A4.1"}.items():
         with pytest.raises(ValueError, match=f"no question has the number '{number}'; did you mean '{meant}'"):
             exercises.check(number, 28)
 

@@ -5,7 +5,7 @@ of the same shape and type. Each image gets its own random draw. A channels_last
 The numbers are drawn on the generator's device (the CPU where there is none), so that a seed means the same
 on a CPU and on a GPU.
 
-Raised is ValueError, for what is no such batch and for a strength that cannot be.
+They raise ValueError for what is no such batch, and for a strength that cannot be.
 
 A pipeline is a tuple of transforms; functools.partial sets parameters: (crop, flip, partial(cutout, size=8)).
 """

@@ -25,6 +25,7 @@ def check(number: str, answer) -> None:
         print(GRADED[number].notes(answer))
         return
     if number not in QUESTIONS:
-        near = difflib.get_close_matches(str(number), GRADED if str(number).startswith("A") else QUESTIONS, n=1, cutoff=0)
+        text = str(number).upper()
+        near = difflib.get_close_matches(text, GRADED if text.startswith("A") else QUESTIONS, n=1, cutoff=0)
         raise ValueError(f"no question has the number {number!r}; did you mean {near[0]!r}? It stands in the cell's heading")
     print(QUESTIONS[number].says(answer))

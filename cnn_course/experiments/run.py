@@ -240,7 +240,7 @@ def _run(task):
 
 
 def _keep(task, history, machines):
-    """Add a run to the experiment's file, read anew: other runs were added since the call began."""
+    """Add a run to the experiment's file, read anew: other runs may have been added since the call began."""
     experiment, label, seed, lr = task
     variant, kept = experiment.variants[label], results.recorded(experiment.name)
     cost = anatomy.cost(variant.build())

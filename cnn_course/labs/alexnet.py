@@ -149,8 +149,8 @@ def _filled(answer):
             answer(weight)
             found.append(_unlearning(weight) or weight.detach())
         except Exception as error:
-            kind = "dense layer" if len(shape) == 2 else "convolution"
-            told = f"With the weight {shape} of a {kind}: {sandbox.told(error)}"
+            layer = "dense layer" if len(shape) == 2 else "convolution"
+            told = f"With the weight {shape} of a {layer}: {sandbox.told(error)}"
             found.append(FROZEN if "leaf Variable" in str(error) else told)
     return found
 
@@ -286,7 +286,7 @@ def _dropped(found):
     if abs(factor - 4 / 3) > 0.01:
         return f"The values that stay grow by {factor:.2f} where p is 0.25. What keeps the mean of the sum?"
     if counts is None:
-        return "Your dropout takes a matrix of 400x500, and fails on one number, on eight, or on 50x50. What ties it to a shape?"
+        return "Your dropout takes a matrix of 400x500, and fails on one number or on eight. What ties it to a shape?"
     if torch.equal(again, loud):
         return SAME_AGAIN
     if len(set(counts)) == 1:

@@ -40,7 +40,7 @@ def find(name: str) -> Lab:
 def check(name: str, answer: Callable) -> None:
     """Print whether the answer does what the lab asks for, else what is wrong with it, in a sentence.
 
-    answer: the class or function that the student wrote. It runs in a process of its own, for eight seconds at most, and is
+    answer: the class or function that the student wrote. It runs apart, see `sandbox`, for eight seconds at most, and is
     compared with the course's by what it does, whatever its parts are called. Raises ValueError for an unknown lab.
     """
     lab = find(name)

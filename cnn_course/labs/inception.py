@@ -459,6 +459,7 @@ def _kept(answer):
             return "Your layer leaves the work to torch's BatchNorm. What does that compute in training, and what in evaluation?"
         if count > 6:
             return "Your running mean and variance are parameters, which are learned from a loss. Where do these two come from?"
+        unfound = not count and any(isinstance(value, torch.Tensor) and value.requires_grad for value in vars(net).values())
         net(torch.randn(4, 3, 2, 2, requires_grad=True))
         kept = [buffer.clone() for buffer in net.buffers()]
         net.eval()(torch.randn(4, 3, 2, 2))
@@ -466,7 +467,7 @@ def _kept(answer):
         net.train()
     except Exception:
         return None  # the cases tell it better
-    if not count and any(isinstance(value, torch.Tensor) and value.requires_grad for value in vars(net).values()):
+    if unfound:
         return UNFOUND
     if count and sum(buffer.numel() for buffer in net.buffers()) < 6:
         return "A network that is saved and loaded forgets your running mean and variance. What makes a tensor part of a module?"

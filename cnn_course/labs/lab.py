@@ -365,7 +365,7 @@ def _values(got, expected):
         if got.shape != expected.shape:
             return f"the result is {_shape(got.shape)}, expected {_shape(expected.shape)}."
         return _first_difference(got.detach().float(), expected.detach().float())
-    if isinstance(got, torch.Tensor) and got.dim() and got.numel() == 1 and not isinstance(expected, torch.Tensor):
+    if isinstance(got, torch.Tensor) and got.dim() and got.numel() == 1 and isinstance(expected, NUMBERS):
         return f"the result is a tensor of shape {tuple(got.shape)}, expected a number."
     if isinstance(got, torch.Tensor) == isinstance(expected, torch.Tensor) or isinstance(got, torch.Tensor):
         return f"the result is {_short(got)}, expected {_short(expected)}."

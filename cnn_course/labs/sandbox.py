@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -80,8 +81,8 @@ def limited(seconds: float, says: str = ""):
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    before, begun = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    rest, again = signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # those of a limit around this one
     try:
         yield
     except Overtime:  # between the code's end and the next line
@@ -89,6 +90,8 @@ def limited(seconds: float, says: str = ""):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if rest:
+            signal.setitimer(signal.ITIMER_REAL, max(rest - (time.monotonic() - begun), 0.001), again)
 
 
 def _quietly(work):

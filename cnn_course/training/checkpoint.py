@@ -49,8 +49,12 @@ def read(path: Path, settings: dict, longer: bool = False) -> dict:
         if kept.get(name) == value or name == "epochs" and longer and kept[name] < value:
             continue
         why = "ask for the same, or name another file"
-        if name == "epochs":
-            why += ". It has more epochs already" if longer else ". Its recipe was laid out for so many epochs; one that goes "
-            why += "" if longer else 'by no share of the steps, with schedule="constant", no sizes and no lookahead, can go on'
+        if name == "epochs" and longer:
+            why += ". It has more epochs already"
+        elif name == "epochs":
+            why += (
+                ". Its recipe was laid out for so many epochs; only a run whose steps do not depend on their number, "
+                'with schedule="constant", no sizes and no lookahead, can go on for more'
+            )
         raise CheckpointError(f"{path} holds a run with {name} {kept.get(name)}, but this one has {name} {value}; {why}")
     return state

@@ -72,7 +72,7 @@ def one_thread():
 
 @contextmanager
 def seeded(seed: int):
-    """Torch's random numbers begin at this seed inside the block; afterwards they go on as if there had been none."""
+    """Torch's random numbers begin at this seed inside; afterwards those of the CPU, and of a CUDA in use, go on as before."""
     with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
         torch.manual_seed(seed)
         yield

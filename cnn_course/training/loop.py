@@ -13,7 +13,8 @@ from cnn_course.training.recipe import for_plain_loop, scheduler, sgd
 def train(net, cifar, epochs=2, recipe=None, seed=0):
     """Train `net` in place on `cifar.train`, test it on `cifar.test` after every epoch, return the History.
 
-    On the CPU, in batches of 32. ValueError for a recipe with settings that only `fit` knows, such as an optimizer.
+    On the CPU, in batches of 32 where the recipe names no other size. ValueError for a recipe with settings that only `fit`
+    knows, such as an optimizer.
     """
     recipe = for_plain_loop(recipe)  # the course's own where none is given
     batch_size = recipe.batch_size or 32

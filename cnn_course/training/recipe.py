@@ -83,7 +83,10 @@ class Recipe:
 
     @property
     def any_length(self) -> bool:
-        """Whether a step does not depend on how many there are in all, so that a run may be prolonged."""
+        """Whether a step does not depend on how many there are in all, so that a run may be prolonged.
+
+        A batch_size that is left open may still change with the length, see `default_batch_size`.
+        """
         return self.schedule == "constant" and not self.sizes and not self.lookahead
 
     def size_at(self, share: float) -> int | None:

@@ -382,12 +382,7 @@ def _draw_wires(sheet, r, x, y):
     left, right = _dots(r.in_channels, r.groups), _dots(r.out_channels, r.groups)
     from_group, to_group = np.arange(left) * r.groups // left, np.arange(right) * r.groups // right
     y_left, y_right = (y[1] - (y[1] - y[0]) * (np.arange(count) + 0.5) / count for count in (left, right))
-    lines = [
-        ((x[0], y_left[i]), (x[1], y_right[j]))
-        for i in range(left)
-        for j in range(right)
-        if from_group[i] == to_group[j] or (r.groups > 16 and i * right == j * left)
-    ]
+    lines = [((x[0], y_left[i]), (x[1], y_right[j])) for i in range(left) for j in range(right) if from_group[i] == to_group[j]]
     sheet.add_collection(LineCollection(lines, colors=BLUE, linewidths=0.6, alpha=0.7))
     sheet.plot([x[0]] * left + [x[1]] * right, [*y_left, *y_right], "o", color=BLUE)
     sheet.text(x[0] - 0.25, y[1] + 0.09, f"{r.in_channels} channels → {r.out_channels} filters", fontsize=11)

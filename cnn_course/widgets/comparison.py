@@ -165,7 +165,7 @@ def _colour(model):
 
 
 def draw(r):
-    """Left: cost against test accuracy. Right: the curves of one model.
+    """Left: cost against accuracy. Right: the curves of one model.
 
     Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
     """

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from cnn_course import anatomy, data, plots
 from cnn_course.plots.drawing import DARK_ORANGE, Picture
 from cnn_course.widgets.explorer import Explorer, choice, counted, minus, slider, text
+from cnn_course.widgets.scales import ORANGE
 
 KERNELS = ("edge", "blur", "sharpen", "identity", "own numbers")
-ORANGE = plots.PALETTE[1]
 LARGEST = 32  # pixels on a side of the input
 
 
@@ -134,13 +134,13 @@ def describe(r):
     grown = f" with {counted(r.padding, 'pixel')} of padding" if r.padding else ""
     lost = f"; the last {r.unseen} rows and columns are never seen" if r.unseen else ""
     lost = "; the last row and column are never seen" if r.unseen == 1 else lost
-    skipped = "; some rows and columns before them are skipped" if len(r.seen) < r.size - r.unseen else ""
+    skipped = f"; some {'other ' * bool(r.unseen)}rows and columns are skipped" if len(r.seen) < r.size - r.unseen else ""
     plural = "filter holds" if r.filters == 1 else "filters hold"
     return (
         f"A {r.kernel}x{r.kernel} kernel{spread}, moved {step}, turns {r.size}x{r.size} pixels{grown} into "
         f"{r.out_size}x{r.out_size} outputs{lost}{skipped}; {r.filters} {plural} "
         f"{r.filters} × ({r.kernel}×{r.kernel}×3 + 1) = {r.parameters:,} parameters. "
-        f"Output {r.position} of the kernel, {r.kind}, is {minus(r.value, 2)}."
+        f'Output {r.position} of the kernel "{r.kind}" is {minus(r.value, 2)}.'
     )
 
 
@@ -171,7 +171,9 @@ def draw(r):
     if r.kernel <= 5:
         for i in range(r.kernel):
             for j in range(r.kernel):
-                number = f"{r.weights[i, j]:.{2 if abs(r.weights[i, j]) < 10 else 6}g}".replace("0.", ".").replace("-", "−")
+                weight = float(r.weights[i, j])
+                number = f"{weight:.{2 if abs(weight) < 10 else 6}g}".replace("-", "−")
+                number = number.replace("0.", ".") if abs(weight) < 1 else number
                 kernel.text(j, i, number, fontsize=(10 if r.kernel <= 3 else 7.5) * min(1, 5 / len(number)))
 
     total, largest = float(r.weights.sum()), float(r.output.abs().max())

@@ -140,8 +140,10 @@ def test_a_run_goes_on_for_more_epochs_where_no_step_depends_on_their_number(cif
     if grows:
         longer = training.fit(tiny(), cifar, 2, recipe, quiet=True, save=path)
         assert without_seconds(longer) == without_seconds(training.fit(tiny(), cifar, 2, recipe, quiet=True))
+        with pytest.raises(checkpoint.CheckpointError, match="more epochs already"):
+            training.fit(tiny(), cifar, 1, recipe, quiet=True, save=path)
     else:
-        with pytest.raises(checkpoint.CheckpointError, match="no sizes and no lookahead, can go on"):
+        with pytest.raises(checkpoint.CheckpointError, match="no sizes and no lookahead, can go on for more"):
             training.fit(tiny(), cifar, 2, recipe, quiet=True, save=path)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from torch import nn
 
 from cnn_course import anatomy, data, experiments, models, training, widgets
@@ -27,6 +28,7 @@ from cnn_course.widgets.augmenting import TRANSFORMS, pipeline
 from cnn_course.widgets.augmenting import compute as compute_augmentation
 from cnn_course.widgets.sliding import KERNELS, make_kernel
 from cnn_course.widgets.sliding import compute as compute_convolution
+from cnn_course.widgets.sliding import draw as draw_convolution
 from cnn_course.widgets.windows import OWN, effective_field, inner_side, layers
 from cnn_course.widgets.windows import compute as compute_field
 
@@ -78,6 +80,8 @@ def test_kernels_do_what_their_names_say():
     assert answer["edge"].item() == pytest.approx(2)  # two pixels apart
     assert [answer[kind].item() for kind in KERNELS[1:4]] == pytest.approx([1, 1, 1])  # the middle pixel
     assert make_kernel("own numbers", 2, "1, 2\n3 -4").tolist() == [[1, 2], [3, -4]]
+    drawn = draw_convolution(compute_convolution(IMAGE, 4, 1, kind="own numbers", numbers="10.5"))
+    assert "10.5" in [text.get_text() for text in drawn.findobj(Text)]
     wrong = {"1 2 3": "takes 4 numbers", "": "takes 4 numbers", "1 2 3 x": "are read as numbers", "1 2 3 inf": "must be finite"}
     for numbers, words in wrong.items():
         with pytest.raises(ValueError, match=words):
