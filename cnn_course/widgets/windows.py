@@ -58,7 +58,12 @@ class ReceptiveField:
     @property
     def priced(self):
         """Whether one large kernel sees the same: then their weights are compared, and the channels matter."""
-        return self.name == OWN and self.stride == 1 and not self.pooling
+        return self.name == OWN and self.stride == 1 and not self.pools
+
+    @property
+    def pools(self):
+        """Whether a pooling comes before the stack ends."""
+        return 0 < self.pooling <= self.depth
 
 
 def layers(kernel, depth, stride=1, pooling=0):
@@ -134,7 +139,6 @@ def compute(image, name=OWN, kernel=3, depth=2, stride=1, pooling=0, channels=12
     if name != OWN:
         sizes, field = model_field(name)
         return ReceptiveField(name, image, sizes, field, inner_side(field), note)
-    pooling = pooling if pooling <= depth else 0  # none comes before the end
     stack = tuple(layers(kernel, depth, stride, pooling))
     sizes = tuple(anatomy.receptive_field(stack[: i + 1]) for i in range(len(stack)))
     field = effective_field(stack, image.shape[-1])
@@ -166,11 +170,13 @@ def describe(r):
         beyond = f", more than the {r.side}x{r.side} of its input" if r.size > r.side else ""
         return f"One value of the last map of {r.name} sees {window}{beyond}; in a random network {inner}."
     what = f"{r.depth} layers of {r.kernel}x{r.kernel}" if r.depth > 1 else f"One layer of {r.kernel}x{r.kernel}"
+    if r.pooling > r.depth:
+        what += f" (too few for a pooling after every {r.pooling})"
     if r.size > r.side:
         window += f", more than the picture's {r.side}x{r.side}"
     if not r.priced:
         steps = [f"stride {r.stride} first"] * (r.stride > 1)
-        steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * bool(r.pooling)
+        steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * r.pools
         return f"{what}, {' and '.join(steps)}: one value sees {window}; {inner}."
     if r.depth == 1:
         return f"{what}: one value sees {window} at {r.parameters:,} weights ({r.channels} channels); {inner}."

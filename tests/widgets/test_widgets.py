@@ -31,6 +31,7 @@ from cnn_course.widgets.sliding import compute as compute_convolution
 from cnn_course.widgets.sliding import draw as draw_convolution
 from cnn_course.widgets.windows import OWN, effective_field, inner_side, layers
 from cnn_course.widgets.windows import compute as compute_field
+from cnn_course.widgets.windows import describe as describe_field
 
 IMAGE = torch.randint(256, (3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
@@ -202,6 +203,12 @@ def test_half_of_the_squared_gradient_is_meant(middle, side):
     field = torch.full((3, 3), ((1 - middle) / 8) ** 0.5)
     field[1, 1] = middle**0.5
     assert inner_side(torch.nn.functional.pad(field, [2] * 4)) == side
+
+
+def test_a_pooling_that_would_come_behind_the_stack_is_none():
+    without, behind = (compute_field(IMAGE, depth=2, pooling=pooling) for pooling in (0, 3))
+    assert behind.priced and behind.sizes == without.sizes
+    assert describe_field(behind).startswith("2 layers of 3x3 (too few for a pooling after every 3) see 5x5 pixels")
 
 
 def test_receptive_field_of_a_model():
