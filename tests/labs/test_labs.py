@@ -236,7 +236,8 @@ def test_where_the_code_runs_in_the_kernel_a_loop_ends_too(monkeypatch, capsys):
     assert sandbox.apart(lambda: endless(0), seconds=1) == (None, "Your code was stopped after 1 seconds: does a loop end?")
     assert time.monotonic() - begun < 20 and signal.getsignal(signal.SIGALRM) is before
     own = next(answer for name, answer in RIGHT if name == "basic_block")
-    assert said(capsys, "basic_block", Slip).startswith("Not yet.") and said(capsys, "basic_block", own).startswith("Passed: ")
+    assert said(capsys, "basic_block", own).startswith("Passed: ")
+    assert said(capsys, "basic_block", Slip).startswith("Not yet.")  # last: what passed would stay in this process
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such signal")
