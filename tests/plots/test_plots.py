@@ -110,6 +110,7 @@ FIGURES = {
     "curves": lambda: plots.curves(RUNS, LONG, ("loss", "accuracy", "error")),
     "curves over images": lambda: plots.curves(RUNS, LONG, "accuracy", train=False, x="images", level=(50, "half")),
     "an experiment": lambda: plots.experiment(Record("norm", "?", "", runs=RUNS), LONG, training=True, own=history("resnet20")),
+    "differences": lambda: plots.differences({"a": Record("norm", "?", "", runs=RUNS).difference("resnet20", "lenet5")}, LONG),
     "parameters": lambda: plots.parameters_against_accuracy(RUNS, own=history("resnet20", epochs=2)),
     "confusion": lambda: plots.confusion(Evaluation(1.0, 0.5, LABELS.roll(1)), LABELS),
     "filters": lambda: plots.filters(nn.Conv2d(3, 70, 11)),

@@ -61,6 +61,17 @@ def said(figure):
     return [text.get_text() for text in (*figure.texts, *figure.axes[0].texts)]
 
 
+def test_differences_have_their_intervals_and_are_hollow_where_they_may_turn_round():
+    kept = record(a=(0.90, 0.92), b=(0.80, 0.81), c=(0.80, 0.82))
+    found = {"a": kept.difference("a", "b"), "c": kept.difference("c", "b")}
+    drawn = plots.differences(found, "Two").axes[0].containers
+    assert [dots.get_xdata()[0] for dots, *_ in drawn] == pytest.approx([each.points for each in found.values()])
+    spans = [tuple(bars[0].get_segments()[0][:, 0]) for _, _, bars in drawn]
+    assert spans == [pytest.approx(each.interval) for each in found.values()]
+    hollow = [dots.get_markerfacecolor() == "white" for dots, *_ in drawn]
+    assert hollow == [not each.decided for each in found.values()] == [False, True]
+
+
 def test_an_experiment_goes_by_its_name_and_a_label_by_those_that_there_are():
     assert plots.experiment("norm").alt == plots.experiment(experiments.recorded("norm")).alt
     one = plots.experiment(record(a=(0.9,), b=(0.8,)), only="a", baseline="b")  # which is not shown
