@@ -447,7 +447,7 @@ def _():
     deep, shallow = (
         [share for _, share in experiments.recorded("degradation").sweeps[name]] for name in ("plain-56", "plain-20")
     )
-    assert len(deep) == len(shallow) == 4 and max(deep) < min(shallow) - 0.1
+    assert (len(deep), len(shallow)) == (4, 5) and max(deep) < min(shallow) - 0.1
     return f"{max(deep):.1%} and {max(shallow):.1%}"
 
 
