@@ -10,7 +10,7 @@ import torch
 from cnn_course import data, plots
 from cnn_course.data import augment
 from cnn_course.plots.drawing import Picture
-from cnn_course.widgets.explorer import Explorer, in_words, slider
+from cnn_course.widgets.explorer import Explorer, counted, in_words, slider
 
 DRAWS = 15
 
@@ -31,7 +31,7 @@ class Transform(NamedTuple):
 TRANSFORMS = {
     name: Transform(*row)
     for name, row in {
-        "crop": ("Crop", "pixels", 4, 16, 1, augment.crop, "padding", "shifted by up to {} pixels"),
+        "crop": ("Crop", "pixels", 4, 16, 1, augment.crop, "padding", "shifted by up to {pixels}"),
         "flip": ("Mirror", "%", 50, 100, 5, augment.flip, "p", "mirrored in {}% of the draws"),
         "rotate": ("Rotate", "degrees", 0, 90, 5, augment.rotate, "degrees", "turned by up to {}°"),
         "shear": ("Shear", "degrees", 0, 60, 5, augment.shear, "degrees", "slanted by up to {}°"),
@@ -82,8 +82,9 @@ def describe(r):
     """One sentence."""
     if not r.strengths:
         return f"No transform is on: all {DRAWS} draws are the image itself, the same in every epoch."
-    listed = in_words([TRANSFORMS[name].words.format(value) for name, value in r.strengths.items()])
-    return f"Each time the network meets this image it is {listed}; the label stays the same.".replace(" 1 pixels", " 1 pixel")
+    told = [TRANSFORMS[name].words.format(value, pixels=counted(value, "pixel")) for name, value in r.strengths.items()]
+    listed = in_words(told)
+    return f"Each time the network meets this image it is {listed}; the label stays the same."
 
 
 def draw(r):
