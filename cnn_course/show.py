@@ -7,6 +7,8 @@ import math
 import textwrap
 from pathlib import Path
 
+from cnn_course.values import kind
+
 __all__ = ["Shown", "source", "table"]
 
 
@@ -74,7 +76,7 @@ def table(frame, caption=None, mark=None, formats=None, rows=10):
     frame = frame.to_frame() if hasattr(frame, "to_frame") else frame
     if not hasattr(frame, "columns"):
         advice = "pd.Series makes one of name -> value, pd.DataFrame of column -> values"
-        raise ValueError(f"frame is a {type(frame).__name__}; expected a DataFrame, a Series, a History or a Record: {advice}")
+        raise ValueError(f"frame is {kind(frame)}; expected a DataFrame, a Series, a History or a Record: {advice}")
     caption = frame.attrs.get("caption") if caption is None else caption
     if len(frame) > rows:
         count = len(frame)

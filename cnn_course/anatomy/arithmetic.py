@@ -9,18 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import index
 
-
-def whole(name: str, value, least: int) -> int:
-    """`value` as an int. Raises ValueError where it is not a whole number of at least `least`."""
-    try:
-        number = index(value)  # of a tensor with several values a TypeError too
-    except TypeError:
-        number = None
-    if isinstance(value, bool) or number is None or number < least:
-        raise ValueError(f"{name} is {value!r:.60}, expected a whole number of at least {least}")
-    return number
+from cnn_course.values import whole
 
 
 def numbered(name: str, used: set[str]) -> str:

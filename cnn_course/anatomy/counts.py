@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cnn_course.anatomy.arithmetic import numbered
+from cnn_course.values import kind
 
 
 def parameters(net) -> int:
@@ -109,7 +110,7 @@ def costs(nets):
     nets: name -> network; each needs an `input_shape` (C, H, W), as those of the course have. ValueError for one without.
     """
     if not isinstance(nets, Mapping):
-        raise ValueError(f"nets is a {type(nets).__name__}, expected name -> network: {{'resnet20': models.build('resnet20')}}")
+        raise ValueError(f"nets is {kind(nets)}, expected name -> network: {{'resnet20': models.build('resnet20')}}")
     import pandas as pd
 
     from cnn_course.anatomy.memory import kept_bytes

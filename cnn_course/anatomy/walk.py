@@ -18,7 +18,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import UninitializedTensorMixin
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnn_course.anatomy.arithmetic import Window, conv_macs, linear_macs, numbered, whole
+from cnn_course.anatomy.arithmetic import Window, conv_macs, linear_macs, numbered
+from cnn_course.values import whole
 
 
 @dataclass(eq=False)

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_course.data.batching import MEAN, check_pipeline, transformed
+from cnn_course.values import whole
 
 __all__ = ["STANDARD", "alternating_flip", "apply", "brightness", "contrast", "crop", "cutout", "flip", "hue", "pca_colour",
            "principal_colours", "rotate", "saturation", "shear"]  # fmt: skip
@@ -32,8 +33,7 @@ def crop(images: Tensor, padding: int = 4, mirrored: bool = False, generator: Ge
     mirrored: not black, but what lies inside of the edge comes in.
     """
     _check(images)
-    if not isinstance(padding, int) or padding < 0:
-        raise ValueError(f"padding is {padding!r}; expected a whole number of pixels, 0 or more")
+    padding = whole("padding", padding, 0)
     n, c, h, w = images.shape
     pixels = images.permute(0, 2, 3, 1)
     if mirrored:
@@ -159,8 +159,7 @@ def cutout(images: Tensor, size: int = 16, generator: Generator = None) -> Tenso
     The square takes CIFAR-10's mean colour, which is 0 once normalized, as in the paper.
     """
     _check(images, colour=True)
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"size is {size!r}; expected a whole number of pixels, 1 or more")
+    size = whole("size", size, 1)
     n, _, h, w = images.shape
     y, x = _uniform(images, generator, 2, n, 1)
     rows = torch.arange(h, device=images.device) - (y * h).long() + size // 2

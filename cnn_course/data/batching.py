@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnn_course.data.cifar10 import Split
+from cnn_course.values import kind, whole
 
 # Over all pixels of the training images, on the scale 0 to 1. The widespread (0.2023, 0.1994, 0.2010) is
 # something else: the mean of each image's own standard deviation.
@@ -59,10 +60,9 @@ def batches(
     The first batch raises ValueError for what is no split, no number of images or no pipeline.
     """
     if not isinstance(split, Split):
-        raise ValueError(f"split is a {type(split).__name__}; expected a Split, such as data.load().train")
+        raise ValueError(f"split is {kind(split)}; expected a Split, such as data.load().train")
     check_pipeline(augment)
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; expected 1 or more")
+    whole("batch_size", batch_size, 1)
     device = split.images.device if device is None else device
     pixels, labels = split.images.to(device).permute(0, 2, 3, 1).contiguous(), split.labels.to(device)
     home = "cpu" if generator is None else generator.device
@@ -114,4 +114,4 @@ def _wanted(transform, told):
 
 
 def _told(value):
-    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else kind(value)

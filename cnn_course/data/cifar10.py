@@ -17,6 +17,7 @@ from torch import Tensor
 from cnn_course.data import download, standin
 from cnn_course.data.download import ARCHIVE, FOLDER, DataError, NoMirror
 from cnn_course.files import cache_folder
+from cnn_course.values import is_whole, whole
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -100,7 +101,7 @@ class Cifar10:
 
 
 def _check_count(asked, n, images, most):
-    if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n <= most:
+    if not is_whole(n, 1) or n > most:
         raise ValueError(f"{asked}({n!r}) of {images:,} images; expected 1 to {most:,}, a whole number")
 
 
@@ -217,8 +218,7 @@ def picture(path: Path | str, size: int = 32) -> Tensor:
     """
     from PIL import Image, ImageOps
 
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"size is {size!r}; expected a whole number of pixels, 1 or more")
+    size = whole("size", size, 1)
     with Image.open(path) as file:
         upright = ImageOps.exif_transpose(file)  # a telephone notes how it was held, and turns no pixel
         image = ImageOps.fit(upright.convert("RGB"), (size, size))

@@ -1,6 +1,5 @@
 """A comparison of the reader's own: two networks, a prediction, and as many seeds in turns as the time allows."""
 
-import math
 import re
 import sys
 import time
@@ -17,6 +16,7 @@ from cnn_course.experiments import fairness, paired
 from cnn_course.training import gate
 from cnn_course.training.device import seeded
 from cnn_course.training.evaluation import right_images
+from cnn_course.values import is_number, kind
 
 FEWEST = 2  # seeds of each, or nothing is known of others
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -154,7 +154,7 @@ def race(
 
     Raises ValueError for what cannot run, before anything is trained, and where both are one and the same.
     """
-    if predicted is not None and (isinstance(predicted, bool) or not isinstance(predicted, (int, float))):
+    if predicted is not None and not is_number(predicted):
         raise ValueError(f"predicted is {predicted!r}; expected by how many points the first will be ahead, such as 1.5")
     seconds(budget)
     if cifar is None or epochs is None:
@@ -176,7 +176,7 @@ def race(
 
 def seconds(budget: str | float) -> float:
     """A budget in seconds. ValueError for what is none."""
-    if isinstance(budget, (int, float)) and not isinstance(budget, bool) and 0 < budget < math.inf:
+    if is_number(budget) and budget > 0:
         return float(budget)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\s*", str(budget))
     if not found or float(found[1]) == 0:
@@ -224,7 +224,7 @@ def _runner(given, cifar):
         )
     first, second = _built(what, 0), _built(what, 1)
     if not isinstance(first, nn.Module):
-        raise ValueError(f"{what!r:.60} makes a {type(first).__name__}; expected an nn.Module")
+        raise ValueError(f"{what!r:.60} makes {kind(first)}; expected an nn.Module")
     named = getattr(what, "__name__", "<lambda>")
     label = name or getattr(first, "name", "") or (type(first).__name__ if named == "<lambda>" else named)
     if {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}:

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.labs import sandbox
-from cnn_course.labs.lab import Call, Drawn, Lab, Mistake, kind
+from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
+from cnn_course.values import kind
 
 
 # ------------------------------------------------------------------------------------- grouped_conv

@@ -16,6 +16,7 @@ from cnn_course.anatomy.walk import is_lazy
 from cnn_course.labs import sandbox
 from cnn_course.labs.carrying import carry, unmoved
 from cnn_course.training.device import seeded
+from cnn_course.values import kind
 
 COMPARABLE = (torch.Tensor, nn.Module, int, float, tuple, list, str)
 NUMBERS = (int, float, np.floating)
@@ -408,9 +409,3 @@ def _shape(shape):
 
 def _settings(settings):
     return ", ".join(f"{name} {value}" for name, value in settings.items()) or "no settings"
-
-
-def kind(value) -> str:
-    """What a value is, in words."""
-    name = type(value).__name__
-    return "nothing" if value is None else f"a{'n' * name.lower().startswith(tuple('aeio') + ('ndarray',))} {name}"

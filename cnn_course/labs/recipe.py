@@ -2,7 +2,8 @@
 
 import torch
 
-from cnn_course.labs.lab import Call, Drawn, Lab, Mistake, kind
+from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
+from cnn_course.values import kind
 
 
 # ------------------------------------------------------------------------------------- orthogonalize

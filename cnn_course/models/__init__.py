@@ -24,6 +24,7 @@ from cnn_course.models.pretrained import weights
 from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, ResNet
 from cnn_course.models.vgg import VGG
 from cnn_course.models.weight_cards import cards
+from cnn_course.values import is_number, whole
 
 __all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
            "DenseBlock", "DenseLayer", "DenseNet", "FastNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN",
@@ -117,12 +118,10 @@ def _check(setting, value):
         for part in value:
             _check(setting, part)
     elif setting == "dropout":
-        if isinstance(value, str) or not 0 <= value < 1:
+        if not is_number(value) or not 0 <= value < 1:
             raise ValueError(f"dropout is {value!r}; expected a share of 0 or more, below 1")
-    elif setting in WHOLE or isinstance(value, (int, float)) and not isinstance(value, bool) and setting != "compression":
-        least = 0 if "padding" in setting else 1
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-            raise ValueError(f"{setting} is {value!r}; expected a whole number of at least {least}")
+    elif setting in WHOLE or is_number(value) and setting != "compression":
+        whole(setting, value, 0 if "padding" in setting else 1)
 
 
 def __dir__():

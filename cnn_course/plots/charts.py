@@ -15,12 +15,13 @@ import numpy as np
 from cnn_course.plots.canvas import Figure, end_labels, key, place_labels, short, styled, text_width, wrap
 from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, is_dark, readable, tint, told_apart
 from cnn_course.plots.ticks import make_room, set_scales, set_ticks, short_numbers, tidy
+from cnn_course.values import kind
 
 
 def items_of(values, what, expected):
     """The (name, value) pairs of a dict, or of what is like one. ValueError for anything else."""
     if not hasattr(values, "items"):
-        raise ValueError(f"{what} is {type(values).__name__}; expected {expected}")
+        raise ValueError(f"{what} is {kind(values)}; expected {expected}")
     return values.items()
 
 

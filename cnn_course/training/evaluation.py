@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import data
-from cnn_course.anatomy.arithmetic import whole
 from cnn_course.training import gate
 from cnn_course.training.recipe import heads
+from cnn_course.values import kind, whole
 
 
 def _both_ways(images):
@@ -52,7 +52,7 @@ def predict(
     """
     plain = gate.network(net)
     if not isinstance(images, torch.Tensor) or len(images) == 0:
-        what = "an empty tensor" if isinstance(images, torch.Tensor) else f"a {type(images).__name__}"
+        what = "an empty tensor" if isinstance(images, torch.Tensor) else kind(images)
         raise ValueError(f"images is {what}; expected a uint8 tensor (N, 3, H, W), such as cifar.test.images")
     gate.complete(plain, images)
     device = gate.device(next((p.device for p in plain.parameters()), "cpu") if device is None else device)
@@ -72,7 +72,7 @@ def predict(
 def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None, views: int = 1) -> Evaluation:
     """Loss and accuracy of `net` on a split, without augmentation. views: as for `predict`. ValueError for what is no split."""
     if not isinstance(split, data.Split):
-        raise ValueError(f"split is a {type(split).__name__}, expected a Split, such as data.load().test")
+        raise ValueError(f"split is {kind(split)}, expected a Split, such as data.load().test")
     logits, _ = heads(predict(net, split.images, device, views=views))
     labels = split.labels.cpu()
     predictions = logits.argmax(dim=1)

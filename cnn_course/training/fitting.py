@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from cnn_course import data, models
 from cnn_course.anatomy import walk
-from cnn_course.anatomy.arithmetic import whole
 from cnn_course.training import checkpoint, cuda_graph, distributed, gate, runs
 from cnn_course.training import device as devices
 from cnn_course.training.evaluation import evaluate
 from cnn_course.training.history import History
 from cnn_course.training.optimizers import Lookahead
 from cnn_course.training.recipe import Recipe, default_batch_size, loss_of, optimizer, scheduler
+from cnn_course.values import whole
 
 LOOKED_AT = 1_000  # images from which a first layer may be computed: a million patches of 2x2 pixels
 

@@ -19,7 +19,8 @@ from cnn_course import data, models
 from cnn_course.anatomy import walk
 from cnn_course.models.network import existing
 from cnn_course.training import device as devices
-from cnn_course.training.recipe import Recipe, heads, kind
+from cnn_course.training.recipe import Recipe, heads
+from cnn_course.values import kind
 
 
 # ------------------------------------------------------------------------------------- the network

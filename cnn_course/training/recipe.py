@@ -1,17 +1,16 @@
 """The recipe of a training: optimizer, learning rate and its schedule, loss; and what stands in for what it leaves open."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import pairwise
-from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from cnn_course.data import augment
+from cnn_course.values import is_number, is_whole, kind
 
 SCHEDULES = ("one-cycle", "steps", "constant", "down")
 LATER = ("optimizer", "sizes", "micro_batch", "lookahead")  # settings that records made before them do not name
@@ -53,12 +52,12 @@ class Recipe:
     def __post_init__(self):
         """ValueError for what no training could use, before any image is read."""
         rules = {  # name -> (what is allowed, in words)
-            "lr": (lambda v: v is None or _number(v) and v > 0, "a number above 0, or None"),
-            "batch_size": (lambda v: v is None or hasattr(v, "__index__") and v is not True and v >= 1, "1 or more, or None"),
-            "momentum": (lambda v: _number(v) and 0 <= v < 1, "0 or more, below 1"),
-            "weight_decay": (lambda v: _number(v) and v >= 0, "0 or more"),
-            "label_smoothing": (lambda v: _number(v) and 0 <= v < 1, "0 or more, below 1"),
-            "aux_weight": (lambda v: _number(v) and v >= 0, "0 or more"),
+            "lr": (lambda v: v is None or is_number(v) and v > 0, "a number above 0, or None"),
+            "batch_size": (lambda v: v is None or is_whole(v, 1), "1 or more, or None"),
+            "momentum": (lambda v: is_number(v) and 0 <= v < 1, "0 or more, below 1"),
+            "weight_decay": (lambda v: is_number(v) and v >= 0, "0 or more"),
+            "label_smoothing": (lambda v: is_number(v) and 0 <= v < 1, "0 or more, below 1"),
+            "aux_weight": (lambda v: is_number(v) and v >= 0, "0 or more"),
             "schedule": (lambda v: v in SCHEDULES, '"one-cycle", "steps", "constant" or "down"'),
             "augment": (lambda v: isinstance(v, tuple) and all(map(callable, v)), "a tuple of functions: (augment.flip,)"),
             "optimizer": (
@@ -67,7 +66,7 @@ class Recipe:
                 "lambda net, recipe, batch_size: torch.optim.Adam(net.parameters(), lr=1e-3)",
             ),
             "sizes": (_growing, "pairs of a share of the steps and pixels, both growing: ((0.4, 24), (0.7, 28))"),
-            "micro_batch": (lambda v: v is None or hasattr(v, "__index__") and v is not True and v >= 1, "1 or more, or None"),
+            "micro_batch": (lambda v: v is None or is_whole(v, 1), "1 or more, or None"),
             "lookahead": (lambda v: isinstance(v, bool), "True or False"),
         }
         for name, (allowed, words) in rules.items():
@@ -104,14 +103,10 @@ def _growing(sizes):
     """Whether these are pairs (share of the steps, pixels), both rising."""
     try:
         pairs = [(share, size) for share, size in sizes]
-        fits = all(_number(share) and 0 < share <= 1 and hasattr(size, "__index__") and size > 0 for share, size in pairs)
+        fits = all(is_number(share) and 0 < share <= 1 and is_whole(size, 1) for share, size in pairs)
     except (TypeError, ValueError):
         return False
     return isinstance(sizes, tuple) and fits and all(a < b for p, q in pairwise(pairs) for a, b in zip(p, q, strict=True))
-
-
-def _number(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def in_words(value):
@@ -204,7 +199,8 @@ def heads(outputs, maps: bool = False) -> tuple[torch.Tensor, list[torch.Tensor]
     logits = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
     for place, each in enumerate(logits):
         if not isinstance(each, torch.Tensor):
-            raise ValueError(f"the network returns {kind(each)}; expected logits, a tensor (N, classes)")
+            hint = ". Is there a return in forward?" if each is None else ""
+            raise ValueError(f"the network returns {kind(each)}; expected logits, a tensor (N, classes){hint}")
         if each.ndim == 4 and each.shape[2:] == (1, 1):
             logits[place] = each = each.flatten(1)
         if each.ndim != 2 and not maps:
@@ -214,11 +210,6 @@ def heads(outputs, maps: bool = False) -> tuple[torch.Tensor, list[torch.Tensor]
     if not logits:
         raise ValueError("the network returns nothing in its tuple; expected logits, a tensor (N, classes)")
     return logits[0], logits[1:]
-
-
-def kind(value) -> str:
-    """What a value is, in words."""
-    return "None (is there a return in forward?)" if value is None else f"a {type(value).__name__}"
 
 
 def loss_of(outputs, labels, recipe) -> tuple[torch.Tensor, torch.Tensor]:

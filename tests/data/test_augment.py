@@ -214,14 +214,14 @@ def test_a_pipeline_is_applied_in_order():
         (lambda: augment.brightness(noise().int()), "images are torch.int32; expected uint8"),
         (lambda: augment.hue(noise(c=1)), r"images are \(8, 1, 32, 32\); expected a batch \(N, 3, H, W\)"),
         (lambda: augment.saturation(noise(c=4)), r"expected a batch \(N, 3, H, W\)"),
-        (lambda: augment.crop(noise(), -1), "padding is -1; expected a whole number of pixels, 0 or more"),
+        (lambda: augment.crop(noise(), -1), "padding is -1; expected a whole number of at least 0"),
         (lambda: augment.crop(noise(), 1.5), "padding is 1.5"),
         (lambda: augment.flip(noise(), 2), "p is 2; expected a probability"),
         (lambda: augment.rotate(noise(), -5), "degrees is -5; expected 0 or more"),
         (lambda: augment.shear(noise(), 90), "degrees is 90; expected less than 90"),
         (lambda: augment.contrast(noise(), -0.1), "strength is -0.1; expected 0 or more"),
         (lambda: augment.pca_colour(noise(), -1), "strength is -1"),
-        (lambda: augment.cutout(noise(), 0), "size is 0; expected a whole number of pixels, 1 or more"),
+        (lambda: augment.cutout(noise(), 0), "size is 0; expected a whole number of at least 1"),
     ],
 )
 def test_what_cannot_be_is_an_error_in_words(call, message):

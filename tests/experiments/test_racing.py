@@ -186,7 +186,7 @@ SAME = own()
     [
         ({"a": "lenet"}, "no model is called 'lenet'"),
         ({"a": own()}, "expected a name, or what builds a new network"),
-        ({"a": lambda: 3}, "makes a int; expected an nn.Module"),
+        ({"a": lambda: 3}, "makes an int; expected an nn.Module"),
         ({"a": lambda: SAME}, "Sequential is the same network each time; expected a new one for each seed"),
         ({"a": lambda: nn.Sequential(nn.Flatten(), nn.Linear(9, 10))}, "Sequential cannot be trained: "),
         ({"a": lambda: nn.Conv2d(3, 10, 3)}, "Conv2d cannot be trained: "),

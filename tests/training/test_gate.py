@@ -181,7 +181,7 @@ def test_the_rest_of_the_course_reads_them_too(make):
         (lambda cifar: training.evaluate(Textbook(), cifar), "split is a Cifar10, expected a Split"),
         (lambda cifar: training.predict(Textbook, cifar.test.images), "net is the class Textbook"),
         (lambda cifar: training.predict(Textbook(), cifar.test.images[0]), r"expected torch.uint8 \(N, 3, H, W\)"),
-        (lambda cifar: training.predict(Textbook(), cifar.test.images.numpy()), "images is a ndarray; expected a uint8 tensor"),
+        (lambda cifar: training.predict(Textbook(), cifar.test.images.numpy()), "images is an ndarray; expected a uint8 tensor"),
         (lambda cifar: training.predict(Textbook(), cifar.test.images[:0]), "images is an empty tensor"),
         (lambda cifar: training.predict(Textbook(), cifar.test.images, batch_size=0), "batch_size is 0"),
         (lambda cifar: anatomy.cost(Textbook), "net is the class Textbook"),
@@ -190,7 +190,7 @@ def test_the_rest_of_the_course_reads_them_too(make):
         (lambda cifar: anatomy.parameters(nn.LazyLinear(3)), "LazyLinear has lazy layers"),
         (lambda cifar: models.build(20), "no model is called '20'"),
         (lambda cifar: training.fit(Textbook(), cifar, on_epoch=plots.live), r"on_epoch is <function live.* as plots.live\(\)"),
-        (lambda cifar: training.fit(Textbook(), cifar, torch.zeros(200)), r"epochs is tensor\(.*, expected a whole number"),
+        (lambda cifar: training.fit(Textbook(), cifar, torch.zeros(200)), r"epochs is tensor\(.*; expected a whole number"),
         (lambda cifar: training.lesson(cifar.train), r"cifar is a Split, .* images of your own data.Cifar10\("),
         (lambda cifar: training.fit(Textbook(), cifar.test.images, cifar.test.labels), "cifar is a Tensor, expected the Cifar10"),
         (lambda cifar: plots.curves(3), "expected a History"),
@@ -318,7 +318,7 @@ def built_without_gradients():
         (partial(Textbook, reads=1), "first convolution of Textbook reads 1 channels, the images have 3"),
         (partial(Textbook, classes=5), "labels run from 0 to 9, but the network has 5 classes"),
         (OfTheFirstOnly, "returns a dict of 'scores'; expected \"logits\" or \"out\""),
-        (Forgetful, "returns None.*is there a return in forward"),
+        (Forgetful, "returns nothing.*Is there a return in forward"),
         (MapsOnly, r"returns a tensor \(2, 8, 16, 16\); expected logits \(N, classes\)"),
         (lambda: Textbook().apply(spoiled), "Textbook holds weights that are no numbers"),
         (Numb, r"returns a tensor \(2,\); expected logits"),
@@ -341,10 +341,10 @@ def test_gradients_that_are_switched_off_are_noticed(off, cifar):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"epochs": 1.5}, "epochs is 1.5, expected a whole number of at least 1"),
-        ({"epochs": "2"}, "epochs is '2', expected a whole number"),
+        ({"epochs": 1.5}, "epochs is 1.5; expected a whole number of at least 1"),
+        ({"epochs": "2"}, "epochs is '2'; expected a whole number"),
         ({"epochs": True}, "epochs is True"),
-        ({"seed": -1}, "seed is -1, expected a whole number of at least 0"),
+        ({"seed": -1}, "seed is -1; expected a whole number of at least 0"),
         ({"device": "cuda:7"}, "device is \"cuda:7\", but torch finds .* of that kind here: leave device out"),
         ({"device": "gpu"}, "device is 'gpu'; expected \"cpu\", \"cuda\""),
         ({"device": "meta"}, "device is \"meta\", but torch finds none"),
@@ -445,7 +445,7 @@ def test_a_transform_may_take_only_images(cifar):
 
 
 @pytest.mark.parametrize(
-    ("transform", "words"), [(lambda x: x.float(), "float32"), (lambda x: x[:, :, 1:], r"31, 32"), (lambda x: None, "NoneType")]
+    ("transform", "words"), [(lambda x: x.float(), "float32"), (lambda x: x[:, :, 1:], r"31, 32"), (lambda x: None, "nothing")]
 )
 def test_a_transform_that_makes_something_else_is_named(transform, words, cifar):
     with pytest.raises(ValueError, match=f"the transform <lambda> makes .*{words}.*; expected the same shape and dtype"):

@@ -1,0 +1,31 @@
+"""What is asked of a value before it is used, and what one is called that was refused."""
+
+import math
+from numbers import Real
+from operator import index
+
+
+def is_whole(value, least: int) -> bool:
+    """Whether it is a whole number of at least `least`: an int, or one of numpy or torch. True is none."""
+    try:
+        return not isinstance(value, bool) and index(value) >= least
+    except TypeError:  # of a tensor with several values too
+        return False
+
+
+def is_number(value) -> bool:
+    """Whether it is a finite number, whole or not. True is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def whole(name: str, value, least: int) -> int:
+    """`value` as an int. Raises ValueError where it is not a whole number of at least `least`."""
+    if not is_whole(value, least):
+        raise ValueError(f"{name} is {value!r:.60}; expected a whole number of at least {least}")
+    return index(value)
+
+
+def kind(value) -> str:
+    """What a value is, in words."""
+    name = type(value).__name__
+    return "nothing" if value is None else f"a{'n' * name.lower().startswith(tuple('aeio') + ('ndarray',))} {name}"
