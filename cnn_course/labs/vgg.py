@@ -298,7 +298,7 @@ VGG_STAGE = Lab(
         Mistake("Your stage has no ReLU at all. What do linear layers in a row make?", Unbent),
         Mistake("You pool before the convolutions. On how large a map shall they work?", PooledFirst),
         Mistake("Your last convolution strides instead of pooling. Which layer halves the map in VGG?", Strided),
-        Mistake("Your stage normalizes. Batch norm came a year after VGG, and the course adds it by itself: what does the paper "
+        Mistake("Your stage normalizes. Batch norm came after VGG, and the course adds it by itself: what does the paper "
                 "put behind a convolution?", Normalized),
     ),
     fits=_stage,

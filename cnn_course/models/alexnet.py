@@ -85,7 +85,8 @@ class AlexNet(Network):
 PRESETS = {
     "alexnet": AlexNet,
     "alexnet_two_gpus": partial(AlexNet, groups=2),
-    # Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks": what torchvision calls AlexNet.
+    # What torchvision calls AlexNet: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks", with 256
+    # maps in conv4 where the paper's footnote 1 has 384.
     "alexnet_torchvision": partial(AlexNet, channels=(64, 192, 384, 256, 256), first_padding=2, norm=None, image_size=224),
     # So small a network learns too little rather than too much: no dropout. Batch norm, so that one recipe trains all.
     "alexnet_cifar": partial(

@@ -52,8 +52,8 @@ class DenseBlock(nn.Sequential):
 
 
 class Transition(nn.Sequential):
-    """BN-ReLU-conv 1x1 that keeps the share `compression` of the channels, then 2x2 average
-    pooling that halves the map (section 3, "compression").
+    """BN-ReLU-conv 1x1 that keeps the share `compression` of the channels, then 2x2 average pooling
+    that halves the map (section 3, "pooling layers" and "compression"; the ReLU is in the authors' code).
 
     (N, C, H, W) -> (N, compression x C, H / 2, W / 2), rounded down.
     """

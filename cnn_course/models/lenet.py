@@ -50,7 +50,7 @@ class ScaledTanh(nn.Module):
 
 
 class Subsampling(nn.Module):
-    """Layers S2 and S4: the mean of 2x2 pixels, times one trainable number a map, plus one trainable bias a map."""
+    """Layers S2 and S4: the mean of 2x2 pixels (section II.B adds the four), times a trainable number a map, plus a bias."""
 
     def __init__(self, channels):
         super().__init__()

@@ -108,7 +108,7 @@ class PreActBasicBlock(nn.Module):
 
     (N, in_channels, H, W) -> (N, width, H/stride, W/stride). Where F is 0 the block is exactly the identity.
     first: the first block of a stage, where shapes change or the stem ends. There the first batch norm and ReLU come before
-    *both* paths (He 2016, appendix; the authors' code resnet-pre-act.lua, "common BN, ReLU").
+    *both* paths (He 2016, appendix, of the first unit; of later stages the authors' code resnet-pre-act.lua, "common BN, ReLU").
     """
 
     expansion, preact = 1, True

@@ -26,7 +26,7 @@ CROP = partial(augment.crop, padding=2, mirrored=True)
 # The recipe with Muon in its author's repository (KellerJordan/cifar10-airbench, airbench94_muon; that of the paper, arXiv
 # 2404.00498, is of SGD): 94.01%, the mean of 200 runs. There batch norm sees all 2,000 images of a step; here 250, which suits
 # the caches of a processor. There the biases of the first layer learn for three epochs, here to the end; there its filters come
-# from 5,000 images, here from 1,000; there numbers have 16 bits throughout.
+# from 5,000 images, here from 1,000; there numbers have 16 bits but for batch norm.
 PUBLISHED = Recipe(
     lr=0.24,
     batch_size=2_000,
