@@ -128,7 +128,7 @@ AGAIN = {  # by other means than the package's
     "A2.1": five_layers,
     "A2.2": lambda: math.ceil(math.log(1000) / math.log((2 / 576) ** 0.5 / 0.03)),
     "A2.3": lambda: math.ceil(math.log(0.5) / math.log(49 / 50)),
-    "A2.4": lambda: max(map(abs, unpaired("augmentation", "and cutout", "none"))),
+    "A2.4": lambda: max(map(abs, without_a_draw("augmentation", "and cutout", "none"))),
     "A3.2": lambda: 2 * 9 * 256 // (49 - 9) + 1,
     "A3.3": lambda: 32 * (5 + 7 - 1),
     "A3.4": lambda: without_a_draw("stacks", "one 5x5", "one 7x7"),

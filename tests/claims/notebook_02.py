@@ -205,48 +205,35 @@ def pipelines():
 @claim("Mirrors bring about one point over nothing.", "record augmentation")
 def _():
     found = pipelines().difference("flip", "none")
-    assert says(found, "+1.1") and found.decided
+    assert says(found, "+0.9") and found.decided and found.basis == "paired"
     return found
 
 
-@claim("With shifts on top the test accuracy falls in all three seeds, by 0.8 points on average; other test images could still "
-       "turn that round.", "record augmentation")  # fmt: skip
+@claim("With shifts on top the test accuracy falls in all three seeds, by 1.0 points on average (0.4 to 1.5): what mirrors "
+       "brought is gone.", "record augmentation")  # fmt: skip
 def _():
     record = pipelines()
-    found = record.difference("flip and crop", "flip")
-    assert says(found, "-0.8") and found.of_seeds[1] < 0 < found.interval[1]
+    found, gone = record.difference("flip and crop", "flip"), record.difference("flip and crop", "none")
+    assert says(found, "-1.0") and found.decided and [f"{end:.1f}" for end in found.interval] == ["-1.5", "-0.4"]
     pairs = list(zip(record.runs["flip and crop"], record.runs["flip"], strict=True))
     assert len(pairs) == 3 and all(a.seed == b.seed and a.test_accuracy < b.test_accuracy for a, b in pairs)
-    return found
-
-
-@claim("All runs were computed in 16-bit numbers, *bfloat16*, except two of *flip and crop*, which had 32 bits.",
-       "record augmentation")  # fmt: skip
-def _():
-    runs = {(label, run.seed): run.precision for label, group in pipelines().runs.items() for run in group}
-    others = {which for which, precision in runs.items() if precision != "bfloat16"}
-    assert others == {("flip and crop", 1), ("flip and crop", 2)} and {runs[which] for which in others} == {"float32"}
-
-
-@claim("The one pair that was computed in the same precision says 0.8 too.", "record augmentation")
-def _():
-    crop, flip = (pipelines().find(label, 0) for label in ("flip and crop", "flip"))
-    assert crop.precision == flip.precision and f"{100 * (crop.test_accuracy - flip.test_accuracy):.1f}" == "-0.8"
+    assert says(gone, "-0.1") and not gone.decided
+    return [found, gone]
 
 
 @claim("With colour or cutout added to both, the network stays behind mirrors alone.", "record augmentation")
 def _():
     found = [pipelines().difference(label, "flip") for label in ("and colour", "and cutout")]
-    assert [f"{difference.points:+.1f}" for difference in found] == ["-1.5", "-1.3"]
+    assert [f"{difference.points:+.1f}" for difference in found] == ["-1.5", "-1.1"]
     assert all(difference.decided for difference in found)
     return found
 
 
-@claim("13 points without augmentation, less than 3 with cutout.", "record augmentation")
+@claim("13 points without augmentation, 3 with cutout.", "record augmentation")
 def _():
     table = pipelines().table()
     gap = 100 * (table["training accuracy"] - table["test accuracy"])
-    assert f"{gap['none']:.0f}" == "13" and gap["and cutout"] < 3
+    assert (f"{gap['none']:.0f}", f"{gap['and cutout']:.0f}") == ("13", "3")
     return gap.round(1).to_dict()
 
 

@@ -71,17 +71,17 @@ QUESTIONS = {
     ),
     "A2.4": Question(  # what the record of augmentations may have missed between "and cutout" and "none"
         lambda: experiments.recorded("augmentation").difference("and cutout", "none").missed,
-        "The interval reaches from 1.2 points worse to 0.9 better. Twelve epochs and three seeds do not show that the three "
+        "The interval reaches from 0.7 points worse to 0.4 better. Twelve epochs and three seeds do not show that the three "
         "together help, nor that they do not.",
         "An interval that holds zero has two ends. Which of them is further from zero?",
         (
             (0.15, "That is the difference that was found. How large may it be, and go unseen?"),
-            (0.90, "That is one end of the interval. How far is the other from zero?"),
-            (1.05, "That is half of the interval's width. Is it as far from zero on both sides?"),
-            (2.11, "That is the whole width. From where is a difference measured?"),
-            (0.58, "Those are other seeds on the same images. What else could be drawn anew?"),
-            (1.17, "Those are other images for the same networks. What else could be drawn anew?"),
-            (2.33, "You compare with another variant. Which two did the question name?"),
+            (0.40, "That is one end of the interval. How far is the other from zero?"),
+            (0.55, "That is half of the interval's width. Is it as far from zero on both sides?"),
+            (1.11, "That is the whole width. From where is a difference measured?"),
+            (0.46, "Those are other seeds on the same images. What else could be drawn anew?"),
+            (0.58, "Those are other images for the same networks. What else could be drawn anew?"),
+            (1.59, "You compare with another variant. Which two did the question name?"),
         ),
         within(0.02),
     ),
