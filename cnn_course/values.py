@@ -1,4 +1,4 @@
-"""What is asked of a value before it is used, and what one is called that was refused."""
+"""What is asked of a value before it is used, and how a refused one is described."""
 
 import math
 from numbers import Real
@@ -8,14 +8,17 @@ from operator import index
 def is_whole(value, least: int) -> bool:
     """Whether it is a whole number of at least `least`: an int, or one of numpy or torch. True is none."""
     try:
-        return not isinstance(value, bool) and index(value) >= least
+        return "bool" not in str(getattr(value, "dtype", type(value))) and index(value) >= least
     except TypeError:  # of a tensor with several values too
         return False
 
 
 def is_number(value) -> bool:
     """Whether it is a finite number, whole or not. True is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an int that no float can hold
+        return False
 
 
 def whole(name: str, value, least: int) -> int:

@@ -87,7 +87,7 @@ def test_a_room_says_what_is_public_and_hides_no_module(name):
     package = importlib.import_module(f"cnn_course.{name}")
     modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
     tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
-    ours = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith("cnn_course")]
+    ours = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith(f"cnn_course.{name}")]
     offered = {alias.name for node in ours for alias in node.names} - modules
     offered |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert {public for public in offered if not public.startswith("_")} <= set(package.__all__)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_course.data.batching import MEAN, check_pipeline, transformed
-from cnn_course.values import whole
+from cnn_course.values import kind, whole
 
 __all__ = ["STANDARD", "alternating_flip", "apply", "brightness", "contrast", "crop", "cutout", "flip", "hue", "pca_colour",
            "principal_colours", "rotate", "saturation", "shear"]  # fmt: skip
@@ -187,7 +187,7 @@ def __dir__():
 
 def _check(images, colour=False):
     if not isinstance(images, torch.Tensor) or images.ndim != 4 or (colour and images.shape[1] != 3):
-        shape = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
+        shape = tuple(images.shape) if isinstance(images, torch.Tensor) else kind(images)
         raise ValueError(f"images are {shape}; expected a batch (N, {3 if colour else 'C'}, H, W), such as image[None]")
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}; expected uint8 (0 to 255) or float (0 to 1)")

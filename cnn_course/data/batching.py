@@ -62,7 +62,7 @@ def batches(
     if not isinstance(split, Split):
         raise ValueError(f"split is {kind(split)}; expected a Split, such as data.load().train")
     check_pipeline(augment)
-    whole("batch_size", batch_size, 1)
+    batch_size = whole("batch_size", batch_size, 1)
     device = split.images.device if device is None else device
     pixels, labels = split.images.to(device).permute(0, 2, 3, 1).contiguous(), split.labels.to(device)
     home = "cpu" if generator is None else generator.device

@@ -12,6 +12,7 @@ from torch import nn
 from cnn_course import show
 from cnn_course.labs import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, sandbox, vgg
 from cnn_course.labs.lab import Lab
+from cnn_course.values import kind
 
 LABS = {
     lab.name: lab
@@ -53,7 +54,7 @@ def check(name: str, answer: Callable) -> None:
         print(f"Not yet. What the check was given is the course's own {answer.__name__}. Write yours.")
         return
     if isinstance(answer, nn.Module):
-        print(f"Not yet. The check was given a {type(answer).__name__} that is made already, expected the class, by its name.")
+        print(f"Not yet. The check was given {kind(answer)} that is made already, expected the class, by its name.")
         return
     if not callable(answer):
         print(f"Not yet. The check was given {answer!r:.80}, expected the class or function itself, by its name.")

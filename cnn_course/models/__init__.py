@@ -7,6 +7,7 @@ import difflib
 import inspect
 import re
 from contextlib import nullcontext
+from numbers import Real
 
 import torch
 from torch import nn
@@ -119,8 +120,8 @@ def _check(setting, value):
             _check(setting, part)
     elif setting == "dropout":
         if not is_number(value) or not 0 <= value < 1:
-            raise ValueError(f"dropout is {value!r}; expected a share of 0 or more, below 1")
-    elif setting in WHOLE or is_number(value) and setting != "compression":
+            raise ValueError(f"dropout is {value!r}; expected a number of 0 or more, below 1")
+    elif setting in WHOLE or isinstance(value, Real) and not isinstance(value, bool) and setting != "compression":
         whole(setting, value, 0 if "padding" in setting else 1)
 
 

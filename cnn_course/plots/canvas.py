@@ -25,6 +25,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from cnn_course.plots.colours import FAINT, GREY, INK, readable
+from cnn_course.values import kind
 
 DPI = 110
 # Tables, laid out by hand.
@@ -73,7 +74,7 @@ class Figure(BaseFigure):
     def __init__(self, title="", figsize=(6.4, 3.6), alt="", note="", **settings):
         if not isinstance(title, str):  # a second thing to draw, handed over beside the first
             several = "several go into one list, [a, b], or get names, {'words': a}"
-            raise ValueError(f"title is a {type(title).__name__}, {title!r:.60}; expected a sentence: {several}")
+            raise ValueError(f"title is {kind(title)}, {title!r:.60}; expected a sentence: {several}")
         with own_style():
             super().__init__(figsize=figsize, dpi=settings.pop("dpi", DPI), facecolor="white", **settings)
         FigureCanvasAgg(self)

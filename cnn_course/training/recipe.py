@@ -53,7 +53,7 @@ class Recipe:
         """ValueError for what no training could use, before any image is read."""
         rules = {  # name -> (what is allowed, in words)
             "lr": (lambda v: v is None or is_number(v) and v > 0, "a number above 0, or None"),
-            "batch_size": (lambda v: v is None or is_whole(v, 1), "1 or more, or None"),
+            "batch_size": (lambda v: v is None or is_whole(v, 1), "a whole number of at least 1, or None"),
             "momentum": (lambda v: is_number(v) and 0 <= v < 1, "0 or more, below 1"),
             "weight_decay": (lambda v: is_number(v) and v >= 0, "0 or more"),
             "label_smoothing": (lambda v: is_number(v) and 0 <= v < 1, "0 or more, below 1"),
@@ -66,7 +66,7 @@ class Recipe:
                 "lambda net, recipe, batch_size: torch.optim.Adam(net.parameters(), lr=1e-3)",
             ),
             "sizes": (_growing, "pairs of a share of the steps and pixels, both growing: ((0.4, 24), (0.7, 28))"),
-            "micro_batch": (lambda v: v is None or is_whole(v, 1), "1 or more, or None"),
+            "micro_batch": (lambda v: v is None or is_whole(v, 1), "a whole number of at least 1, or None"),
             "lookahead": (lambda v: isinstance(v, bool), "True or False"),
         }
         for name, (allowed, words) in rules.items():

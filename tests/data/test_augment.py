@@ -210,7 +210,7 @@ def test_a_pipeline_is_applied_in_order():
     "call, message",
     [
         (lambda: augment.crop(noise()[0]), r"images are \(3, 32, 32\); expected a batch \(N, C, H, W\)"),
-        (lambda: augment.flip(np.zeros((1, 3, 2, 2))), "images are ndarray; expected a batch"),
+        (lambda: augment.flip(np.zeros((1, 3, 2, 2))), "images are an ndarray; expected a batch"),
         (lambda: augment.brightness(noise().int()), "images are torch.int32; expected uint8"),
         (lambda: augment.hue(noise(c=1)), r"images are \(8, 1, 32, 32\); expected a batch \(N, 3, H, W\)"),
         (lambda: augment.saturation(noise(c=4)), r"expected a batch \(N, 3, H, W\)"),
