@@ -447,14 +447,28 @@ def _():
     assert f"{anatomy.cost(models.build('resnet152', device='meta')).macs / 1e9:.1f}" == "11.5"
 
 
-@claim("The training error falls to a third, the test error falls a little, and the test loss climbs.", "record overfitting")
-def _():
+def overfitted():
+    """Means of the three seeds: the epoch of the lowest test loss, and the last."""
     runs = experiments.recorded("overfitting").runs["nothing against it"]
     mean = pd.concat([run.table() for run in runs]).groupby("epoch").mean()
-    turn, end = mean.loc[mean["test_loss"].idxmin()], mean.iloc[-1]
+    assert len(runs) == 3
+    return mean.loc[mean["test_loss"].idxmin()], mean.iloc[-1]
+
+
+@claim("From the lowest test loss on the training error falls to a third, the test loss climbs, and the test error hardly moves: "
+       "23.1 and 22.6%.", "record overfitting")  # fmt: skip
+def _():
+    turn, end = overfitted()
     assert 0.3 < (1 - end["train_accuracy"]) / (1 - turn["train_accuracy"]) < 0.35
-    assert (f"{1 - turn['test_accuracy']:.1%}", f"{1 - end['test_accuracy']:.1%}") == ("23.0%", "21.4%")
+    assert (f"{1 - turn['test_accuracy']:.1%}", f"{1 - end['test_accuracy']:.1%}") == ("23.1%", "22.6%")
     assert end["test_loss"] > 1.2 * turn["test_loss"]
+
+
+@claim("The test loss turns and climbs; the test error hardly moves", "record overfitting")
+def _():
+    turn, end = overfitted()
+    assert 1 < turn.name < 10 and end["test_loss"] > 1.2 * turn["test_loss"]
+    assert abs(end["test_accuracy"] - turn["test_accuracy"]) < 0.01
 
 
 @claim(
