@@ -194,7 +194,7 @@ def test_fixed_size_networks_name_their_size():
         (lambda: models.build("densenet_cifar", growth_rate=-1), "growth_rate is -1"),
         (lambda: models.build("densenet_cifar", compression=0.01), "a layer without channels, stages.transition1"),
         (lambda: models.build("alexnet_cifar", first_padding=-1), "first_padding is -1; expected a whole number of at least 0"),
-        (lambda: models.build("alexnet_cifar", dropout=1), "dropout is 1; expected a share"),
+        (lambda: models.build("alexnet_cifar", dropout=1), "dropout is 1; expected a number"),
         (lambda: models.build("vgg_cifar", widths=(0, 8, 8)), "widths is 0"),
         (lambda: models.build("vgg_cifar", convs=(1, 1)), "convs has 2 stages and widths 3"),
         (lambda: models.build("resnet20", widths=(16, 32)), r"resnet20 cannot be built with widths=\(16, 32\)"),

@@ -371,7 +371,7 @@ class Branching(nn.Module):
         (lambda: plots.bars({}), "empty"),
         (lambda: plots.bars([1, 2]), "values is a list; expected label"),
         (lambda: plots.lines([1, 2, 3]), "series is a list; expected name"),
-        (lambda: plots.lines(history("resnet20")), "series is History"),
+        (lambda: plots.lines(history("resnet20")), "series is a History"),
         (lambda: plots.scatter([1, 2], [3, 4]), "points is a list; expected name"),
         (lambda: plots.differences([1]), "found is a list; expected {'words'"),
         (lambda: diagrams.blocks([models.BasicBlock(8, 8)]), "parts is a list; expected name"),
