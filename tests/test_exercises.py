@@ -153,6 +153,13 @@ def test_a_guess_is_kept_and_told_beside_the_answer(capsys):
     assert guessing.kept() == {}
 
 
+@pytest.mark.parametrize("text", ["[]", '{"a": null}', '{"a": [1]}', "3", "{"])
+def test_a_damaged_file_of_guesses_is_no_guess(own_folder, text):
+    exercises.guess("x", "How many?").text.value = "4"
+    guessing._file().write_text(text)
+    assert guessing.kept() == {} and exercises.guess("x", "How many?").text.value == ""
+
+
 def test_a_box_shows_its_question_where_there_are_no_widgets():
     box = exercises.guess("x", "How many?")
     assert box._repr_mimebundle_()["text/plain"] == "How many?"

@@ -41,19 +41,18 @@ class Step:
     node: torch.fx.Node | None = field(default=None, repr=False)
 
 
-def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None, collapse: tuple[type, ...] = ()) -> list[Step]:
+def steps(net: torch.nn.Module, input_shape: tuple[int, ...] | None = None) -> list[Step]:
     """What the network does with an image of `input_shape` (C, H, W), by default its own, in execution order.
 
-    collapse: classes of modules that count as one step each. Raises ValueError where torch.fx cannot follow the network or the
-    input does not fit.
+    Raises ValueError where torch.fx cannot follow the network or the input does not fit.
     """
     net = network(net)
     name, shape = type(net).__name__, image_shape(net, input_shape)
     try:
-        graph = _Tracer(collapse).trace(net)
+        graph = torch.fx.Tracer().trace(net)
     except Exception as error:
         if type(net).__module__.startswith("torch.nn.") and not is_lazy(net):
-            return steps(torch.nn.Sequential(net), tuple(shape), collapse)  # a layer of torch's own is one step
+            return steps(torch.nn.Sequential(net), tuple(shape))  # a layer of torch's own is one step
         advice = "keep tensors out of `if` and `for`, or move that part into a function marked torch.fx.wrap"
         raise ValueError(f"torch.fx cannot follow {name}.forward ({error}): {advice}") from error
     settled(net)
@@ -133,17 +132,6 @@ def output(net: torch.nn.Module, path: str, images: torch.Tensor) -> torch.Tenso
             break
     graph.output(copies[wanted])
     return torch.fx.GraphModule(net, graph)(images)
-
-
-class _Tracer(torch.fx.Tracer):
-    """Follows a network into all modules but torch's own and those of the classes `collapse`."""
-
-    def __init__(self, collapse):
-        super().__init__()
-        self.collapse = collapse
-
-    def is_leaf_module(self, module, path):
-        return isinstance(module, self.collapse) or super().is_leaf_module(module, path)
 
 
 def _meta(tensor):

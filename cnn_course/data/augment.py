@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_course.data.batching import MEAN, check_pipeline, transformed
-from cnn_course.values import kind, whole
+from cnn_course.values import is_number, kind, whole
 
 __all__ = ["STANDARD", "alternating_flip", "apply", "brightness", "contrast", "crop", "cutout", "flip", "hue", "pca_colour",
            "principal_colours", "rotate", "saturation", "shear"]  # fmt: skip
@@ -145,7 +145,7 @@ def pca_colour(
     `colours`: what `principal_colours` gives for the training set, as in the paper, or else for the batch.
     """
     _check(images, colour=True)
-    if strength < 0:
+    if not is_number(strength) or strength < 0:
         raise ValueError(f"strength is {strength!r}; expected a standard deviation, 0 or more")
     variances, axes = principal_colours(images) if colours is None else colours
     alpha = torch.randn(len(images), 3, generator=generator, device=_home(generator)) * strength
@@ -205,7 +205,7 @@ def _uniform(images, generator, *shape):
 def _between(images, limit, name, generator):
     """A number in [-limit, limit) for each image."""
     _check(images)
-    if limit < 0:
+    if not is_number(limit) or limit < 0:
         raise ValueError(f"{name} is {limit!r}; expected 0 or more: the draw is between minus and plus that")
     return (_uniform(images, generator, len(images)) * 2 - 1) * limit
 

@@ -36,7 +36,7 @@ def _file():
 
 def kept() -> dict[str, float]:
     """The guesses, by name; none where there is no readable file."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # whatever the file has become
         found = json.loads(_file().read_text(encoding="utf-8"))
         return {str(name): float(value) for name, value in found.items()}
     return {}

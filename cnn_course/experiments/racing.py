@@ -45,7 +45,10 @@ class Race:
     def sheet(self):
         """What differs between the two besides what is asked; see `experiments.sheet`."""
         seen, device = self.epochs * len(self.cifar.train), training.best_device()
-        rows = {label: fairness.facts(make(), recipe, seen, device) for label, (make, recipe) in self.runners.items()}
+        rows = {}
+        for label, (make, recipe) in self.runners.items():
+            gate.complete(net := make(), self.cifar.train.images)
+            rows[label] = fairness.facts(net, recipe, seen, device)
         return fairness.unlike(rows, f"{self.epochs} epoch{'s' * (self.epochs != 1)} of {len(self.cifar.train):,} images")
 
     def go_on(self, budget: str | float = "10 min", quiet: bool = False) -> "Race":

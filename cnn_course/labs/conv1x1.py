@@ -242,8 +242,26 @@ MLPCONV = Lab(
 
 
 # ------------------------------------------------------------------------------------- separable
+class Separable(nn.Module):
+    """Depthwise 3x3, then 1x1, each with batch norm and ReLU (Howard et al. 2017, arXiv 1704.04861, figure 3).
+
+    (N, in_channels, H, W) -> (N, out_channels, H / stride, W / stride), rounded up.
+    """
+
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        self.depthwise = nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False)
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.depthwise(x)))
+        return F.relu(self.bn2(self.pointwise(x)))
+
+
 class OneSeparable(nn.Module):
-    """Depthwise 3x3, then 1x1, each with batch norm and ReLU (Howard et al. 2017, arXiv 1704.04861, figure 3)."""
+    """The same in steps that a mistake can replace."""
 
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__()
@@ -356,6 +374,7 @@ SEPARABLE = Lab(
     "a depthwise separable convolution: a 3x3 for each channel by itself, then a 1x1 that mixes, each with batch norm and ReLU; "
     "the stride belongs to the 3x3",
     OneSeparable,
+    source=Separable,
     hints=(
         "`nn.Conv2d(..., groups=g)` cuts the channels into g groups. How many groups give every channel a filter of its own?",
         "The 1x1 alone changes the number of channels.",

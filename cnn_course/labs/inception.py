@@ -255,8 +255,28 @@ INCEPTION_BLOCK = Lab(
 
 
 # ------------------------------------------------------------------------------------- batch_norm
+class BatchNorm(nn.Module):
+    """Batch norm for maps (N, C, H, W), same shape (Ioffe and Szegedy 2015, algorithms 1 and 2)."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            with torch.no_grad():  # a tenth of the way to this batch; the variance that is remembered has n - 1 below
+                self.running_mean += 0.1 * (mean - self.running_mean)
+                self.running_var += 0.1 * (x.var((0, 2, 3)) - self.running_var)
+        x = (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
+        return self.gamma[:, None, None] * x + self.beta[:, None, None]
+
+
 class OneNorm(nn.Module):
-    """Batch norm for maps (N, C, H, W), in steps that a mistake can replace."""
+    """The same in steps that a mistake can replace."""
 
     dims, eps, momentum = (0, 2, 3), 1e-5, 0.1
 
@@ -486,6 +506,7 @@ BATCH_NORM = Lab(
     "batch_norm",
     "batch norm for maps (N, C, H, W), for training and for evaluation",
     OneNorm,
+    source=BatchNorm,
     hints=(
         "One mean and one variance for each channel: over which three dimensions?",
         "`self.training` says which mode it is. In training the running values move a tenth of the way to the batch's.",

@@ -161,11 +161,13 @@ class ReluInPlaceOnTheInput(Block):
         return self.join(self.branch(x.relu_()), x)
 
 
-def _block(expansion):
-    """Makes of an answer what `models.ResNet` takes as its block."""
+def _block(expansion, option):
+    """Makes of an answer what `models.ResNet` takes as its block, with the one kind of shortcut that the lab asks for."""
 
     def fits(answer):
-        def block(in_channels, width, stride=1, shortcut="A"):
+        def block(in_channels, width, stride=1, shortcut=option):
+            if shortcut != option:
+                raise ValueError(f"shortcut is {shortcut!r}; the lab's block has {option!r}: build it with shortcut={option!r}")
             return answer(in_channels=in_channels, width=width, stride=stride)
 
         block.expansion, block.preact = expansion, False
@@ -228,7 +230,7 @@ BASIC_BLOCK = Lab(
         Mistake("Your block changes its own input: an in-place ReLU works on x, which the shortcut still needs. Which tensor may "
                 "be overwritten?", ReluInPlaceOnTheInput),
     ),
-    fits=_block(expansion=1),
+    fits=_block(expansion=1, option="A"),
 )  # fmt: skip
 
 
@@ -418,7 +420,7 @@ BOTTLENECK = Lab(
                 NarrowWithBiases),
         Mistake("Your shortcut fills up with zeros: that is option A. What has option B instead?", Padded),
     ),
-    fits=_block(expansion=4),
+    fits=_block(expansion=4, option="B"),
 )  # fmt: skip
 
 

@@ -72,16 +72,21 @@ def _advice(asked):
     return (f"did you mean {plain[near[0]]!r}? The" if near else "the") + f" models are: {', '.join(names())}"
 
 
-def build(name: str, device: str | torch.device | None = None, pretrained: bool = False, seed: int = 0, **settings) -> Network:
+def build(
+    name: str, device: str | torch.device | None = None, pretrained: bool = False, seed: int | None = None, **settings
+) -> Network:  # fmt: skip
     """A new network, randomly initialized; `settings` replace those of the preset, for example
     build("resnet20", shortcut="B").
 
     device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
-    pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`.
+    pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`, by default 0.
     Raises ValueError for an unknown name (with the nearest one), for a number that no layer can have, for a device that is not
     there, and where no undamaged weights are kept; TypeError for a setting that the network does not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
+    if seed is not None and not pretrained:
+        raise ValueError(f"seed={seed!r} chooses among recorded weights: add pretrained=True; before a random start call "
+                         f"torch.manual_seed({seed!r})")  # fmt: skip
     for setting, value in settings.items():
         _check(setting, value)
     with nullcontext() if device is None else network.existing(device, meta=True):
@@ -99,7 +104,7 @@ def build(name: str, device: str | torch.device | None = None, pretrained: bool 
     if empty := next((path for path, parameter in known if parameter.numel() == 0), None):
         raise ValueError(f"{name} with these settings has a layer without channels, {empty.rpartition('.')[0]}")
     net.name = name
-    return kept.load_weights(net, seed) if pretrained else net
+    return kept.load_weights(net, 0 if seed is None else seed) if pretrained else net
 
 
 def _settings(preset):

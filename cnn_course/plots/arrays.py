@@ -6,6 +6,7 @@ Keywords as in `charts`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
@@ -24,7 +25,7 @@ def histogram(values, title="", xlabel="", xlim=None, note="", alt=""):
     """The distribution of one or several sets of numbers. values: name -> numbers, or numbers alone."""
     import seaborn  # which imports pyplot: not before it is needed
 
-    named = values if hasattr(values, "items") else {"": values}
+    named = values if isinstance(values, Mapping) or hasattr(values, "columns") else {"": values}
     groups = {str(name): to_array(numbers).ravel() for name, numbers in named.items()}
     low, high = xlim or (min(map(np.min, groups.values())), max(map(np.max, groups.values())))
     figure = Figure(title, (6.4, 3.2), alt or f"Histogram: {title or xlabel} ({', '.join(filter(None, groups)) or xlabel})", note)
@@ -55,7 +56,7 @@ def heat(
     import seaborn  # which imports pyplot: not before it is needed
 
     if hasattr(matrix, "columns"):
-        rows, columns = rows or list(matrix.index), columns or list(matrix.columns)
+        rows, columns = matrix.index if rows is None else rows, matrix.columns if columns is None else columns
     matrix = to_array(matrix).astype(float)
     if matrix.ndim != 2 or not matrix.size:
         raise ValueError(f"matrix has shape {matrix.shape}; expected (rows, columns)")

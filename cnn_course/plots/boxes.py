@@ -30,17 +30,17 @@ class Box:
     size: tuple[float, float] = (0.0, 0.0)
 
 
-def boxes_of(module, input_shape, collapse=()):
+def boxes_of(module, input_shape):
     """The boxes of a module in execution order, norms and activations in those of their layers. Arguments as for `block`."""
-    return _fused(_graph(module, input_shape, tuple(collapse)))
+    return _fused(_graph(module, input_shape))
 
 
-def _graph(module, input_shape, collapse):
+def _graph(module, input_shape):
     """The boxes of a module in execution order: one a step of the walk, and one at each end."""
     copied = copy.deepcopy(module).to("meta").eval()
     boxes = [Box("end", ["input", _size(input_shape)], channels=input_shape[0])]
     made = {None: boxes[0]}  # step -> its box, or that of the step whose result it hands on
-    steps = walk.steps(copied, tuple(input_shape), collapse)
+    steps = walk.steps(copied, tuple(input_shape))
     for step in steps:
         inputs = list(dict.fromkeys(made[source] for source in step.sources))
         kind, words = _describe(step, len(inputs))
@@ -66,12 +66,9 @@ WORDS = {
     "relu": "ReLU",
     "Dropout": "dropout",
     "Flatten": "flatten",
-    "pad": "zero channels",
-    "slice": "every 2nd pixel",
     "Sigmoid": "sigmoid",
     "tanh": "tanh",
     "Tanh": "tanh",
-    "PadShortcut": "zero channels",
 }
 
 
@@ -86,9 +83,25 @@ def _describe(step, inputs):
         return "join", JOINS[name]
     if "pool" in name:
         return "pool", name.replace("adaptive_", "").replace("_pool2d", " pool").replace("avg", "average")
-    if name in ("contiguous", "dropout", "to"):
+    if name in ("contiguous", "dropout", "to") or name == "slice" and step.inputs[0] == step.outputs[0]:
         return None, ""
+    if name in ("slice", "pad"):
+        return "words", _cut(step.inputs[0], step.outputs[0]) if name == "slice" else _padded(step.inputs[0], step.outputs[0])
     return "words", WORDS.get(name, name.replace("_", " "))
+
+
+def _cut(before, after):
+    """What a slice takes of maps (C, H, W)."""
+    if before[1:] == after[1:]:
+        return f"{after[0]} of {before[0]} channels"
+    step = math.ceil(before[1] / after[1])
+    if step > 1 and all(math.ceil(side / step) == left for side, left in zip(before[1:], after[1:], strict=True)):
+        return f"every {step}{ {2: 'nd', 3: 'rd'}.get(step, 'th') } pixel"
+    return "crop"
+
+
+def _padded(before, after):
+    return "padding" if before[1:] != after[1:] else "zero channels"
 
 
 def described(layer):
@@ -105,8 +118,10 @@ def described(layer):
         return "1x1" if tuple(side) == (1, 1) else "conv", f"conv {side[0]}x{side[1]}{step}{shared}"
     if "Pool" in name:
         what = "average pool" if "Avg" in name else "max pool"
-        around = name.startswith("Adaptive")
-        return "pool", f"global {what}" if around else f"{what}, {side[0]}x{side[1]}{step}"
+        if name.startswith("Adaptive"):
+            size = layer.output_size if isinstance(layer.output_size, tuple) else 2 * (layer.output_size,)
+            return "pool", f"global {what}" if set(size) == {1} else f"{what} to {'x'.join(map(str, size))}"
+        return "pool", f"{what}, {side[0]}x{side[1]}{step}"
     if name == "Linear":
         return "dense", "dense"
     if name == "Identity":

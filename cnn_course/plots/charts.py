@@ -43,7 +43,7 @@ def bars(values, title="", unit="", errors=None, text=short, mark=(), stacked=Fa
     stacked: series one behind the other. limit: (low, high) of the axis; where it leaves zero out, dots
     stand in for bars, whose length would mislead. colours: label (or series) -> colour; by default each family has its own.
     """
-    values, errors, mark, colours = plain(values), plain(errors or {}), _names(mark), colours or {}
+    values, errors, mark, colours = plain(values), plain({} if errors is None else errors), _names(mark), _by_text(colours)
     if not values:
         raise ValueError("values is empty; expected label -> number")
     labels = list(values)
@@ -77,6 +77,11 @@ def bars(values, title="", unit="", errors=None, text=short, mark=(), stacked=Fa
 
 def _names(mark):
     return {mark} if isinstance(mark, str) else set(map(str, mark))
+
+
+def _by_text(values):
+    """A dict or Series with texts as keys, as names are; empty for None."""
+    return {} if values is None else {str(name): value for name, value in values.items()}
 
 
 def _shade(label, mark, colours):
@@ -238,7 +243,7 @@ def lines(
     right = 0.3 + max((text_width(name, 9.5) for name in named), default=0)
     axes = figure.panel(left=0.72, right=right, bottom=0.5, top=0.2 if marks else 0.05)
     set_scales(axes, log)
-    _draw_lines(axes, drawn, errors or {}, dashed, markers, colours or {})
+    _draw_lines(axes, drawn, _by_text(errors), _names(dashed), markers, _by_text(colours))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.set(ylim=ylim) if ylim else None
     tidy(axes, log)
@@ -308,7 +313,8 @@ def scatter(
     points: name -> (x, y), or a DataFrame with two columns. own: the same for hollow markers, the reader's
     own runs. errors: name -> half the height of its error bar, or (half width, half height). log: "x", "y" or "xy".
     """
-    points, own, errors = _pairs(points), _pairs(own or {}), errors or {}
+    points, own = _pairs(points), _pairs({} if own is None else own)
+    errors, colours = _by_text(errors), _by_text(colours)
     if not points and not own:
         raise ValueError("points is empty; expected name -> (x, y)")
     figure = Figure(title, figsize, alt or f"Scatter: {title or ylabel} ({', '.join(points)}); {xlabel} against {ylabel}", note)
@@ -317,7 +323,7 @@ def scatter(
     written, clear = [], []
     for hollow, group in ((False, points), (True, own)):
         for i, (name, (x, y)) in enumerate(group.items()):
-            shade = (colours or {}).get(name) or colour(name, i)
+            shade = colours.get(name) or colour(name, i)
             half = errors.get(name) if not hollow else None
             if half is not None:
                 wide, tall = half if isinstance(half, tuple) else (0, half)

@@ -26,14 +26,13 @@ def __dir__():
 
 
 @styled
-def block(module, input_shape, title="", collapse=(), note=None, alt=""):
+def block(module, input_shape, title="", note=None, alt=""):
     """The block as boxes and arrows: branches side by side, shortcuts as arcs, a plus where they are added.
 
     module: any nn.Module that torch.fx can follow, on any device; of a long one boxes in a row become one. input_shape:
-    (C, H, W). collapse: module classes to draw as one box each. Raises ValueError for a module that cannot be followed or an
-    input that does not fit.
+    (C, H, W). Raises ValueError for a module that cannot be followed or an input that does not fit.
     """
-    boxes = boxes_of(module, input_shape, collapse)
+    boxes = boxes_of(module, input_shape)
     if depth(boxes) > 9:
         boxes = merged(boxes)
     plan = planned(boxes)

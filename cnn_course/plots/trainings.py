@@ -227,7 +227,7 @@ def parameters_against_accuracy(record, own=(), x="parameters", title="", note="
         shades[name] = _colour_of(name, group, i)
     hollow = {}
     for name, group in mine.items():
-        hollow[f"your {name}"] = _size(name, group, x, multiply_adds), float(np.mean([100 * h.accuracy for h in group]))
+        hollow[f"your {name}"] = _size(name, group, x, {}), float(np.mean([100 * h.accuracy for h in group]))
         shades[f"your {name}"] = _colour_of(name, group, len(shades))
     facts = _joined(
         note,

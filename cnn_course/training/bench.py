@@ -143,8 +143,10 @@ def speed(train, device: torch.device, seconds: float) -> float:
 
 def synchronize(device: torch.device) -> None:
     """Wait until the device has done what it was given; a CPU always has."""
-    if device.type in ("cuda", "mps"):
-        getattr(torch, device.type).synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def fit(net: nn.Module, cifar: data.Cifar10, device: torch.device, seconds: float) -> float:

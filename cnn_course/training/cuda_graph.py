@@ -23,7 +23,7 @@ def possible(net: nn.Module, device: torch.device) -> bool:
         type(module).__module__.startswith(LAYERS) and not any(getattr(module, name) for name in hooks)
         for module in net.modules()
     )
-    return known and device.type == "cuda" and not distributed.active()
+    return known and device.type == "cuda" and not distributed.active() and not isinstance(net, nn.DataParallel)
 
 
 class Replay:

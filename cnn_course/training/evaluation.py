@@ -20,8 +20,8 @@ def _both_ways(images):
 
 def _shifted(images):
     """Both ways, as it is (half of the weight) and a pixel up and left or down and right; the edge is mirrored."""
-    size, around = images.shape[2], F.pad(images, (1, 1, 1, 1), mode="reflect")
-    moved = [around[:, :, first : first + size, first : first + size] for first in (0, 2)]
+    (height, width), around = images.shape[2:], F.pad(images, (1, 1, 1, 1), mode="reflect")
+    moved = [around[:, :, first : first + height, first : first + width] for first in (0, 2)]
     weighted = [(images, 0.5), *((each, 0.25) for each in moved)]
     return [(view, share * weight) for each, share in weighted for view, weight in _both_ways(each)]
 
@@ -70,10 +70,12 @@ def predict(
 
 
 def evaluate(net: nn.Module, split: data.Split, device: torch.device | str | None = None, views: int = 1) -> Evaluation:
-    """Loss and accuracy of `net` on a split, without augmentation. views: as for `predict`. ValueError for what is no split."""
+    """Loss and accuracy of `net` on a split, without augmentation. views: as for `predict`. ValueError for what is no split, and
+    for labels that the network has no class for."""
     if not isinstance(split, data.Split):
         raise ValueError(f"split is {kind(split)}, expected a Split, such as data.load().test")
     logits, _ = heads(predict(net, split.images, device, views=views))
+    gate.labels_of(split, logits.shape[1])
     labels = split.labels.cpu()
     predictions = logits.argmax(dim=1)
     accuracy = (predictions == labels).float().mean().item()

@@ -40,10 +40,11 @@ class Diverged(RuntimeError):
 
 
 def lesson(cifar: data.Cifar10) -> tuple[data.Cifar10, int]:
-    """The data and the epochs that fit into a lesson: 5,000 images twice on a CPU, all of them ten times on a GPU."""
+    """The data and the epochs that fit into a lesson: 5,000 images, or as many as there are, twice on a CPU, all ten times on a
+    GPU."""
     gate.images(cifar)
     if devices.best_device().type == "cpu":
-        return cifar.subset(train=5_000, test=1_000), 2
+        return cifar.subset(train=min(5_000, len(cifar.train)), test=min(1_000, len(cifar.test))), 2
     return cifar, 10
 
 
@@ -73,14 +74,13 @@ def fit(
     another run. A disk that takes no file is told, and the training goes on.
     """
     recipe, quiet = Recipe() if recipe is None else recipe, quiet or distributed.rank() > 0
-    gate.settings(recipe, on_epoch, save, misplaced)
+    gate.settings(recipe, name, on_epoch, save, misplaced)
     caller, device = _ready(net, cifar, epochs, seed, device, quiet)
     precision = devices.precision(device) if caller.dtype == torch.float32 else caller.dtype
     made = {"device": device.type, "precision": devices.name_of(precision), "threads": torch.get_num_threads()}
     history = History.of(gate.network(net), cifar, seed, name, **made)
     run = _Run(net, caller, cifar, epochs, recipe, history, device)
-    if save:
-        save = checkpoint.place(save)
+    resumed, save = 0, checkpoint.place(save) if save else None
     bar = tqdm(total=run.steps, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), gate.own_random(seed), bar:
@@ -89,7 +89,8 @@ def fit(
                 run.resume(save, bar)
                 if not quiet:
                     print(f"{save} holds {len(history.rows)} of {epochs} epochs; going on from there.")
-            for epoch in range(len(history.rows) + 1, epochs + 1):
+            resumed = len(history.rows)
+            for epoch in range(resumed + 1, epochs + 1):
                 row = run.epoch(bar)
                 if not math.isfinite(row["train_loss"]):
                     raise Diverged(
@@ -113,7 +114,8 @@ def fit(
     finally:
         devices.return_memory()
     if not quiet and history.rows:
-        runs.keep(history)
+        if len(history.rows) > resumed:  # else it has been kept before
+            runs.keep(history)
         seconds = sum(row["seconds"] for row in history.rows)
         print(
             f"{history.name}: {len(history.rows)} x {history.train_images:,} images in {seconds:.0f} s on {device.type}, "

@@ -108,7 +108,7 @@ def explained(net: nn.Module, images: torch.Tensor):
             or isinstance(net, models.Network)
             and isinstance(error, (ValueError, TypeError))
         ):
-            if advice := _in_the_course(net, images):
+            if isinstance(net, models.Network) and (advice := _in_the_course(net, images)):
                 raise ValueError(f"{error}{advice}") from None
             raise
         raise ValueError(_reason(net, images, error)) from error
@@ -190,15 +190,18 @@ def device(wanted: torch.device | str | None) -> torch.device:
     return existing(wanted)
 
 
-def settings(recipe, on_epoch, save, misplaced: dict) -> None:
-    """ValueError for what cannot be a recipe, a function of a history or a place; TypeError for a setting that `fit` has not."""
-    for name, value in misplaced.items():
-        if name in [field.name for field in fields(Recipe)]:
-            right = f"recipe=training.Recipe({name}={value!r:.60})"
-            raise TypeError(f"{name} is a setting of the recipe: training.fit(net, cifar, {right})")
-        raise TypeError(f"fit has no setting {name!r}, nor has a Recipe; see help(training.fit)")
+def settings(recipe, name, on_epoch, save, misplaced: dict) -> None:
+    """ValueError for what cannot be a recipe, a name, a function of a history or a place; TypeError for a setting that `fit` has
+    not."""
+    for setting, value in misplaced.items():
+        if setting in [field.name for field in fields(Recipe)]:
+            right = f"recipe=training.Recipe({setting}={value!r:.60})"
+            raise TypeError(f"{setting} is a setting of the recipe: training.fit(net, cifar, {right})")
+        raise TypeError(f"fit has no setting {setting!r}, nor has a Recipe; see help(training.fit)")
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe is {recipe!r:.60}, expected a Recipe, such as training.Recipe(lr=0.1)")
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"name is {name!r:.60}, expected what figures and tables are to call the run, such as 'my ResNet'")
     if on_epoch is not None and not _takes_one(on_epoch):
         raise ValueError(f"on_epoch is {on_epoch!r:.60}, expected a function of the history, such as plots.live() makes")
     if save is not None and not isinstance(save, (str, os.PathLike)):
@@ -220,17 +223,25 @@ def images(cifar) -> None:
     if not isinstance(cifar, data.Cifar10):
         own = "for images of your own data.Cifar10(data.Split(images, labels), data.Split(test_images, test_labels))"
         raise ValueError(f"cifar is {kind(cifar)}, expected the Cifar10 that data.load() returns, {own}")
+    for name, split in (("training", cifar.train), (cifar.held_out, cifar.test)):
+        if not len(split):
+            raise ValueError(f"there are 0 {name} images; expected at least one")
 
 
 def labels(cifar: data.Cifar10, classes: int) -> None:
     """ValueError for labels that the network has no class for."""
     for name, split in (("training", cifar.train), (cifar.held_out, cifar.test)):
-        low, high = int(split.labels.min()), int(split.labels.max())
-        if high >= classes:
-            raise ValueError(
-                f"the {name} labels run from {low} to {high}, but the network has {classes} classes, "
-                f"0 to {classes - 1}; build it with classes={high + 1}"
-            )
+        labels_of(split, classes, f"{name} ")
+
+
+def labels_of(split: data.Split, classes: int, name: str = "") -> None:
+    """The same for one split."""
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if high >= classes:
+        raise ValueError(
+            f"the {name}labels run from {low} to {high}, but the network has {classes} classes, "
+            f"0 to {classes - 1}; build it with classes={high + 1}"
+        )
 
 
 @contextmanager

@@ -131,7 +131,7 @@ class History:
     def from_json(cls, text: str) -> "History":
         """From what `to_json` made. ValueError for another text, and for the path of a file."""
         try:
-            kept = json.loads(text)
+            kept = dict(json.loads(text))
         except (TypeError, ValueError) as error:
             wanted = "expected the text of to_json(), of a file: from_json(Path('run.json').read_text())"
             raise ValueError(f"text is {text!r:.60}; {wanted}") from error

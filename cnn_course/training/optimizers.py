@@ -49,7 +49,9 @@ class Muon(torch.optim.Optimizer):
                 if p.grad is None:
                     continue
                 gradient = p.grad.add(p, alpha=group["weight_decay"])
-                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                if "momentum" not in self.state[p]:
+                    self.state[p]["momentum"] = torch.zeros_like(p)
+                momentum = self.state[p]["momentum"]
                 momentum.mul_(group["momentum"]).add_(gradient)
                 update = gradient.add(momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
                 if group["orthogonal"]:

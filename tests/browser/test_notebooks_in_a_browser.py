@@ -24,6 +24,7 @@ def test_a_student_solves_the_labs_trains_what_they_built_and_plays(path, lab, p
     assert page.get_by_text("has not been passed").count() == 0  # what was built is what trains
     sources = [cell.source for cell in notebook.cells if cell.source.startswith("widgets.")]
     boxes = page.locator(".jp-OutputArea-output .widget-vbox", has=page.locator("img.widget-image"))
+    boxes.nth(len(sources) - 1).wait_for()  # a kernel at rest does not mean that its widgets are drawn
     assert boxes.count() == len(sources) > 0
     for index, source in enumerate(sources):
         play(Shown(boxes.nth(index), eval(source, names), whole="own=" not in source), source)
@@ -64,4 +65,5 @@ def test_a_student_is_told_what_is_wrong_and_how_good_a_guess_was(lab, page):
             run_cell(page, place)
     page.locator(CELL).nth(asks).locator("input").fill("1000")
     page.locator(CELL).nth(asks).locator("input").press("Enter")
+    page.locator(CELL).nth(asks).get_by_role("status").filter(has_text="noted").wait_for()
     assert "you guessed 1,000" in run_cell(page, tells)

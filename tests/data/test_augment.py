@@ -220,7 +220,9 @@ def test_a_pipeline_is_applied_in_order():
         (lambda: augment.rotate(noise(), -5), "degrees is -5; expected 0 or more"),
         (lambda: augment.shear(noise(), 90), "degrees is 90; expected less than 90"),
         (lambda: augment.contrast(noise(), -0.1), "strength is -0.1; expected 0 or more"),
+        (lambda: augment.contrast(noise(), float("nan")), "strength is nan; expected 0 or more"),
         (lambda: augment.pca_colour(noise(), -1), "strength is -1"),
+        (lambda: augment.pca_colour(noise(), float("nan")), "strength is nan"),
         (lambda: augment.cutout(noise(), 0), "size is 0; expected a whole number of at least 1"),
     ],
 )

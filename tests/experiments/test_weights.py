@@ -33,6 +33,8 @@ def test_weights_are_kept_in_half_precision_and_come_back(tmp_path, monkeypatch)
         models.build("lenet5", "meta", pretrained=True, seed=3)
     with pytest.raises(ValueError, match="do not fit other settings"):
         models.build("lenet5", pretrained=True, seed=3, classes=7)
+    with pytest.raises(ValueError, match=r"seed=3 chooses among recorded weights: .* torch.manual_seed\(3\)"):
+        models.build("lenet5", seed=3)
 
 
 @pytest.mark.parametrize(("name", "seed"), TRIED)

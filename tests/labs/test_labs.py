@@ -1,6 +1,7 @@
 """Every lab: right answers pass however they are written, every mistake of the catalogue gets its own sentence, and whatever else
 a student's code does ends in one."""
 
+import inspect
 import os
 import signal
 import time
@@ -79,6 +80,8 @@ def test_the_catalogue(name):
     assert all(any(sentence.startswith(start) for start in starts) for sentence in sentences)
     assert all("?" in sentence and len(sentence) < 200 for sentence in sentences)
     assert sum(other == name for other, _ in RIGHT) >= 3 and lab.judge(lab.reference) == ""
+    if lab.solution.__module__.startswith("cnn_course.labs"):  # written for the lab, and to be read
+        assert lab.judge(lab.solution) == "" and "mistake" not in inspect.getsource(lab.solution)
     assert all(lab.judge(mistake.made) == mistake.says for mistake in lab.mistakes if mistake.made)
 
 
@@ -278,6 +281,13 @@ def test_a_right_answer_fits_into_the_network(name, answer):
     images = torch.randn(2, 3, 64, 64) if name == "bottleneck" else torch.randn(2, 3, 32, 32)
     assert net.eval()(images).shape == own.eval()(images).shape
     assert sum(p.numel() for p in net.parameters()) == sum(p.numel() for p in own.parameters())
+
+
+@pytest.mark.parametrize(("name", "network", "own"), [("basic_block", "plain20", "A"), ("bottleneck", "resnet20", "B")])
+def test_a_block_of_the_readers_refuses_a_shortcut_that_the_lab_does_not_ask_for(name, network, own):
+    answer = next(answer for lab, answer in RIGHT if lab == name)
+    with pytest.raises(ValueError, match=f"shortcut is '.*'; the lab's block has '{own}': build it with shortcut='{own}'"):
+        models.build(network, block=labs.find(name).fits(answer))
 
 
 @pytest.mark.parametrize("answer", [answer for name, answer in RIGHT if name == "inception_block"], ids=named)

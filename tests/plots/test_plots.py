@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import math
 import re
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import weakref
 import matplotlib
 import matplotlib.style
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
@@ -23,7 +26,7 @@ from torch import nn
 
 from cnn_course import data, experiments, models, plots, show, widgets
 from cnn_course.experiments import Record
-from cnn_course.plots import canvas, diagrams
+from cnn_course.plots import boxes, canvas, diagrams
 from cnn_course.plots.canvas import spread
 from cnn_course.training import Evaluation, History
 
@@ -239,10 +242,28 @@ def test_spread_stays_inside():
         (15_470_264_320, "15.5 G"),
         (0.12345, "0.123"),
         (-2.5, "−2.5"),
+        (-12_345, "−12.3 k"),
+        (-1_234, "−1,234"),
+        (-0.0, "0"),
+        (math.nan, "–"),
     ],
 )
 def test_short(number, text):
     assert plots.short(number) == text
+
+
+def test_names_and_errors_may_be_numbers_and_columns_of_pandas():
+    values = pd.Series({8: 79.3, 16: 84.2})
+    bars = plots.bars(values, errors=pd.Series({8: 0.5, 16: 0.4}), colours={8: "#ff0000"})
+    assert "#ff0000" in {to_hex(patch.get_facecolor()) for patch in bars.axes[0].patches}
+    lines = plots.lines({8: [1, 2], 16: [2, 3]}, errors={8: 0.1}, dashed=(8,), colours={16: "#00ff00"})
+    dashed, solid = lines.axes[0].lines[:2]
+    assert dashed.get_linestyle() == "--" and solid.get_linestyle() == "-" and solid.get_color() == "#00ff00"
+    assert len(lines.axes[0].collections) == 1  # the band
+    frame = pd.DataFrame({"x": [1, 2], "y": [3, 4]}, index=["a", "b"])
+    assert {"a", "b"} <= set(said(plots.scatter(frame, own=frame, errors={"a": 0.1})))
+    assert len(plots.histogram(pd.Series(np.arange(50.0))).axes[0].lines) <= 1  # one group, not fifty
+    assert {"t", "u"} <= set(said(plots.heat(pd.DataFrame(np.eye(2), list("rs"), list("ab")), rows=pd.Index(list("tu")))))
 
 
 @pytest.mark.parametrize("shade", [*plots.PALETTE, "white", "black"])
@@ -328,7 +349,35 @@ def test_block_diagrams_tell_the_channels():
     assert said(diagrams.block(models.PreActBasicBlock(64, 64), (64, 8, 8))).count("BN, ReLU\nconv 3x3") == 2
     dense = said(diagrams.block(models.DenseBlock(3, 64, 32), (64, 8, 8)))
     assert dense.count("concat") == 3 and {"64", "96", "128", "160"} <= set(dense)
-    assert said(diagrams.block(models.DenseBlock(3, 64, 32), (64, 8, 8), collapse=[models.DenseLayer])).count("DenseLayer") == 3
+
+
+class Cut(nn.Module):
+    def __init__(self, cut):
+        super().__init__()
+        self.cut, self.conv = cut, nn.Conv2d(8, 4, 1)
+
+    def forward(self, x):
+        return self.cut(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    ("cut", "words"),
+    [
+        (lambda x: x[:, :, ::2, ::2], "every 2nd pixel"),
+        (lambda x: x[:, :, ::3, ::3], "every 3rd pixel"),
+        (lambda x: x[:, :3], "3 of 4 channels"),
+        (lambda x: x[:, :, 1:, 1:], "crop"),
+        (lambda x: x[:, :, ::1, ::1], None),
+        (lambda x: F.pad(x, (0, 0, 0, 0, 0, 4)), "zero channels"),
+        (lambda x: F.pad(x, (1, 1, 1, 1)), "padding"),
+        (nn.AdaptiveAvgPool2d(1), "global average pool"),
+        (nn.AdaptiveAvgPool2d((1, 1)), "global average pool"),
+        (nn.AdaptiveMaxPool2d(4), "max pool to 4x4"),
+    ],
+)
+def test_a_diagram_tells_what_is_cut_off_padded_and_pooled(cut, words):
+    made = boxes.boxes_of(Cut(cut), (8, 7, 7))[1:-1]
+    assert [line for box in made for line in box.lines] == ["conv 1x1", *filter(None, [words])]
 
 
 def test_in_a_dense_block_all_see_all():

@@ -111,3 +111,6 @@ def test_multiply_adds_come_from_the_record_and_else_from_the_network():
     assert anatomy.cost(models.build("alexnet_cifar")).macs in [line.get_xdata()[0] for line in figure.axes[0].lines]
     with pytest.raises(ValueError, match="249,450 parameters are not known: draw name -> .* with plots.scatter"):
         plots.parameters_against_accuracy([kept.runs["none"][0]], x="macs")
+    slim = replace(run, label="batch norm", parameters=1_234)  # of the record's label, and another network
+    with pytest.raises(ValueError, match="of 1,234 parameters are not known"):
+        plots.parameters_against_accuracy(kept, own=slim, x="macs")

@@ -64,7 +64,7 @@ def test_a_measurement_is_of_a_real_training(cifar, monkeypatch, kind):
     found = bench.measure("lenet5", kind, 0.05)
     assert found["speed"] > 10 and found["memory"] > 5
     if kind == "fit":
-        assert 0 < found["batches"] < 1 and 0 < found["test"] < 60
+        assert found["batches"] > 0 and found["test"] > 0
 
 
 def test_the_table_is_of_medians_taken_in_turns(monkeypatch, capsys):
@@ -73,7 +73,7 @@ def test_the_table_is_of_medians_taken_in_turns(monkeypatch, capsys):
     def elsewhere(name, kind, seconds):
         order.append((name, kind))
         turn = (len(order) - 1) // 6  # 0, 1, 2
-        speed = {"tutorial": 100, "fit": 400, "bare": 500}[kind] * (1, 10, 1)[turn]
+        speed = {"tutorial": 100, "fit": 400 * (1, 10, 1)[turn], "bare": 500}[kind]
         return {"speed": speed, "memory": 300.0, **({"batches": 0.01, "test": 2.0} if kind == "fit" else {})}
 
     monkeypatch.setattr(bench, "_elsewhere", elsewhere)
@@ -98,7 +98,7 @@ def test_the_ladder_measures_every_step(cifar):
 
 def test_layers_are_timed_one_by_one_and_the_warm_up_is_not_counted(monkeypatch):
     clock, calls = iter(range(1_000)), []
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock) ** 2)
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: next(clock) ** 2))
     named = {name: (lambda maps, name=name: calls.append(name) or maps + 1) for name in ("conv1", "conv2")}
     took = bench.layers(named, torch.zeros(1), repeats=3)
     assert calls == ["conv1", "conv2"] * 4

@@ -194,6 +194,8 @@ def test_the_rest_of_the_course_reads_them_too(make):
         (lambda cifar: training.lesson(cifar.train), r"cifar is a Split, .* images of your own data.Cifar10\("),
         (lambda cifar: training.fit(Textbook(), cifar.test.images, cifar.test.labels), "cifar is a Tensor, expected the Cifar10"),
         (lambda cifar: plots.curves(3), "expected a History"),
+        (lambda cifar: training.evaluate(Textbook(classes=1), cifar.test), "the labels run from 0 to 9, .*classes=10"),
+        (lambda cifar: training.lesson(replace(cifar, test=data.Split(*cifar.test[:0]))), "there are 0 test images"),
     ],
 )  # fmt: skip
 def test_what_is_handed_to_the_others_is_looked_at_too(call, words, cifar):
@@ -352,6 +354,7 @@ def test_gradients_that_are_switched_off_are_noticed(off, cifar):
         ({"recipe": {"lr": 0.1}}, "recipe is .*expected a Recipe, such as"),
         ({"on_epoch": 3}, "on_epoch is 3, expected a function"),
         ({"save": 3}, "save is 3, expected the path of a file"),
+        ({"name": 20}, "name is 20, expected what figures and tables are to call the run"),
     ],
     ids=str,
 )  # fmt: skip
@@ -533,6 +536,15 @@ def test_with_a_constant_rate_a_run_goes_on_for_more_epochs(cifar, tmp_path):
     training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path / "other.pt")
     with pytest.raises(checkpoint.CheckpointError, match="epochs 1, but this one has epochs 2.*laid out for so many epochs"):
         training.fit(Textbook(), cifar, 2, QUICK, quiet=True, save=tmp_path / "other.pt")
+
+
+def test_a_memory_that_is_too_small_is_not_hidden_by_another_error(cifar):
+    class Hungry(Textbook):
+        def forward(self, x):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        training.fit(Hungry(), cifar, 1, QUICK)
 
 
 def test_models_of_the_course_still_speak_for_themselves(cifar):

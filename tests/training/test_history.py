@@ -71,6 +71,8 @@ def test_it_says_in_a_line_what_it_is():
 def test_the_path_of_a_history_is_no_history():
     with pytest.raises(ValueError, match=r"text is 'run.json'; expected the text of to_json\(\).*read_text"):
         History.from_json("run.json")
+    with pytest.raises(ValueError, match="text is '3'"):
+        History.from_json("3")
 
 
 def test_what_a_record_does_not_say_has_its_default_and_a_level_of_others_is_opened():

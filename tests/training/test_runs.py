@@ -30,7 +30,15 @@ def test_a_training_is_kept_and_a_quiet_one_is_not(history, own_folder):
     assert [path.suffix for path in own_folder.iterdir()] == [".json"]
 
 
+def test_a_run_that_was_over_is_not_kept_once_more(tmp_path):
+    cifar, constant = striped.cifar(40, 20), training.Recipe(schedule="constant")
+    for epochs, rows in ((1, [1]), (1, [1]), (2, [1, 2])):  # the cell again; then for an epoch more
+        training.fit(models.build("lenet5"), cifar, epochs, constant, save=tmp_path / "run.pt")
+        assert [len(run.rows) for run in runs.kept()] == rows
+
+
 def test_the_last_two_hundred_are_kept(history, monkeypatch):
+    assert runs.MOST == 200
     monkeypatch.setattr(runs, "MOST", 3)
     for seed in range(5):
         history.seed = seed
