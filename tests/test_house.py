@@ -91,6 +91,7 @@ def test_a_room_says_what_is_public_and_hides_no_module(name):
     offered = {alias.name for node in ours for alias in node.names} - modules
     offered |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert {public for public in offered if not public.startswith("_")} <= set(package.__all__)
+    assert dir(package) == sorted(package.__all__) and all(hasattr(package, public) for public in package.__all__)
     for public in package.__all__:
         assert public not in modules or not callable(getattr(package, public)), f"{public} hides a module of {name}"
 

@@ -7,3 +7,7 @@ from cnn_course.grading.classroom import grade_folder, others, submit
 from cnn_course.grading.judge import Graded, grade
 
 __all__ = ["Graded", "grade", "grade_folder", "others", "submit"]
+
+
+def __dir__():
+    return sorted(__all__)

@@ -256,7 +256,9 @@ BAD = ["wrong", "half", "page", "gone", "dead", "claims more", "claims less", "s
 
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize("good", ["good", "redirects", "refuses ranges"])
-def test_a_bad_mirror_gives_way_to_a_good_one(server, in_turn, impatient, kind, good):
+def test_a_bad_mirror_gives_way_to_a_good_one(server, in_turn, request, kind, good):
+    if kind in ("stalls", "trickles", "hangs"):
+        request.getfixturevalue("impatient")
     assert read_downloaded(server, kind, good) == 100
     assert cached() == [data.FOLDER]
 
@@ -327,7 +329,7 @@ def test_two_processes_at_once_download_once(server):
 @forks
 def test_a_killed_download_is_taken_up_again(small, server, in_turn):
     part = files.cache_folder() / download.PART
-    killed = downloading(server, "trickles")
+    killed = downloading(server, "stalls")
     while not (part.exists() and part.stat().st_size):
         assert killed.exitcode is None
         time.sleep(0.01)
@@ -335,13 +337,13 @@ def test_a_killed_download_is_taken_up_again(small, server, in_turn):
     killed.join()
     assert download.PART in cached() and any(name.startswith("partial-") for name in cached())
     assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
-    assert server.asked[-1][0] == "good" and server.asked[-1][1] > 0
+    assert server.asked[-1] == ("good", len(small.bytes) // 2)
 
 
 @forks
 def test_a_killed_unpacking_leaves_no_half_of_the_data_set(small, server, in_turn):
-    killed = downloading(server, "good", unpack_seconds=0.5)
-    while not list(files.cache_folder().glob("partial-*/*/data_batch_2")):
+    killed = downloading(server, "good", unpack_seconds=60)
+    while not list(files.cache_folder().glob("partial-*/*/*")):
         assert killed.exitcode is None
         time.sleep(0.01)
     killed.kill()
@@ -524,9 +526,7 @@ def test_the_constants_are_those_of_the_data_set():
 
 def test_the_stand_in_is_the_same_everywhere(monkeypatch):
     monkeypatch.undo()
-    start = time.process_time()
     parts = standin.draw()
-    assert time.process_time() - start < 4
     assert [part.shape for part in parts] == [(50_000, 3, 32, 32), (50_000,), (10_000, 3, 32, 32), (10_000,)]
     assert np.bincount(parts[1]).tolist() == [5000] * 10 and np.bincount(parts[3]).tolist() == [1000] * 10
     assert hashlib.md5(b"".join(part.tobytes() for part in parts)).hexdigest() == "a45e0dc161f879e258a610a03673bbe0"

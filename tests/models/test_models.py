@@ -151,10 +151,6 @@ def test_unknown_setting_suggests_the_nearest(name):
         models.build(name, num_classes=100)
 
 
-def test_what_is_public_is_what_completion_offers():
-    assert dir(models) == sorted(models.__all__) and not {"save_weights", "load_weights"} & set(dir(models))
-
-
 @pytest.mark.parametrize(
     "images, error, words",
     [

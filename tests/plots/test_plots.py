@@ -24,7 +24,7 @@ from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 from torch import nn
 
-from cnn_course import data, experiments, models, plots, show, widgets
+from cnn_course import data, models, plots
 from cnn_course.experiments import Record
 from cnn_course.plots import boxes, canvas, diagrams
 from cnn_course.plots.canvas import spread
@@ -310,11 +310,6 @@ def test_one_image_is_one_picture(one):
 
 def test_a_split_gives_its_images():
     assert len(plots.images(data.Split(SMALL, LABELS)).axes[0].images) == 40
-
-
-def test_rooms_offer_their_own_names_only():
-    for room in (plots, diagrams, show, experiments, widgets):
-        assert dir(room) == sorted(room.__all__) and all(hasattr(room, name) for name in dir(room))
 
 
 def test_a_figure_is_shown_within_a_cell(capsys):

@@ -525,19 +525,6 @@ def test_a_disk_that_is_full_leaves_the_old_checkpoint(cifar, tmp_path, monkeypa
     assert path.read_bytes() == before and [each.name for each in tmp_path.iterdir()] == ["run.pt"]
 
 
-def test_with_a_constant_rate_a_run_goes_on_for_more_epochs(cifar, tmp_path):
-    constant = replace(QUICK, schedule="constant")
-    torch.manual_seed(0)
-    whole = training.fit(Textbook(), cifar, 3, constant, quiet=True)
-    torch.manual_seed(0)
-    training.fit(Textbook(), cifar, 1, constant, quiet=True, save=tmp_path / "run.pt")
-    more = training.fit(Textbook(), cifar, 3, constant, quiet=True, save=tmp_path / "run.pt")
-    assert [row["train_loss"] for row in more.rows] == [row["train_loss"] for row in whole.rows]
-    training.fit(Textbook(), cifar, 1, QUICK, quiet=True, save=tmp_path / "other.pt")
-    with pytest.raises(checkpoint.CheckpointError, match="epochs 1, but this one has epochs 2.*laid out for so many epochs"):
-        training.fit(Textbook(), cifar, 2, QUICK, quiet=True, save=tmp_path / "other.pt")
-
-
 def test_a_memory_that_is_too_small_is_not_hidden_by_another_error(cifar):
     class Hungry(Textbook):
         def forward(self, x):
