@@ -317,19 +317,20 @@ def _():
     return found
 
 
-@claim("DenseNet may be level, or up to 1.5 points worse with its 1x1 layers (its bar ends at 1.2, the interval for other "
-       "seeds alone at 1.5).", "record one_by_one")  # fmt: skip
+@claim("DenseNet may be level, up to half a point better or 1.5 points worse with its 1x1 layers (so far the interval for other "
+       "seeds alone goes; its bar ends at 1.2).", "record one_by_one")  # fmt: skip
 def _():
     found = worth(*ONE_BY_ONE[3])
     assert found.interval[0] < 0 < found.interval[1] and f"{found.missed:.1f}" == "1.5"
-    assert [f"{-low:.1f}" for low, _ in (found.interval, found.of_seeds)] == ["1.2", "1.5"]
+    assert [f"{-low:.1f}" for low, _ in (found.interval, found.of_seeds)] == ["1.2", "1.5"] and 0.4 < found.of_seeds[1] < 0.6
     return found
 
 
-@claim("The other three are decided: neither other test images nor other seeds would turn one of them round.",
-       "record one_by_one")  # fmt: skip
+@claim("The other three are decided: zero lies in no interval of theirs.", "record one_by_one")
 def _():
-    assert [worth(*pair).decided for pair in ONE_BY_ONE] == [True, True, True, False]
+    found = [worth(*pair) for pair in ONE_BY_ONE[:3]]
+    intervals = [interval for each in found for interval in (each.interval, each.of_seeds, each.of_images)]
+    assert not any(low <= 0 <= high for low, high in intervals) and all(each.decided for each in found)
 
 
 @claim("with three seeds each it gained in NIN (2.9 to 4.3 points) and GoogLeNet (0.6 to 1.7) and lost in ResNet-20 "

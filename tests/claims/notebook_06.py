@@ -300,8 +300,8 @@ def _():
     assert abs(rates.index(max(rates)) - steps) <= 1 and max(rates) == pytest.approx(0.2) and rates[0] < 0.03
 
 
-@claim("where shapes stay, the derivative through a chain of blocks of 2016 is the product of $(1 + F_i')$, whose terms include "
-       "a plain 1. In 2015 the ReLU after the sum multiplies each factor by 0 or 1.", "computed")  # fmt: skip
+@claim("Where shapes stay, the derivative through a chain of blocks of 2016 is the product of $(1 + F_i')$, $F_i'$ being "
+       "the derivative of branch $i$; multiplied out, one term is 1. In 2015 the ReLU after the sum multiplies each factor by 0 or 1.", "computed")  # fmt: skip
 def _():
     for kind, allowed in ((PreActBasicBlock, {1.0}), (BasicBlock, {0.0, 1.0})):
         x = torch.randn(1, 4, 6, 6, requires_grad=True)
@@ -417,7 +417,7 @@ def _():
     return found
 
 
-@claim("There may be no difference; the runs could have missed up to 1.7 points.", "record shortcut")
+@claim("There may be no difference; the runs could have missed one of up to 1.7 points.", "record shortcut")
 def _():
     found = difference("shortcut", "B: projection", "A: padding")
     assert says(found, "-0.3") and not found.decided and f"{found.missed:.1f}" == "1.7"

@@ -254,7 +254,7 @@ def _():
     assert says(record.difference("densenet_cifar", "resnet20"), "-2.0")
 
 
-@claim("the difference may be none, and these runs could have missed up to 1.1 points", "record half_hour")
+@claim("the difference may be none, and these runs could have missed one of up to 1.1 points", "record half_hour")
 def _():
     found = experiments.recorded("half_hour").difference("densenet_wide", "resnet20")
     assert says(found, "-0.3") and not found.decided and f"{found.missed:.1f}" == "1.1"
