@@ -112,7 +112,7 @@ def _():
     torch.manual_seed(0)
     nets = models.build("plain56"), models.build("resnet56"), without_norm(models.build("plain56"))
     found = [growth(net) for net in nets]
-    assert min(found) > 0.01 and max(found[1:]) < 100  # the two that the notebook calls within 100 times
+    assert min(found) > 0.01 and max(found[1:]) < 100
     return ", ".join(f"{times:.3g}" for times in found)
 
 
@@ -300,8 +300,9 @@ def _():
     assert abs(rates.index(max(rates)) - steps) <= 1 and max(rates) == pytest.approx(0.2) and rates[0] < 0.03
 
 
-@claim("Where shapes stay, the derivative through a chain of blocks of 2016 is the product of $(1 + F_i')$, $F_i'$ being "
-       "the derivative of branch $i$; multiplied out, one term is 1. In 2015 the ReLU after the sum multiplies each factor by 0 or 1.", "computed")  # fmt: skip
+@claim("Where shapes stay, the derivative through a chain of blocks of 2016 is the product of $(1 + F_i')$, $F_i'$ being the "
+       "derivative of branch $i$; multiplied out, one term is 1. In 2015 the ReLU after the sum multiplies each factor by 0 or 1.",
+       "computed")  # fmt: skip
 def _():
     for kind, allowed in ((PreActBasicBlock, {1.0}), (BasicBlock, {0.0, 1.0})):
         x = torch.randn(1, 4, 6, 6, requires_grad=True)

@@ -156,8 +156,8 @@ def _():
     return found
 
 
-@claim("By the recipe of notebook 8, in four epochs, FastNet is behind all six. By its own it is ahead of DenseNet and NIN, level "
-       "with VGG or a little ahead, and behind GoogLeNet and ResNet-20.", "record ablation")  # fmt: skip
+@claim("By the recipe of notebook 8, in four epochs, FastNet is behind all six. By its own it is ahead of DenseNet and NIN, "
+       "level with VGG or a little ahead, and behind GoogLeNet and ResNet-20.", "record ablation")  # fmt: skip
 def _():
     six = [name for name in models.COURSE if name != "lenet5"]
     behind, vgg, resnet = [over("none of it", name) for name in six], over(FULL, "vgg_cifar"), over(FULL, "resnet20")
