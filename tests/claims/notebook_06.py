@@ -301,8 +301,8 @@ def _():
 
 
 @claim("Where shapes stay, the derivative through a chain of blocks of 2016 is the product of $(1 + F_i')$, $F_i'$ being the "
-       "derivative of branch $i$; multiplied out, one term is 1. In 2015 the ReLU after the sum multiplies each factor by 0 or 1.",
-       "computed")  # fmt: skip
+       "derivative of branch $i$; multiplied out, one term is 1. In 2015 the ReLU after the sum multiplies each factor by 0 or "
+       "1.", "computed")  # fmt: skip
 def _():
     for kind, allowed in ((PreActBasicBlock, {1.0}), (BasicBlock, {0.0, 1.0})):
         x = torch.randn(1, 4, 6, 6, requires_grad=True)
