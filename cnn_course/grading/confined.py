@@ -1,6 +1,6 @@
 """A process for a student's notebook: with limits of time and memory, an empty home, no network, and nothing of the grader's.
 
-bubblewrap does that, a small program that every Linux has (`apt install bubblewrap`); it needs no root and no daemon.
+bubblewrap does that, a small program for Linux (`apt install bubblewrap`); it needs no root and no daemon.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """The networks of the course, one file a family. `build(name)` makes one, `names()` lists them all.
 
-Names that end in `_cifar`, and `resnet20`, are the course sizes: 0.2 to 0.3 million parameters for 32x32 images.
+Names that end in `_cifar`, `resnet20` and `densenet_wide` are the course sizes: 0.2 to 0.3 million parameters for 32x32 images.
 """
 
 import difflib
@@ -50,7 +50,8 @@ def names() -> list[str]:
 
 
 def family(name: str) -> str:
-    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet", "DenseNet" or "FastNet"."""
+    """The family of a network: "LeNet", "AlexNet", "VGG", "NIN", "GoogLeNet", "ResNet", "DenseNet" or "FastNet".
+    ValueError, with the nearest one, for a name that is none."""
     for title, module in FAMILIES.items():
         if name in module.PRESETS:
             return title

@@ -19,8 +19,9 @@ class AlexNet(Network):
     channels: output channels of conv1 to conv5. first_kernel, first_stride, first_padding: those of conv1.
     groups: 2 puts conv2, conv4 and conv5 on two GPUs as in the paper's figure 2, 1 connects everything.
     norm: "lrn" (section 3.3), "batch" (after every convolution) or None.
-    pool: kernel and stride of the max pooling; (3, 2) overlaps (section 3.4), (2, 2) does not.
+    pool: kernel and stride of the max pooling; (3, 2) overlaps (section 3.4), (2, 2) does not. pool_padding: its padding.
     hidden: width of the two hidden dense layers; dropout acts on the outputs of both (section 4.2).
+    activation: the class of the function behind every layer but the last. image_size: S, in pixels.
     """
 
     fixed_size = True

@@ -55,11 +55,11 @@ class Subsampling(nn.Module):
     def __init__(self, channels):
         super().__init__()
         self.pool = nn.AvgPool2d(2)
-        self.coefficient = nn.Parameter(torch.ones(channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.coefficient = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x):
-        return self.coefficient * self.pool(x) + self.bias
+        return self.coefficient[:, None, None] * self.pool(x) + self.bias[:, None, None]
 
 
 class PartialConvolution(nn.Module):

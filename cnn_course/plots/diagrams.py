@@ -262,6 +262,8 @@ def _columns(net, input_shape):
             before["words"] += "".join(f"\n{w}" for w in words if w not in before["words"].split("\n"))
             before["parameters"] += parameters
             before["shape"] = maps[-1] if maps else before["shape"]
+    if not columns:
+        raise ValueError(f"{type(net).__name__} has no convolution and no dense layer to draw; see diagrams.block")
     if len(columns) > MOST:
         raise ValueError(
             f"{type(net).__name__} has {len(columns)} stages, too many for a picture; draw its parts with diagrams.block"

@@ -1,7 +1,7 @@
 """Figures of trainings: learning curves, accuracy against size, experiments and how sure their differences are.
 
-Keywords as in `charts`. No default title or `alt` holds a measured number, so that a stored notebook compares
-equal after a new run.
+Keywords as in `charts`. No default title or `alt` of a reader's own run holds a measured number, so that a stored notebook
+compares equal after a new run.
 """
 
 from __future__ import annotations

@@ -240,7 +240,11 @@ def ladder(name: str, cifar: data.Cifar10, seconds: float = 3) -> dict[str, floa
 
 
 def measure(name: str, kind: str, seconds: float) -> dict:
-    """One figure of the table: a model trained in one of three ways, and the peak memory of the process, in MB."""
+    """What the table is made of: a model trained as "tutorial", "fit" or "bare" for so many seconds.
+
+    speed: images a second. memory: the peak of the process, MB. Of "fit" also test: seconds for 10,000 images, and batches:
+    the share of the time that making batches takes.
+    """
     device, cifar = training.best_device(), data.load(quiet=True)
     net = models.build(name)
     _reset_peak(device)

@@ -192,6 +192,8 @@ def test_fixed_size_networks_name_their_size():
         (lambda: models.build("alexnet_cifar", first_padding=-1), "first_padding is -1; expected a whole number of at least 0"),
         (lambda: models.build("alexnet_cifar", dropout=1), "dropout is 1; expected a number"),
         (lambda: models.build("vgg_cifar", widths=(0, 8, 8)), "widths is 0"),
+        (lambda: models.build("vgg_cifar", kernel=2), "a filter of 2x2 cannot keep height and width; expected an odd size"),
+        (lambda: models.build("vgg_cifar", image_size=4), "no pixel of a 4x4 image is left after 3 poolings"),
         (lambda: models.build("vgg_cifar", convs=(1, 1)), "convs has 2 stages and widths 3"),
         (lambda: models.build("resnet20", widths=(16, 32)), r"resnet20 cannot be built with widths=\(16, 32\)"),
     ],

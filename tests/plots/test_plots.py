@@ -422,6 +422,7 @@ class Branching(nn.Module):
         (lambda: plots.lines({"a": np.zeros((2, 2))}), r"\(2, 2\)"),
         (lambda: plots.lines({"a": [1, 2]}, figsize=(1, 1)), r"\(1, 1\) is too small .*: give a larger figsize, or shorten"),
         (lambda: plots.heat(np.zeros(3)), r"\(3,\)"),
+        (lambda: diagrams.network(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), (3, 8, 8)), "Sequential has no convolution and no"),
         (lambda: plots.images([np.zeros((2, 4, 4, 3))]), r"\(2, 4, 4, 3\)"),
         (lambda: plots.images(SMALL[:2], ["a", "b", "c"]), "3 titles for 2 images"),
         (lambda: plots.images(SMALL[:2], "Two images"), "10 titles for 2 images"),
