@@ -82,6 +82,12 @@ def test_no_module_imports_itself_by_way_of_others():
     assert not [found for module in after if (found := circle([module]))]
 
 
+@pytest.mark.parametrize("name", [*ROOMS, "show", "plots.diagrams", "data.augment"])
+def test_what_is_public_is_what_completion_offers(name):
+    module = importlib.import_module(f"cnn_course.{name}")
+    assert dir(module) == sorted(module.__all__) and all(hasattr(module, public) for public in module.__all__)
+
+
 @pytest.mark.parametrize("name", ROOMS)
 def test_a_room_says_what_is_public_and_hides_no_module(name):
     package = importlib.import_module(f"cnn_course.{name}")
@@ -91,7 +97,6 @@ def test_a_room_says_what_is_public_and_hides_no_module(name):
     offered = {alias.name for node in ours for alias in node.names} - modules
     offered |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert {public for public in offered if not public.startswith("_")} <= set(package.__all__)
-    assert dir(package) == sorted(package.__all__) and all(hasattr(package, public) for public in package.__all__)
     for public in package.__all__:
         assert public not in modules or not callable(getattr(package, public)), f"{public} hides a module of {name}"
 

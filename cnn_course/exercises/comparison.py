@@ -53,7 +53,7 @@ QUESTIONS = {
             (8_880, "At that many the gap is one standard error. How many is the end of the interval away?"),
             (76_800, "You let each network have images of its own. Which images decide where both are tested on the same?"),
             (38_400, "That is the error of one accuracy of 90%. Two networks are compared: on which images do they differ?"),
-            (10_000, "With so many the interval in the fact check reaches half a point to each side. Does it leave out 0.3?"),
+            (10_000, "With so many the interval in the fact check reaches 0.6 points to each side. Does it leave out 0.3?"),
             (2_730, "Only those on which they disagree? Most images tell nothing, but they have to be looked at."),
             (103, "The error falls with the square root of the number of images."),
             (136_600, "An interval reaches 1.96 standard errors to each side of the gap. Did you take twice that?"),

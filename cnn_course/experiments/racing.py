@@ -47,7 +47,7 @@ class Race:
         seen, device = self.epochs * len(self.cifar.train), training.best_device()
         rows = {}
         for label, (make, recipe) in self.runners.items():
-            gate.complete(net := make(), self.cifar.train.images)
+            gate.complete(net := _built(make, 0), self.cifar.train.images)
             rows[label] = fairness.facts(net, recipe, seen, device)
         return fairness.unlike(rows, f"{self.epochs} epoch{'s' * (self.epochs != 1)} of {len(self.cifar.train):,} images")
 

@@ -82,7 +82,8 @@ def build(
     device="meta" gives a network with shapes and counts but no memory: enough for `anatomy`.
     pretrained: in evaluation mode with the weights of the recorded comparison, those of its run with this `seed`, by default 0.
     Raises ValueError for an unknown name (with the nearest one), for a number that no layer can have, for a device that is not
-    there, and where no undamaged weights are kept; TypeError for a setting that the network does not have.
+    there, for a seed without pretrained, and where no undamaged weights are kept; TypeError for a setting that the network does
+    not have.
     """
     preset = FAMILIES[family(name)].PRESETS[name]
     if seed is not None and not pretrained:

@@ -47,7 +47,7 @@ class VGG(Network):
             raise ValueError(f"convs has {len(convs)} stages and widths {len(widths)}; expected one number a stage in both")
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)
-        if even := [size for size in (kernel, *last_kernels) if size % 2 == 0]:
+        if even := [size for size in (kernel, *last_kernels) if size and size % 2 == 0]:
             raise ValueError(f"a filter of {even[0]}x{even[0]} cannot keep height and width; expected an odd size")
         if image_size < 2 ** len(convs):
             raise ValueError(f"no pixel of a {image_size}x{image_size} image is left after {len(convs)} poolings; "

@@ -83,21 +83,25 @@ def _describe(step, inputs):
         return "join", JOINS[name]
     if "pool" in name:
         return "pool", name.replace("adaptive_", "").replace("_pool2d", " pool").replace("avg", "average")
-    if name in ("contiguous", "dropout", "to") or name == "slice" and step.inputs[0] == step.outputs[0]:
+    if name in ("contiguous", "dropout", "to"):
         return None, ""
     if name in ("slice", "pad"):
-        return "words", _cut(step.inputs[0], step.outputs[0]) if name == "slice" else _padded(step.inputs[0], step.outputs[0])
+        before, after = step.inputs[0], step.outputs[0]
+        if name == "pad":
+            return "words", _padded(before, after)
+        return (None, "") if before == after else ("words", _cut(before, after, step.node.args[1]))
     return "words", WORDS.get(name, name.replace("_", " "))
 
 
-def _cut(before, after):
-    """What a slice takes of maps (C, H, W)."""
+def _cut(before, after, index):
+    """What x[index] takes of maps (C, H, W)."""
+    if len(before) != 3 or len(after) != 3:
+        return "slice"
     if before[1:] == after[1:]:
         return f"{after[0]} of {before[0]} channels"
-    step = math.ceil(before[1] / after[1])
-    if step > 1 and all(math.ceil(side / step) == left for side, left in zip(before[1:], after[1:], strict=True)):
-        return f"every {step}{ {2: 'nd', 3: 'rd'}.get(step, 'th') } pixel"
-    return "crop"
+    parts = index if isinstance(index, tuple) else (index,)
+    step = max((part.step for part in parts if isinstance(part, slice) and isinstance(part.step, int)), default=1)
+    return f"every {step}{({2: 'nd', 3: 'rd'}).get(step, 'th')} pixel" if step > 1 else "crop"
 
 
 def _padded(before, after):

@@ -80,7 +80,8 @@ def fit(
     made = {"device": device.type, "precision": devices.name_of(precision), "threads": torch.get_num_threads()}
     history = History.of(gate.network(net), cifar, seed, name, **made)
     run = _Run(net, caller, cifar, epochs, recipe, history, device)
-    resumed, save = 0, checkpoint.place(save) if save else None
+    if save:
+        save = checkpoint.place(save)
     bar = tqdm(total=run.steps, desc=history.name, unit="batch", file=sys.stdout, leave=False, disable=quiet, mininterval=0.5)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), gate.own_random(seed), bar:
@@ -89,8 +90,7 @@ def fit(
                 run.resume(save, bar)
                 if not quiet:
                     print(f"{save} holds {len(history.rows)} of {epochs} epochs; going on from there.")
-            resumed = len(history.rows)
-            for epoch in range(resumed + 1, epochs + 1):
+            for epoch in range(len(history.rows) + 1, epochs + 1):
                 row = run.epoch(bar)
                 if not math.isfinite(row["train_loss"]):
                     raise Diverged(
@@ -114,7 +114,7 @@ def fit(
     finally:
         devices.return_memory()
     if not quiet and history.rows:
-        if len(history.rows) > resumed:  # else it has been kept before
+        if history not in runs.kept():  # a run that was over before
             runs.keep(history)
         seconds = sum(row["seconds"] for row in history.rows)
         print(

@@ -219,7 +219,7 @@ def play(shown, source):
         changed = False
         for done in shown.move(control):
             shown.wait(f"{source}, {setting} {done}")
-            changed = shown.differs(before) or changed
+            changed = changed or shown.differs(before)
         assert changed, f"{source}: {setting} changes nothing"
         shown.box.get_by_role("button", name="Reset").click()
         shown.twin.reset()

@@ -3,6 +3,7 @@
 VS Code and Colab show widgets by the html-manager of ipywidgets; here it does so in a plain page.
 """
 
+import importlib.metadata
 import importlib.util
 import shutil
 import subprocess
@@ -50,7 +51,7 @@ def kinds(explorer):
 
 
 def test_every_kind_of_control_moves_in_notebook_7_and_a_lab_is_passed(on_the_page, page, names):
-    if not importlib.util.find_spec("notebook"):
+    if not importlib.util.find_spec("notebook") or int(importlib.metadata.version("notebook").split(".")[0]) < 7:
         unavailable("no Notebook 7; install it with: pip install notebook")
     name, called, _ = next(student.checks(nbformat.read(next((ROOT / "notebooks").glob("07*.ipynb")), 4)))
     stub = len(bench().cells) - 3

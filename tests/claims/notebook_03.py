@@ -287,7 +287,7 @@ def _():
 
 
 @claim("Between VGG and LeNet-5 the difference may be none, or up to 5.6 points; AlexNet leads VGG, but other seeds "
-       "may reverse that.",
+       "may turn that round.",
        "record lesson")  # fmt: skip
 def _():
     record = experiments.recorded("lesson")

@@ -335,9 +335,10 @@ def test_a_killed_download_is_taken_up_again(small, server, in_turn):
         time.sleep(0.01)
     killed.kill()
     killed.join()
+    came = part.stat().st_size
     assert download.PART in cached() and any(name.startswith("partial-") for name in cached())
     assert read_downloaded(server, "good") == 100 and cached() == [data.FOLDER]
-    assert server.asked[-1] == ("good", len(small.bytes) // 2)
+    assert server.asked[-1] == ("good", came) and 0 < came <= len(small.bytes) // 2
 
 
 @forks

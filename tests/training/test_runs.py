@@ -32,8 +32,8 @@ def test_a_training_is_kept_and_a_quiet_one_is_not(history, own_folder):
 
 def test_a_run_that_was_over_is_not_kept_once_more(tmp_path):
     cifar, constant = striped.cifar(40, 20), training.Recipe(schedule="constant")
-    for epochs, rows in ((1, [1]), (1, [1]), (2, [1, 2])):  # the cell again; then for an epoch more
-        training.fit(models.build("lenet5"), cifar, epochs, constant, save=tmp_path / "run.pt")
+    for epochs, quiet, rows in ((1, True, []), (1, False, [1]), (1, False, [1]), (2, False, [1, 2])):
+        training.fit(models.build("lenet5"), cifar, epochs, constant, save=tmp_path / "run.pt", quiet=quiet)
         assert [len(run.rows) for run in runs.kept()] == rows
 
 
