@@ -82,7 +82,7 @@ def test_older_runs_say_what_their_weights_began_from():
     assert kept.remarks.startswith("Some weights") and kept.remarks.endswith("Computed in bfloat16 and float32, by seed.")
     kept.runs["b"] = [replace(kept.runs["a"][0], precision="bfloat16", initialization="fan_in")]
     assert "but for those of b. " in kept.remarks and kept.remarks.endswith("Computed in bfloat16 and float32.")
-    assert {run.initialization for run in experiments.recorded("growth_rate").runs["8"]} == {"fan_out"}
+    assert {run.initialization for run in experiments.recorded("bottleneck").runs["8"]} == {"fan_out"}
 
 
 def test_states_say_what_is_there_and_what_it_will_cost(small):
