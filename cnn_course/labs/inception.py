@@ -275,16 +275,10 @@ class BatchNorm(nn.Module):
         return self.gamma[:, None, None] * x + self.beta[:, None, None]
 
 
-class OneNorm(nn.Module):
+class OneNorm(BatchNorm):
     """The same in steps that a mistake can replace."""
 
     dims, eps, momentum = (0, 2, 3), 1e-5, 0.1
-
-    def __init__(self, channels):
-        super().__init__()
-        self.gamma, self.beta = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
 
     def statistics(self, x):
         return x.mean(self.dims), x.var(self.dims, unbiased=False)
