@@ -106,7 +106,7 @@ def build(
     if empty := next((path for path, parameter in known if parameter.numel() == 0), None):
         raise ValueError(f"{name} with these settings has a layer without channels, {empty.rpartition('.')[0]}")
     net.name = name
-    return kept.load_weights(net, 0 if seed is None else seed) if pretrained else net
+    return kept.load_weights(net, seed or 0) if pretrained else net
 
 
 def _settings(preset):

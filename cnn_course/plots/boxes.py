@@ -88,7 +88,7 @@ def _describe(step, inputs):
     if name in ("slice", "pad"):
         before, after = step.inputs[0], step.outputs[0]
         if name == "pad":
-            return "words", _padded(before, after)
+            return "words", "zero channels" if before[1:] == after[1:] else "padding"
         return (None, "") if before == after else ("words", _cut(before, after, step.node.args[1]))
     return "words", WORDS.get(name, name.replace("_", " "))
 
@@ -102,10 +102,6 @@ def _cut(before, after, index):
     parts = index if isinstance(index, tuple) else (index,)
     step = max((part.step for part in parts if isinstance(part, slice) and isinstance(part.step, int)), default=1)
     return f"every {step}{({2: 'nd', 3: 'rd'}).get(step, 'th')} pixel" if step > 1 else "crop"
-
-
-def _padded(before, after):
-    return "padding" if before[1:] != after[1:] else "zero channels"
 
 
 def described(layer):
