@@ -12,8 +12,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import tomllib
-
 HERE = Path(__file__).parent
 ROOT, MADE = HERE.parent, HERE / "made"
 sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tests" / "claims")]
@@ -34,8 +32,8 @@ autodoc_typehints = "none"
 autodoc_inherit_docstrings = False
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 MODULES = ("ilsvrc", "alexnet", "vgg", "conv1x1", "inception", "resnet", "densenet", "comparison", "recipe")  # labs
-URLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
-REPOSITORY, BRANCH = re.fullmatch("(.+)/tree/(.+)/notebooks", URLS["Notebooks"]).groups()
+SETTINGS = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+REPOSITORY, BRANCH = re.search('^Notebooks = "(.+)/tree/(.+)/notebooks"$', SETTINGS, re.MULTILINE).groups()
 html_context = {"repository": REPOSITORY, "place": re.sub(r"^https?://github\.com/", "", REPOSITORY), "branch": BRANCH}
 
 
