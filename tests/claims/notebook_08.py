@@ -325,15 +325,16 @@ def _():
 
 
 # ------------------------------------------------------------------------------- mistakes
-@claim("The same pair in six rows of seven; only LeNet-5 has more trouble with something else.", "computed")
+@claim("The same pair in six rows of seven. In LeNet-5's row it ties with the pair that is named, 25 mistakes each", "computed")
 def _():
-    some, pairs = cifar().test.subset(1_000), {}
+    some, most = cifar().test.subset(1_000), {}
     for name in models.COURSE:
         said = training.predict(models.build(name, pretrained=True), some.images).argmax(dim=1)
         counts = torch.zeros(10, 10).index_put_((some.labels, said), torch.tensor(1.0), accumulate=True)
-        pairs[name] = divmod(int((counts + counts.T).triu(diagonal=1).argmax()), 10)
-    cat_and_dog = [name for name, pair in pairs.items() if pair == (3, 5)]
-    assert cat_and_dog == SIX
+        mixed = (counts + counts.T).triu(diagonal=1)
+        most[name] = [tuple(pair) for pair in (mixed == mixed.max()).nonzero().tolist()]
+        assert name != "lenet5" or mixed.max() == 25
+    assert most == {"lenet5": [(0, 8), (3, 5)]} | dict.fromkeys(SIX, [(3, 5)])
 
 
 @lru_cache

@@ -294,7 +294,10 @@ def _():
     return f"{found}; {share:.0%} of the operations"
 
 
-@claim("each of the other seven may be worth nothing at this length, and is worth at most 0.8 points.", "record ablation")
+@claim(
+    "each of the other seven, lookahead among them, may be worth nothing at this length, and is worth at most 0.8 points.",
+    "record ablation",
+)
 def _():
     found = [against(label) for label in HOLLOW]
     most = max(each.missed for each in found)
