@@ -137,7 +137,7 @@ def test_a_guess_is_kept_and_told_beside_the_answer(capsys):
     exercises.reveal("04.share", 52.3, "%", 1)
     exercises.sum_up()
     assert capsys.readouterr().out == "52.3%\n"  # nobody guessed: nothing but the answer
-    box = exercises.guess("04.share", "How many percent of ResNet-50's multiply-adds are in 1x1 convolutions?", "%")
+    box = exercises.guess("04.share", "What percentage of ResNet-50's multiply-adds are in 1x1 convolutions?", "%")
     box.text.value = "about 26 %"
     exercises.reveal("04.share", 52.3, "%", 1)
     exercises.sum_up()

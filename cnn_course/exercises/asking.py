@@ -1,7 +1,28 @@
 """What a question of a notebook is: a right answer, why it is right, and what is wrong with those that people give instead."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Integral, Real
+
+
+def plain(given):
+    """An answer as numbers, texts and lists, whatever they came in: an array, a tensor, a Series, a set, a fraction.
+
+    A lone value in an array is a number. What is none of these stays as it is.
+    """
+    if isinstance(given, (set, frozenset)):
+        given = sorted(given, key=str)
+    if hasattr(given, "tolist"):
+        with contextlib.suppress(Exception):  # of an object that only looks like an array
+            given = given.tolist()
+            given = given[0] if isinstance(given, list) and len(given) == 1 and not isinstance(given[0], list) else given
+    if type(given) in (list, tuple):
+        return type(given)(map(plain, given))
+    if isinstance(given, (Real, Decimal)) and not isinstance(given, (bool, int)):
+        return int(given) if isinstance(given, Integral) else float(given)
+    return given
 
 
 def near(given, expected, tolerance: float = 0.0) -> bool:
@@ -48,6 +69,7 @@ class Question:
         """What the reader is told; whatever was typed ends in a sentence, not in a traceback."""
         if given is None or given is ...:
             return "Not answered yet: put your answer in place of the dots and run the cell again."
+        given = plain(given)
         try:
             if self.accepts(given, self.answer()):
                 return f"Right. {self.why}"
@@ -59,11 +81,12 @@ class Question:
         """What the reader is told where the verdict waits for a grader: whether there is an answer, of a kind that it can use."""
         if given is None or given is ...:
             return self.says(given)
+        given = plain(given)
         try:
             self.accepts(given, self.answer())
+            return f"Noted: {given!r:.80}. Whether it is right you learn when it has been graded."
         except Exception as error:
-            return f"A grader cannot use an answer of type {type(given).__name__} ({error}). {self.hint}"
-        return f"Noted: {given!r:.80}. Whether it is right you learn when it has been graded."
+            return f"A grader cannot use an answer of type {type(given).__name__} ({error})."
 
     def _is(self, given, trap):
         try:

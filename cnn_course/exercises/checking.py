@@ -3,7 +3,7 @@
 import difflib
 
 from cnn_course.exercises import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, vgg
-from cnn_course.exercises.asking import Question
+from cnn_course.exercises.asking import Question, plain
 from cnn_course.exercises.graded import GRADED
 
 QUESTIONS: dict[str, Question] = {
@@ -21,7 +21,7 @@ def check(number: str, answer) -> None:
     judges it later. Raises ValueError for one that is not there.
     """
     if number in GRADED:
-        handed[number] = answer
+        handed[number] = plain(answer)
         print(GRADED[number].notes(answer))
         return
     if number not in QUESTIONS:

@@ -6,19 +6,19 @@ ever been. So whatever the notebook does to the checks, to torch or to Python it
 
 import contextlib
 import os
+import time
 
 from cnn_course.exercises import checking as questions
 from cnn_course.grading import wire
 from cnn_course.labs import checking, sandbox
 from cnn_course.labs.lab import plain
 
-LAB_SECONDS = 20
 BYTES = 3_000_000_000
 LONGEST = 2_000  # characters of an answer
 
 
 def main():
-    """Read a notebook's cells, run them, say what was handed in; then try each lab that is asked for."""
+    """Run a notebook's cells; try each lab when it is given to its check; say at the end what else was handed in."""
     incoming, outgoing = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what a notebook prints goes nowhere, be it a gigabyte
@@ -37,35 +37,47 @@ def main():
         if asked["confined"]:  # elsewhere all that the user runs would count, and a browser may have as many threads
             resource.setrlimit(resource.RLIMIT_NPROC, (1000, 1000))
     sandbox.limit_memory(BYTES)
-    errors = run(asked["cells"], set(asked["skip"]), asked["seconds"], lambda place: tell(wire.written({"cell": place})))
+
+    def try_labs():  # now: what a name means in them may be another thing at the end
+        handed = dict(checking.handed)
+        checking.handed.clear()
+        for name, answer in handed.items():
+            tell(tried(name, answer, asked["seed"], asked["seconds"]))
+
+    cells = enumerate(asked["cells"])
+    kept = [(place, source) for place, source in cells if place not in asked["skip"]]
+    errors = run(kept, asked["seconds"], lambda place: tell(wire.written({"cell": place})), try_labs)
     answers = {number: _answer(answer) for number, answer in questions.handed.items()}
-    wanting = {name: _wanting(answer) for name, answer in checking.handed.items()}
-    tell(wire.written({"errors": errors, "answers": answers, "labs": wanting}))
-    for line in incoming:
-        asked = wire.read(line)
-        tell(tried(asked["lab"], asked["seed"]))
+    tell(wire.written({"errors": errors, "answers": answers}))
 
 
-def run(cells: list[str], skip: set[int], seconds: float, begins) -> list:
-    """Run cells as a notebook does, one after the other, also after an error; returns [place, sentence] of each error.
+def run(cells: list[tuple[int, str]], seconds: float, begins, ended) -> list:
+    """Run cells (place, source) as a notebook does, one after the other, also after an error; returns [place, sentence] of each.
 
-    seconds: of a cell at most. begins: is called with each cell's place before it runs.
+    seconds: of a cell at most; all together have four times that. begins: is called with each cell's place before it runs.
+    ended: after it, on time of its own.
     """
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    errors = []
-    for place, source in enumerate(cells):
-        if place in skip:
-            continue
+    errors, left = [], 4 * seconds
+    for place, source in cells:
+        if left < 0.1:
+            errors.append(
+                [place, f"Not run, nor what is behind it: the cells before took the {4 * seconds:g} seconds that all have."]
+            )
+            break
         begins(place)
-        with sandbox.limited(seconds):
+        begun, most = time.monotonic(), min(seconds, left)
+        with sandbox.limited(most):
             result = shell.run_cell(source, store_history=True)
             error = result.error_before_exec or result.error_in_exec
+        left -= time.monotonic() - begun
         if error is not None:
             late = isinstance(error, sandbox.Overtime)
-            errors.append([place, f"The cell was stopped after {seconds:g} seconds." if late else sandbox.told(error)])
+            errors.append([place, f"The cell was stopped after {most:.0f} seconds." if late else sandbox.told(error)])
+        ended()
     return errors
 
 
@@ -82,25 +94,28 @@ def _answer(answer):
         return None
     with contextlib.suppress(Exception):  # of whatever the student's objects do when they are looked at
         value = plain(answer)
-        value = value.tolist() if hasattr(value, "tolist") else value
         if len(repr(value)) <= LONGEST:
             return value
     return f"a {type(answer).__name__} that is no short answer"
 
 
-def tried(name: str, seed: int) -> str:
-    """A line: what the course's check says of what was handed in, with this seed and in more cases, and what the answer gave."""
+def tried(name: str, answer, seed: int, seconds: float) -> str:
+    """A line: what the course's check says of an answer, with this seed and in more cases, and what the answer gave."""
     import torch
 
-    torch.set_grad_enabled(True)  # a notebook may have changed it for all that follows
-    torch.set_default_dtype(torch.float32)
-    lab, answer = checking.find(name), checking.handed[name]
+    lab = checking.find(name)
 
     def work():
-        return wire.written({"says": lab.judge(answer, seed, more=True), "observed": lab.observed(answer, seed)})
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)  # a notebook may have changed it for all that follows, and the gradients too
+        with torch.enable_grad():
+            says, observed = lab.judge(answer, seed, more=True), lab.observed(answer, seed)
+        torch.set_default_dtype(before)
+        return wire.written({"lab": name, "says": says and f"Not yet. {says}", "observed": observed})
 
-    line, problem = sandbox.apart(work, LAB_SECONDS)
-    return line or wire.written({"says": problem, "observed": []})
+    says = _wanting(answer)
+    line, problem = (None, "") if says else sandbox.apart(work, seconds * 2 / 3)
+    return line or wire.written({"lab": name, "says": says or f"Not yet. {problem}", "observed": []})
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def initialize(net: nn.Module) -> None:
     """He initialization: normal weights of variance 2 over the inputs of a layer, biases zero.
 
     (He et al. 2015, arXiv 1502.01852, equation 10.) The 2 is there for the ReLU; behind the last dense layer comes none, and its
-    variance is 1 over its inputs. Lazy layers draw their own weights, torch's way, when they learn their inputs.
+    variance is 1 over its inputs. (In an auxiliary head it stays 2 over them: so the records with heads began.) Lazy layers draw
+    their own weights, torch's way, when they learn their inputs.
     """
     made = (module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))
     layers = [layer for layer in made if not nn.parameter.is_lazy(layer.weight)]

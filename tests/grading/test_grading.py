@@ -87,6 +87,25 @@ HONEST = {  # what is in the notebook -> the points for the lab and for the ques
     "the last cell never ends": ([RIGHT, CHECK, ANSWER, "while True:\n    try: pass\n    except Exception: pass"], (3, 1)),
     "a cell ends the process": (["torch.set_grad_enabled(False)", RIGHT, "import os; os._exit(1)", CHECK, ANSWER], (3, 1)),
     "the course's own": (["from cnn_course.models import DenseLayer", CHECK], (0, 0)),
+    "the course's own, by another name": (
+        ["from cnn_course import models\nclass DenseLayer(models.DenseLayer): pass", CHECK],
+        (0, 0),
+    ),
+    "a helper is defined anew for what follows": (
+        [
+            "def joined(x, out): return torch.cat((x, out), 1)",
+            RIGHT.replace("torch.cat((x, out), 1)", "joined(x, out)"),
+            CHECK,
+            "def joined(x, out): return x + out",
+            "torch.set_default_dtype(torch.float64)",
+            "assert torch.ones(1).dtype == torch.float64",
+        ],
+        (3, 0),
+    ),
+    "arrays and sets for numbers and lists": (
+        [RIGHT, CHECK, f'import numpy\nexercises.check("A7.1", numpy.array({GRADED["A7.1"].answer()!r}))'],
+        (3, 1),
+    ),
 }
 
 
@@ -130,7 +149,7 @@ for stream in range(3, 30):
 FLOOD = "        try: os.write(stream, b'[' * 10**6)\n        except BaseException: pass"
 HOSTILE = {  # the worst that a notebook can get for it
     "edits the checks": ([NOTHING, CHECK, TAKE_OVER, 'exercises.check("A7.1", -1)'], 0),
-    "sends what the course's own gives": ([NOTHING, CHECK, SOLVED], 3),  # no better than a copied solution, and it is told
+    "sends what the course's own gives": ([SOLVED, NOTHING, CHECK], 3),  # no better than a copied solution, and it is told
     "an object that is equal to everything": ([CLAIMS, 'exercises.check("A7.1", Mine()); labs.check("dense_layer", Mine())'], 0),
     "prints a gigabyte and wants memory": (
         ["for _ in range(1000): print('x' * 10**6)", "[0] * 10**10", "torch.zeros(10**11)", ANSWER],
@@ -153,6 +172,21 @@ def test_a_hostile_notebook_gets_no_more_than_it_earned(case, tmp_path):
     assert (result.points or 0) == most, result
     assert ("reaches into the checks" in result.remark) == (case in LOOKED_INSIDE)
     assert time.monotonic() - begun < 90
+
+
+def test_cells_that_take_too_long_together_cost_only_those_behind_them(tmp_path):
+    sleeping = ["import time; time.sleep(2.5)"] * 5
+    result = graded(notebook(tmp_path / "a.ipynb", ANSWER, *sleeping, RIGHT, CHECK), cell_seconds=3)
+    assert points(result) == {LAB: 0, "A7.1": 1}
+    assert result.errors[-1] == (9, "Not run, nor what is behind it: the cells before took the 12 seconds that all have.")
+
+
+def test_a_login_may_be_a_number_and_the_last_cell_that_is_filled_in_counts():
+    assert judge.student(['student = {"name": "", "login": ""}', 'student = {"name": "Kim", "login": 20231234}']) == {
+        "name": "Kim",
+        "login": "20231234",
+    }
+    assert judge.student(['student = {"name": "Kim", "login": "kim"}', 'student = {"name": "", "login": ""}'])["login"] == "kim"
 
 
 def test_it_sees_neither_the_graders_files_nor_a_network(tmp_path, monkeypatch):
@@ -235,6 +269,8 @@ def test_nobody_gets_anothers_grade_by_a_login(tmp_path):
     bob = handed_in(tmp_path / "b", 0, 5, name="Bob", login="Ann@x", sender="Bob")
     found = classroom._distinct(classroom._newest([ann, bob]))
     assert [(each.name, each.points, each.login) for each in found] == [("Ann", 1, ""), ("Bob", 0, "")]
+    flat = [replace(each, login="ann@x", sender="") for each in found]
+    assert [each.login for each in classroom._distinct(classroom._newest(flat))] == ["", ""]
     assert all("Somebody else, too, says that the login is" in each.remark for each in found)
     folder = tmp_path / "Bob Bad_22_assignsubmission_file_"
     assert judge._sender(folder / "ann_815_9000_A7.ipynb") == {"name": "Bob Bad", "sender": "Bob Bad"}

@@ -55,7 +55,6 @@ QUESTIONS = {
             ([1.63, 23.37], "You leave out the images on which they agree. What do these count?"),
             ([-1.88, -0.12], "Right but for the sign. Which of the two is to be ahead?"),
             ([0.001, 0.019], "Those are shares. In which unit was the answer asked for?"),
-            ([-0.04, 2.04], "You take the error of one accuracy. Which numbers have the mean that you want?"),
             ([-0.88, 0.88], "Yours lies around zero. Around what does the interval of a difference lie?"),
         ),
         within(0.01),

@@ -16,14 +16,16 @@ def _path_fault(design):
         return "joint"
     if any(into % groups or out % groups for into, out, _, _, groups in path):
         return "shares"
+    if (path[0][0], path[-1][1]) != (128, 256):
+        return "ends"
     side, costs = 28, []
     reached = torch.eye(path[0][0], dtype=torch.bool)  # which channel of the input each channel can depend on
     for into, out, kernel, stride, groups in path:
         side = anatomy.output_size(side, kernel, stride, padding=kernel // 2)
         costs.append(anatomy.conv_macs(into, out, kernel, side, groups))
         reached = reached.view(groups, into // groups, -1).any(1).repeat_interleave(out // groups, 0)
-    if (path[0][0], path[-1][1], side) != (128, 256, 14):
-        return "ends"
+    if side != 14:
+        return "side"
     if not reached.all():
         return "unmixed"
     if anatomy.receptive_field([anatomy.conv(kernel, stride) for _, _, kernel, stride, _ in path]) < 5:
@@ -79,7 +81,8 @@ QUESTIONS = {
             ([(128, 128, 3, 2, 128), (256, 256, 3, 1, 256), (256, 256, 1, 1, 1)],
              "One of your layers expects other channels than the one before hands on. Read it as a chain."),
             ([(128, 128, 5, 2, 3), (128, 256, 1, 1, 1)], "Your groups cannot share the channels equally. Which numbers can?"),
-            ([(128, 128, 5, 1, 128), (128, 256, 1, 1, 1)], "Your path does not make 256x14x14. Which layer changes the side?"),
+            ([(128, 128, 5, 1, 128), (128, 256, 1, 1, 1)], "Your path does not end at 14x14. Which layer changes the side?"),
+            ([(128, 128, 5, 2, 128)], "Your path does not lead from 128 maps to 256. Which layer changes their number?"),
             ([(128, 256, 5, 2, 128)], "Some channels of yours never meet. Which layer could introduce them?"),
             ([(128, 128, 3, 2, 128), (128, 256, 1, 1, 1)], "Your window is too small. What sees further, and what does it cost?"),
             ([(128, 256, 3, 2, 1), (256, 256, 3, 1, 1)],

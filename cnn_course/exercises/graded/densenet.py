@@ -71,7 +71,8 @@ QUESTIONS = {
         "64 c + 18,432 against 288 c: each channel saves 224 weights, and the 3x3 behind has to be paid first.",
         "Write the weights down, with and without, for c channels. Where do the two lines cross?",
         (
-            (256, "That is for a bottleneck of four times the growth rate. How wide is this one?"),
+            (231, "That is for a bottleneck of four times the growth rate. How wide is this one?"),
+            (256, "That is for a bottleneck of four times the growth rate, and a multiple of 32. How wide is this one?"),
             (82, "Nearly. Count both at 82 and compare."),
             (96, "There it saves. Does the question ask for a multiple of 32?"),
             (64, "That is the bottleneck's own width. Where do the two lines cross?"),

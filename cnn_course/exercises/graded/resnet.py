@@ -37,7 +37,7 @@ QUESTIONS = {
     "A6.1": Question(  # the widest basic block with no more weights than a bottleneck of 96
         lambda: _as_wide_as(96),
         "17 x 96 x 96 weights against 18 c c: the basic block is hardly as wide as the neck, a quarter of what the skip carries.",
-        "Write both counts down, one for the neck w, one for the channels c. What are 17 w w over 18?",
+        "Count the weights of both: the bottleneck's three layers, in terms of its neck, and the basic block's two.",
         (
             (94, "Nearly. Count the block at 94 and compare."),
             (96, "That is the neck's own width. Which of the two has more weights there?"),
@@ -54,10 +54,10 @@ QUESTIONS = {
         "Fifteen blocks, 2 to the 15th paths, 4,944 of them through five branches or fewer. Two in five take seven or eight.",
         "How many blocks are there? At each a path has two ways. How many paths take exactly one branch, exactly two?",
         (
-            (33.3, "You count branches. How many ways are there to choose five of fifteen?"),
+            (100 / 3, "You count branches. How many ways are there to choose five of fifteen?"),
             (9.16, "That is exactly five. What does *at most* include?"),
             (5.92, "That is four or fewer. What does *at most five* include?"),
-            (84.9, "That is the other part. Which one was asked for?"),
+            (84.91, "That is the other part. Which one was asked for?"),
             (50.0, "Half of the paths take the branch of one given block. How many take at most five of all the branches?"),
             (62.3, "That is for ten blocks. How many has a network of 6n + 2 layers, two to a block?"),
             (0.151, "That is a share, and about right as one. The question asks for percent."),
