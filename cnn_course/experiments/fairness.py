@@ -7,8 +7,8 @@ from cnn_course import anatomy, training
 from cnn_course.experiments import declared, results
 from cnn_course.training.recipe import default_batch_size, in_words, optimizer
 
-NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response", "LRN": "local response", "GroupNorm": "group", "LayerNorm": "layer",
-         "InstanceNorm2d": "instance"}  # fmt: skip
+NORMS = {"BatchNorm2d": "batch", "LocalResponseNorm": "local response", "LRN": "local response", "GroupNorm": "group",
+         "LayerNorm": "layer", "InstanceNorm2d": "instance"}  # fmt: skip
 CPU = torch.device("cpu")
 
 
