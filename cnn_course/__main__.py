@@ -229,7 +229,8 @@ def claims(options):
     sys.path.insert(0, str(folder))
     import ledger
 
-    ledger.show()
+    if failed := ledger.show():
+        raise RuntimeError(f"{failed} of the claims above no longer hold")
 
 
 def submit(options):

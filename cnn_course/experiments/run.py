@@ -57,7 +57,7 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
     same command again. jobs: processes side by side, which share the processor's threads. A run that another experiment has
     already is taken from there. Raises DataError without the real CIFAR-10, for nothing is recorded on the stand-in;
     ValueError for an unknown name; RuntimeError where another process is recording one of them, or where its other runs were
-    computed on another kind of device or in another precision.
+    computed on another kind of device, in another precision, or from other first weights.
     """
     asked = [declared.find(name) for name in dict.fromkeys(wanted)]
     with ExitStack() as held:
@@ -67,7 +67,7 @@ def record(*wanted: str, seeds: tuple[int, ...] | None = None, jobs: int = 1, qu
             raise data.DataError("experiments are recorded on the real CIFAR-10; fetch it with: python -m cnn_course data")
         tasks = []
         for experiment in asked:
-            _same_arithmetic(experiment)
+            _same_arithmetic(experiment, seeds)
             _sweep(experiment, jobs, quiet)
             rate = results.recorded(experiment.name).rate
             tasks += [Task(experiment, label, seed, rate(label)) for seed, label in results.missing(experiment.name, seeds)]
@@ -85,15 +85,17 @@ def _here():
     return device.type, name_of(training.precision(device))
 
 
-def _same_arithmetic(experiment):
-    """What is compared is computed alike. (Runs from before the present initialization are replaced, not completed.)"""
-    runs = [run for group in results.recorded(experiment.name).runs.values() for run in group]
-    made = {(run.device, run.precision) for run in runs if run.initialization == INITIALIZATION}
-    if made - {_here()}:
+def _same_arithmetic(experiment, seeds):
+    """What is compared begins alike and is computed alike: RuntimeError where a run that is missing could not be."""
+    kept = results.recorded(experiment.name)
+    begun = {run.initialization for group in kept.runs.values() for run in group} or {INITIALIZATION}
+    made = {(machine["device"], machine["precision"]) for machine in kept.machines} or {_here()}
+    if results.missing(experiment.name, seeds) and (made, begun) != ({_here()}, {INITIALIZATION}):
+        computed = " and ".join(f"{precision} on {device}" for device, precision in sorted(made))
         raise RuntimeError(
-            f"{experiment.name} was recorded in {' and '.join(' on '.join(pair[::-1]) for pair in sorted(made))}, and this "
-            f"machine computes in {' on '.join(_here()[::-1])}: complete it on a machine like the first, or move "
-            f"{files.RECORDED / experiment.name}.json away and record all of it here"
+            f"{experiment.name} was recorded in {computed}, its weights began from {' and '.join(sorted(begun))}; this machine "
+            f"computes in {_here()[1]} on {_here()[0]}, and weights begin from {INITIALIZATION}: complete it on a machine like "
+            f"the first, or move {files.RECORDED / experiment.name}.json away and record all of it here"
         )
 
 
@@ -108,7 +110,9 @@ def _sweep(experiment, jobs, quiet):
     ]:
         for task, result in _side_by_side(_try_rate, wanted, jobs):
             try:
-                accuracy = round(result(), 5)
+                history = result()
+                accuracy = round(history.accuracy, 5)
+                kept.machines += [machine for machine in [_machine(history)] if machine not in kept.machines]
             except training.Diverged:
                 accuracy = None
             kept.sweeps[task.label] = sorted([*kept.sweeps.get(task.label, []), [task.lr, accuracy]])
@@ -130,7 +134,7 @@ def _untried(tried, rates):
 
 
 def _try_rate(task):
-    """The share of the held-out training images that the variant gets right with this rate."""
+    """The history of the variant at this rate, judged on training images that are held out."""
     experiment, label, seed, _ = task
     variant = experiment.variants[label].at(task.lr)
     torch.manual_seed(seed)
@@ -139,7 +143,7 @@ def _try_rate(task):
     if recipe.batch_size is None:  # that of the runs, which are longer: a rate is good for a batch size
         images = experiment.train_images * experiment.epochs
         recipe = replace(recipe, batch_size=training.default_batch_size(training.best_device(), images))
-    return training.fit(variant.build(), cifar, epochs, recipe, seed, name=label, quiet=True).accuracy
+    return training.fit(variant.build(), cifar, epochs, recipe, seed, name=label, quiet=True)
 
 
 def _alone(name):

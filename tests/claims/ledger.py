@@ -97,14 +97,18 @@ def entered() -> list[Claim]:
     return LEDGER
 
 
-def show() -> None:
-    """Print every claim with what it rests on and what was found."""
-    claims = entered()
+def show() -> int:
+    """Print every claim with what it rests on and what was found; returns how many fail, by the condition or by the sentence."""
+    claims, failed = entered(), 0
     for claim in claims:
         try:
+            assert claim.stands
             found = claim.check()
         except NoCifar as reason:
             found = f"not checked, {reason}"
+        except AssertionError:
+            found, failed = "FAILS" if claim.stands else "FAILS: the notebook does not say so", failed + 1
         words = "; ".join(map(str, found)) if isinstance(found, list) else found
         print(f"{claim.notebook}: {claim.sentence}\n    {claim.rests_on}" + (f": {words}" if words else ""))
-    print(f"{len(claims)} claims")
+    print(f"{len(claims)} claims" + (f", {failed} of them FAIL" if failed else ""))
+    return failed

@@ -517,6 +517,11 @@ def _():
     assert [f"{100 * tried[rate]:.0f}" for rate in (0.01, 0.003)] == ["48", "66"]
 
 
+@claim("(Sigmoid, from He's start only, ends at 72.0% of the test images.)", "record activation")
+def _():
+    assert f"{race().table()['test accuracy']['sigmoid']:.1%}" == "72.0%" and "sigmoid, 2012's start" not in race().runs
+
+
 @claim(
     "folded below, its test accuracy is below that of tanh from He's start, and may be level from 2012's.", "record activation"
 )

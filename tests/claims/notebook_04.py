@@ -205,6 +205,7 @@ def _():
     assert built[0] == built[1].replace(" relu=True", "") and f"{former.table()['test accuracy']['32']:.1%}" == "77.3%"
     assert {run.initialization for run in former.runs["32"]} == {"fan_out"}
     assert {run.initialization for run in later.runs["with ReLU"]} == {"fan_in"}
+    assert f"{later.table()['test accuracy']['with ReLU']:.1%}" == "75.5%"
 
 
 # ------------------------------------------------------------------------------- head
@@ -331,6 +332,7 @@ def _():
     found = [worth(*pair) for pair in ONE_BY_ONE[:3]]
     intervals = [interval for each in found for interval in (each.interval, each.of_seeds, each.of_images)]
     assert not any(low <= 0 <= high for low, high in intervals) and all(each.decided for each in found)
+    return found
 
 
 @claim("with three seeds each it gained in NIN (2.9 to 4.3 points) and GoogLeNet (0.6 to 1.7) and lost in ResNet-20 "
@@ -339,6 +341,7 @@ def _():
     found = [worth(*pair) for pair in ONE_BY_ONE]
     assert list(map(between, found[:3])) == ["+2.9 to +4.3", "+0.6 to +1.7", "-2.2 to -1.2"]
     assert found[3].interval[0] < 0 < found[3].interval[1]
+    return found
 
 
 @claim("ResNet-20 is squeezed to 15 channels, where ResNet-50 has 64.", "computed")

@@ -463,6 +463,7 @@ def _():
     found = worth()
     assert [f"{difference.points:+.1f}" for difference in found] == ["+3.6", "+1.1", "-1.7", "-0.5"]
     assert found[3].interval[0] < 0 < found[3].interval[1]
+    return found
 
 
 @claim("at equal cost two of our four are better with it, and deeper too, with three seeds each.", "record one_by_one")

@@ -39,7 +39,7 @@ def holds(claim):
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_run_changed_by_a_point_is_noticed(name, monkeypatch):
-    """Of every variant that a claim is about: in whichever run the last accuracy is a point higher, some claim fails."""
+    """In whichever run of whichever variant the last accuracy is a point higher, some claim fails."""
     resting, kept, asked = [claim for claim in CLAIMS if claim.record == name], experiments.recorded(name), {}
 
     class Watched(dict):
@@ -55,9 +55,7 @@ def test_a_run_changed_by_a_point_is_noticed(name, monkeypatch):
     for claim in resting:
         asked[claim] = set()
         assert holds(claim)
-    labels = sorted(set().union(*asked.values()))
-    assert labels
-    for label in labels:
+    for label in kept.runs:
         concerned = sorted(resting, key=lambda claim: (label not in asked[claim], len(asked[claim])))  # the likeliest first
         for i in range(len(kept.runs[label])):
             changed = deepcopy(kept)

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -144,7 +145,9 @@ def swept(small, monkeypatch):
         tried.append((task.label, task.lr))
         if task.label == "plain" and task.lr == 0.08:
             raise training.Diverged("the loss is nan", None)
-        return 0.9 / (1 + abs(np.log2(task.lr / best[task.label])))
+        device, precision = run._here()
+        accuracy = 0.9 / (1 + abs(np.log2(task.lr / best[task.label])))
+        return SimpleNamespace(accuracy=accuracy, device=device, precision=precision, threads=1)
 
     monkeypatch.setattr(run, "_try_rate", try_rate)
     return tried
@@ -171,7 +174,7 @@ def test_a_rate_is_tried_on_training_images_that_are_held_out(small, monkeypatch
         return training.History("lenet5", "CIFAR-10", 0, 1, 1, split="validation", rows=[{"validation_accuracy": 0.5}])
 
     monkeypatch.setattr(training, "fit", fit)
-    assert run._try_rate(run.Task(declared.find("first"), "plain", 0, 0.3)) == 0.5
+    assert run._try_rate(run.Task(declared.find("first"), "plain", 0, 0.3)).accuracy == 0.5
     assert seen == [(54, 6, "validation", 1, 0.3, 32, 0)]
     monkeypatch.setitem(declared.EXPERIMENTS, "first", replace(declared.find("first"), epochs=2_000))
     run._try_rate(run.Task(declared.find("first"), "plain", 0, 0.3))
@@ -214,12 +217,24 @@ def test_a_run_that_began_otherwise_is_not_taken_over(small):
     assert {history.initialization for group in again.runs.values() for history in group} == {"fan_in"}
 
 
-def test_a_record_is_not_completed_in_another_precision(small, monkeypatch):
-    run.record("first", seeds=(0,), quiet=True)
+def test_a_record_is_not_completed_in_another_precision_nor_from_other_weights(small, swept, monkeypatch):
+    run.record("first", "second", seeds=(0,), quiet=True)
+    kept = experiments.recorded("second")
+    kept.runs["as before"][0].initialization = "fan_out"
+    experiments.results.write(kept)
+    with pytest.raises(RuntimeError, match="second was recorded in .*, its weights began from fan_out; .* begin from fan_in"):
+        run.record("second", quiet=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # after its rates were found, before a run
+        patch.setattr(run, "_made", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        run.record("swept", quiet=True)
     monkeypatch.setattr(run, "_here", lambda: ("cpu", "float64"))
-    with pytest.raises(RuntimeError, match=r"first was recorded in \w+ on cpu, and this machine computes in float64 on cpu"):
-        run.record("first", quiet=True)
+    for name in ("first", "swept"):
+        with pytest.raises(
+            RuntimeError, match=rf"{name} was recorded in \w+ on cpu, .*; this machine computes in float64 on cpu"
+        ):
+            run.record(name, quiet=True)
     assert experiments.recorded("first").seeds == 1
+    run.record("first", seeds=(0,), quiet=True)  # nothing is missing
 
 
 def test_an_experiment_that_asks_for_six_views_keeps_what_they_reach_and_counts_its_operations(small, monkeypatch):
