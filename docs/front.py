@@ -17,7 +17,7 @@ def accuracy(runs) -> str:
 
 
 def table() -> str:
-    """The table in Markdown, a row a network, a column for each experiment that is shown."""
+    """The table in Markdown, a row a network, a column for each experiment that is shown, and what has to be said with them."""
     records = [experiments.recorded(name) for name in SHOWN]
     head = ["network", "parameters", "multiply-adds"]
     for name, record in zip(SHOWN, records, strict=True):
@@ -28,7 +28,8 @@ def table() -> str:
             counts = [f"`{network}`", f"{row['parameters']:,.0f}", f"{row['multiply-adds'] / 1e6:.1f} million"]
             rows.setdefault(network, counts + [""] * len(SHOWN))[3 + place] = accuracy(record.runs[network])
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows.values()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    notes = [f"{experiments.find(record.name).epochs} epochs: {record.remarks}" for record in records if record.remarks]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "".join(f"\n{note}\n" for note in notes)
 
 
 def with_table(text: str) -> str:

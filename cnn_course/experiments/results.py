@@ -53,7 +53,7 @@ class Record:
 
     @property
     def remarks(self) -> str:
-        """What has to be said with the results, in words: what the weights of older runs began from, and unlike precisions."""
+        """What has to be said with the results, in words: what the weights of older runs began from, and unlike devices or precisions."""
         begun = {label: {run.initialization for run in group if run.initialization} for label, group in self.runs.items()}
         said = []
         for older in sorted(set().union(*begun.values()) - {INITIALIZATION}):
@@ -61,10 +61,11 @@ class Record:
             others = [label for label, of in begun.items() if older not in of]
             but = f", but for those of {', '.join(others)}" if others else ""
             said.append(f"{some} began from He's {older}, as the course once did{but}.")
-        computed = {(run.seed, run.precision) for group in self.runs.values() for run in group}
-        if len(precisions := sorted({precision for _, precision in computed})) > 1:
-            by_seed = len(computed) == len({seed for seed, _ in computed})
-            said.append(f"Computed in {' and '.join(precisions)}{', by seed' if by_seed else ''}.")
+        places = {"cpu": "a CPU", "cuda": "a GPU"}
+        computed = {(run.precision, run.device) for group in self.runs.values() for run in group}
+        if len(computed) > 1:
+            kinds = [f"{precision} on {places.get(device, device)}" for precision, device in sorted(computed)]
+            said.append(f"Computed in {', '.join(kinds[:-1])} and {kinds[-1]}.")
         return " ".join(said)
 
     @property

@@ -79,9 +79,13 @@ def test_older_runs_say_what_their_weights_began_from():
     kept.runs["a"][0].initialization = "fan_out"
     assert "fan_out" in kept.remarks and "fan_out" in " ".join(text.get_text() for text in plots.experiment(kept).texts)
     kept.runs["a"].append(replace(kept.runs["a"][0], seed=1, precision="bfloat16", initialization="fan_in"))
-    assert kept.remarks.startswith("Some weights") and kept.remarks.endswith("Computed in bfloat16 and float32, by seed.")
+    assert kept.remarks.startswith("Some weights") and kept.remarks.endswith(
+        "Computed in bfloat16 on a CPU and float32 on a CPU."
+    )
     kept.runs["b"] = [replace(kept.runs["a"][0], precision="bfloat16", initialization="fan_in")]
-    assert "but for those of b. " in kept.remarks and kept.remarks.endswith("Computed in bfloat16 and float32.")
+    assert "but for those of b. " in kept.remarks
+    kept.runs["b"][0].device = "cuda"
+    assert kept.remarks.endswith("Computed in bfloat16 on a CPU, bfloat16 on a GPU and float32 on a CPU.")
     assert {run.initialization for run in experiments.recorded("bottleneck").runs["8"]} == {"fan_out"}
 
 
