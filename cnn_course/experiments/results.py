@@ -53,7 +53,7 @@ class Record:
 
     @property
     def remarks(self) -> str:
-        """What has to be said with the results, in words: what the weights of older runs began from, and unlike devices or precisions."""
+        """What has to be said with the results: what the weights of older runs began from, and unlike devices or precisions."""
         begun = {label: {run.initialization for run in group if run.initialization} for label, group in self.runs.items()}
         said = []
         for older in sorted(set().union(*begun.values()) - {INITIALIZATION}):
