@@ -5,9 +5,10 @@ import html
 import inspect
 import math
 import textwrap
+from numbers import Real
 from pathlib import Path
 
-from cnn_course.values import kind
+from cnn_course.values import is_number, is_whole, kind
 
 __all__ = ["Shown", "source", "table"]
 
@@ -101,6 +102,7 @@ def _marked(frame, mark):
     if mark is None:
         return set()
     if hasattr(mark, "dtype") and mark.dtype == bool:
+        mark = mark.reindex(frame.index, fill_value=False) if hasattr(mark, "index") else mark  # a Series goes by its labels
         return {i for i, yes in enumerate(mark) if yes}
     wanted = mark if isinstance(mark, (list, set)) else [mark]
     absent = [label for label in wanted if label not in frame.index]
@@ -114,14 +116,15 @@ def _numeric(value):
 
 
 def _empty(value):
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, Real) and value != value)
 
 
 def _cell(value):
-    if hasattr(value, "__index__") and not isinstance(value, bool):
-        return f"{value.__index__():,}"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:,.3g}"
+    if is_whole(value, -math.inf):
+        return f"{int(value):,}"
+    if is_number(value):
+        value = float(value)  # of numpy too
+        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 999.5 else f"{value:,.3g}"
     return str(value)
 
 

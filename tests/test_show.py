@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_up import record
@@ -58,7 +59,15 @@ def test_table_formats_series_and_escapes():
     assert "12.3%" in show.table(FRAME, formats={"error (%)": "{:.1%}"}).text
     assert "1,000" in show.table(pd.Series({"a": 1000}, name="n")).text
     assert "&lt;b&gt;" in show.table(pd.DataFrame({"x": ["<b>"]})).rich
-    assert show.table(FRAME, mark=FRAME.parameters > 100_000).text.count("<") == 1
+    assert "1,000" in show.table(pd.Series({"a": 999.7})).text
+    assert show.table(pd.DataFrame({"x": [np.float32(0.12345), "a"]})).text.split()[2] == "0.123"
+
+
+def test_a_boolean_mark_goes_by_its_labels_and_an_array_by_its_places():
+    large = FRAME.parameters > 100_000
+    for mark in (large, large[::-1], large[["VGG-16"]], large.values):
+        marked = [line for line in show.table(FRAME, mark=mark).text.split("\n") if line.endswith("<")]
+        assert len(marked) == 1 and marked[0].startswith("VGG-16")
 
 
 def test_what_has_a_table_is_shown_as_that():

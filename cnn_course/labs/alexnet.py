@@ -1,10 +1,12 @@
 """The labs of notebook 2: a grouped convolution, a start for weights, crops and mirror images, dropout."""
 
 import contextlib
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from cnn_course.labs import sandbox
 from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
@@ -25,28 +27,23 @@ def _convolved(inputs, filters, padding=None):
     return [F.conv2d(x, w, padding=padding) for x, w in zip(inputs, filters, strict=False)]
 
 
-@contextlib.contextmanager
-def _counting_groups(found):
-    """Whatever is convolved meanwhile, its number of groups goes into `found`."""
-    original, places = torch.conv2d, ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+class _Watched(TorchFunctionMode):
+    """Notes whether torch is asked for a convolution in groups, under whichever name."""
 
-    def conv2d(*given, **named):
-        found.append((dict(zip(places, given, strict=False)) | named).get("groups", 1))
-        return original(*given, **named)
+    grouped = False
 
-    torch.conv2d = F.conv2d = conv2d
-    try:
-        yield
-    finally:
-        torch.conv2d = F.conv2d = original
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function is torch.conv2d:  # (input, weight, bias, stride, padding, dilation, groups)
+            self.grouped |= kwargs.get("groups", args[6] if len(args) > 6 else 1) != 1
+        return function(*args, **kwargs)
 
 
 def _by_hand(answer):
     """A sentence where the answer hands its task on to torch."""
-    found = []
-    with _counting_groups(found), contextlib.suppress(Exception):  # the cases tell of errors
+    with _Watched() as watched, contextlib.suppress(Exception):  # the cases tell of errors
         answer(torch.randn(1, 4, 3, 3), torch.randn(4, 2, 3, 3), 2)
-    return GROUPS if set(found) - {1} else None
+    return GROUPS if watched.grouped else None
 
 
 GROUPS = "Your convolution has `groups` itself. Could you do without, by calling the ordinary one several times?"
@@ -178,16 +175,21 @@ def _he_start(weights):
         if 0 < values.abs().max() < 2.2 * values.std():
             return "None of your weights is far from the others. Does a normal distribution end on both sides?"
         found.append(values.std().item())
-    for says, rule in HE.items():
-        wanted = [rule(shape[1] * _window(shape), shape[0], _window(shape)) for shape in SHAPES]
-        if all(abs(got / want - 1) < 0.04 for got, want in zip(found, wanted, strict=True)):
-            return says or None
-    n = SHAPES[0][1] * _window(SHAPES[0])
-    return f"A weight of {SHAPES[0]} has a deviation of {found[0]:.4f} after your start, expected {(2 / n) ** 0.5:.4f}."
+    if not (off := _off(found, HE[""])):
+        return None
+    return next((says for says, rule in HE.items() if not _off(found, rule)), off[0])
 
 
-def _window(shape):
-    return shape[2] * shape[3] if len(shape) == 4 else 1
+def _off(found, rule):
+    """The sentences for the shapes whose deviation is not what the rule makes of them."""
+    sentences = []
+    for shape, got in zip(SHAPES, found, strict=True):
+        window = math.prod(shape[2:])
+        want = rule(shape[1] * window, shape[0], window)
+        if abs(got / want - 1) >= 0.04:
+            sentences.append(f"A weight of {shape} has a deviation of {got:.4f} after your start, expected {want:.4f}. "
+                             "How many numbers are summed up in one of its outputs?")  # fmt: skip
+    return sentences
 
 
 HE_NORMAL = Lab(
@@ -348,6 +350,8 @@ ALWAYS = "Every image is mirrored. What decides, for each image, whether it is?"
 TOGETHER = "All images of a batch are mirrored, or none. How many coins does a batch need?"
 ONE_WAY = "Your images are shifted one way only. Where may a window begin, and where may it not?"
 LAST = "At one end a place of the window is never used. Which are the smallest and the largest number that you can draw?"
+MIRRORED_ALIKE = "Your mirrored images are shifted all alike, or never. Of which image is the mirror image taken?"
+OTHERS_ALIKE = "Only your mirrored images are shifted, each its own way. What becomes of an image whose coin says no?"
 TOO_FAR = "Your images are shifted further than `padding`, which is 2 in this check. Where does yours come from?"
 HEADS = "Some images stand on their heads. Which dimension goes from left to right?"
 COLOURS = "In some images red and blue have changed places. Which dimension goes from left to right?"
@@ -392,13 +396,16 @@ def _moved(found):
         if len({move[2] for move in firsts}) == 2:
             return TOGETHER
         return ALWAYS if all(mirrored) else NEVER
+    if not 8 <= sum(mirrored) <= 40:
+        return f"{sum(mirrored)} of 48 images are mirrored. How often shall that happen?"
+    for which, says in ((True, MIRRORED_ALIKE), (False, OTHERS_ALIKE)):
+        if len({move[:2] for move in moves if move[2] is which}) == 1:
+            return says
     ends = [end(move[side] for move in places) for side in (0, 1) for end in (min, max)]
     if 2 in ends:  # where the window of an image that stays begins
         return ONE_WAY
     if ends != [0, 4, 0, 4]:
         return LAST
-    if not 8 <= sum(mirrored) <= 40:
-        return f"{sum(mirrored)} of 48 images are mirrored. How often shall that happen?"
     if len({move[:2] for move in firsts}) == 1:
         return PLACED
     return BY_PLACE if len({move[2] for move in firsts}) == 1 else None
@@ -432,8 +439,8 @@ CROP_AND_FLIP = Lab(
     ),
     cases=(Drawn(_changed, _moved),),
     mistakes=tuple(map(Mistake, (
-        ALIKE, UNMOVED, ONE_LINE, NEVER, ALWAYS, TOGETHER, ONE_WAY, LAST, TOO_FAR, HEADS, COLOURS, TURNED, NO_BORDER, ROLLED,
-        BY_PLACE, PLACED,
+        ALIKE, UNMOVED, ONE_LINE, NEVER, ALWAYS, TOGETHER, MIRRORED_ALIKE, OTHERS_ALIKE, ONE_WAY, LAST, TOO_FAR, HEADS, COLOURS,
+        TURNED, NO_BORDER, ROLLED, BY_PLACE, PLACED,
     ))),
 )  # fmt: skip
 

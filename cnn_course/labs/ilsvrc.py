@@ -1,6 +1,7 @@
 """The labs of notebook 1: the size of an output, a convolution by loops, and one step of training."""
 
 import math
+from contextlib import suppress
 
 import torch
 import torch.nn.functional as F
@@ -186,6 +187,16 @@ def _student_net(batch=8, classes=4, lr=0.1):
     return net, torch.randn(batch, 3, 2, 2), torch.arange(batch) % classes, optimizer
 
 
+def _many_numbers(step):
+    """A sentence where a step returns no single number: the logits, or a loss for each image."""
+    with suppress(Exception):  # the cases tell of errors
+        loss = step(*_student_net())
+        if isinstance(loss, torch.Tensor) and loss.numel() != 1:
+            shape = "x".join(map(str, loss.shape))
+            return f"What comes back is a tensor of {shape}, expected a number. Which one number says how wrong the network is?"
+    return None
+
+
 def _steps(step, net, images, labels, optimizer):
     """Three losses, and where the weights are in the end."""
     losses = [_one_step(step, net, images, labels, optimizer) for _ in range(3)]
@@ -205,6 +216,7 @@ TRAIN_STEP = Lab(
         "Four things in a row: what the network says, how wrong that is, in which direction every weight is to blame, the step.",
         "`loss.backward()` *adds* to what is in `.grad` already. Who empties it?",
     ),
+    tests=(_many_numbers,),
     cases=(
         Call("train_step(net, images, labels, optimizer)", _student_net, _one_step),
         Call("three calls of train_step(net, images, labels, optimizer)", _student_net, _steps),

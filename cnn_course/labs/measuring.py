@@ -250,7 +250,8 @@ def _made_up(lowest, diverges=math.inf, unlucky=()):
 
 def _search(written, rates, tries, **curve):
     def run(function, loss_after, rates, tries):
-        return [function(loss_after, rates, tries), sorted(loss_after.tried)]
+        found = function(loss_after, rates, tries)
+        return None if found is None else [found, sorted(loss_after.tried)]
 
     shown = f"best_rate(loss_after, {rates}, {tries}), sorted(tried)  # {written}"
     return Call(shown, lambda: (_made_up(**curve), rates, tries), run)

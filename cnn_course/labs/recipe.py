@@ -1,5 +1,7 @@
 """The labs of notebook 9: an alternating flip, an orthogonal step."""
 
+from contextlib import suppress
+
 import torch
 
 from cnn_course.labs.lab import Call, Drawn, Lab, Mistake
@@ -50,15 +52,18 @@ def _normalized_each_time(matrix, steps=3):
 
 
 GROWS = "The matrix goes in as it is. What does a polynomial of degree 5 make of a singular value of 3?"
+TOO_LITTLE = "What you divide by is too small: the values outgrow all numbers. Which root of which sum is it to be?"
 
 
 def _grows(answer):
     """Values that outgrow all numbers can be compared with none."""
-    try:
-        result = answer(100 * torch.tensor([[1.0, 0, 0], [0, 1, 1]]))
-    except Exception:
-        return None  # the cases say what is wrong
-    return GROWS if isinstance(result, torch.Tensor) and not result.isfinite().all() else None
+    matrix = 100 * torch.tensor([[1.0, 0, 0], [0, 1, 1]])
+    with suppress(Exception):  # the cases say what is wrong
+        if not answer(matrix.clone()).isfinite().all():
+            start = answer(matrix.clone(), 0)
+            late = any(torch.allclose(start, other) for other in (matrix, orthogonalize(matrix, 0)))  # or not at all
+            return GROWS if late else TOO_LITTLE
+    return None
 
 
 ORTHOGONALIZE = Lab(
@@ -81,6 +86,7 @@ ORTHOGONALIZE = Lab(
     more=(Call("my_orthogonalize(torch.randn(16, 40), 4)", lambda: (torch.randn(16, 40), 4)),),
     mistakes=(
         Mistake(GROWS, _polynomial(start=lambda x: x)),
+        Mistake(TOO_LITTLE, _polynomial(start=lambda x: x / (x**2).mean().sqrt())),
         Mistake("You divide by the largest entry. Can a singular value be larger than every entry?",
                 _polynomial(start=lambda x: x / x.abs().max())),
         Mistake("You divide by the largest singular value, dearer to find than the root of the sum of squares. Is that asked?",
@@ -114,22 +120,24 @@ def alternating_flip(images, index, epoch):
 
 def _shown(answer):
     """60 images in six epochs, in another order each: as they are, as they are afterwards, and as the answer shows them; and
-    whether it shows those of the last epoch so once more.
+    whether it shows those of the last epoch so once more, and some of them in another batch.
     """
-    whole, shown = torch.rand(60, 3, 6, 5) + 0.1, []
+    whole, shown = torch.randint(1, 256, (60, 3, 6, 5), dtype=torch.uint8), []
     numbers, before, after = torch.randperm(50_000)[:60], [], []
     for epoch in range(6):
         order = torch.randperm(60)
         given = whole[order]
         out = answer(given, numbers[order], epoch)
-        if not isinstance(out, torch.Tensor) or out.shape != given.shape:
+        if not isinstance(out, torch.Tensor) or (out.shape, out.dtype) != (given.shape, given.dtype):
             return [out]
         back = order.argsort()
         before.append(whole)
         after.append(given[back])
         shown.append(out[back])
-    again = torch.tensor(torch.equal(answer(whole[order], numbers[order], 5), out))
-    return [torch.stack(before), torch.stack(after), torch.stack(shown), again]
+    again = torch.equal(answer(whole[order], numbers[order], 5), out)
+    some = torch.randperm(60)[:30]
+    elsewhere = torch.equal(answer(whole[some], numbers[some], 5), shown[5][some])
+    return [torch.stack(before), torch.stack(after), torch.stack(shown), again, elsewhere]
 
 
 BY_PLACE = "Whether an image is mirrored hangs on its place in the batch, and batches are shuffled. What names an image for good?"
@@ -141,6 +149,8 @@ ALWAYS = "Every image is mirrored in every epoch. What decides, for each image a
 HEADS = "Some images stand on their heads. Which dimension goes from left to right?"
 COLOURS = "In some images red and blue have changed places. Which dimension goes from left to right?"
 FOR_GOOD = "Your function changes the images that it was given. What do they look like in the next epoch?"
+OVERLAP = "Your two halves overlap, or leave images out. Which images are in the second half, if you know the first?"
+IRREGULAR = "Some images are shown the same way in two epochs running. What becomes of your rule where `epoch` grows by one?"
 PAIRS = "Your images change sides after more than one epoch. How often shall an image be shown the same way running?"
 
 
@@ -150,9 +160,11 @@ def _alternates(found):
         (out,) = found
         if out is None:
             return "Nothing comes back. Is there a `return`?"
+        if isinstance(out, torch.Tensor) and out.shape == (60, 3, 6, 5):
+            return f"The output is of {out.dtype}, the input of torch.uint8. Of which numbers is your mask made?"
         what = f"a tensor of {tuple(out.shape)}" if isinstance(out, torch.Tensor) else kind(out)
         return f"What comes back is {what}, expected a tensor of the images' shape. Is every image there once?"
-    before, after, shown, again = found
+    before, after, shown, again, elsewhere = found
     if not torch.equal(before, after):
         return FOR_GOOD
 
@@ -175,11 +187,28 @@ def _alternates(found):
         return ALL_AT_ONCE
     if not again:
         return BY_CHANCE
-    if not (mirrored[1:] != mirrored[:-1]).all():
-        steady = (mirrored[1:] != mirrored[:-1]).float().mean(1)  # of each epoch's end: how many images change sides
-        return PAIRS if ((steady == 0) | (steady == 1)).all() else BY_PLACE if (mirrored.sum(1) == 30).all() else BY_CHANCE
+    if not elsewhere:
+        return BY_PLACE
+    if says := _all_or_none(mirrored):
+        return says
+    changes = (mirrored[1:] != mirrored[:-1]).float().mean(1)  # at each epoch's end: the share of images that change sides
+    if not (changes == 1).all():
+        if ((changes == 0) | (changes == 1)).all():
+            return PAIRS
+        return OVERLAP if (mirrored[2:] == mirrored[:-2]).all() else IRREGULAR
     if not 12 <= mirrored[0].sum() <= 48:
         return f"Of 60 images {int(mirrored[0].sum())} are mirrored in the first epoch. How many shall it be?"
+    return None
+
+
+def _all_or_none(mirrored):
+    """The sentence for epochs in which no image is mirrored, or every one; None where there are none of these."""
+    for share, says in ((0, "no image is mirrored. Which half has its turn then?"),
+                        (1, "every image is mirrored. Which half rests then?")):  # fmt: skip
+        epochs = tuple(epoch for epoch, each in enumerate(mirrored.float().mean(1)) if each == share)
+        if epochs:
+            when = {(0, 2, 4): "even epochs", (1, 3, 5): "odd epochs"}.get(epochs, f"epoch {epochs[0]}")
+            return f"In {when} {says}"
     return None
 
 
@@ -194,7 +223,9 @@ ALTERNATING_FLIP = Lab(
     ),
     cases=(Drawn(_shown, _alternates),),
     fits=lambda answer: answer,
-    mistakes=tuple(map(Mistake, (BY_CHANCE, BY_PLACE, ALL_AT_ONCE, STILL, PAIRS, NEVER, ALWAYS, HEADS, COLOURS, FOR_GOOD))),
-)
+    mistakes=tuple(map(Mistake, (
+        BY_CHANCE, BY_PLACE, ALL_AT_ONCE, STILL, PAIRS, OVERLAP, IRREGULAR, NEVER, ALWAYS, HEADS, COLOURS, FOR_GOOD,
+    ))),
+)  # fmt: skip
 
 LABS = (ALTERNATING_FLIP, ORTHOGONALIZE)  # in the order of the notebook

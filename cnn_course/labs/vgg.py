@@ -9,6 +9,7 @@ from torch import nn
 from cnn_course.labs.lab import Call, Lab, Layer, Mistake
 from cnn_course.labs.normalizing import with_batch_norm
 from cnn_course.models import vgg
+from cnn_course.values import kind
 
 
 # ------------------------------------------------------------------------------------- receptive_field
@@ -375,8 +376,10 @@ def _dense_layer(channels, side, classes):
 def _applied(answer, linear, channels, maps):
     """Where the dense layer fits, and on a larger image, where it is a map of answers."""
     conv = answer(linear, channels)
+    if conv is None:
+        return None
     if not isinstance(conv, nn.Module):
-        raise TypeError(f"your answer returns {type(conv).__name__}; expected an nn.Conv2d")
+        raise TypeError(f"your answer returns {kind(conv)}; expected an nn.Conv2d")
     return [conv(each).detach() for each in maps]
 
 

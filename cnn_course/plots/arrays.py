@@ -5,7 +5,6 @@ Keywords as in `charts`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import matplotlib
@@ -13,7 +12,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from cnn_course.plots.canvas import DPI, Figure, around, key, short, styled, text_width, wrap
+from cnn_course.plots.canvas import DPI, Figure, around, key, short, styled, text_width, wrap, written
 from cnn_course.plots.colours import ACCENT, INK, colour, readable
 from cnn_course.plots.ticks import short_numbers
 
@@ -33,9 +32,10 @@ def histogram(values, title="", xlabel="", xlim=None, note="", alt=""):
     if len(groups) > 1:
         key(figure, shades)
     axes = figure.panel(left=0.75)
-    look = {"bins": 40, "binrange": (low, high), "stat": "proportion", "element": "step", "linewidth": 1.8, "ax": axes}
+    look = {"bins": 40, "binrange": (low, high), "element": "step", "linewidth": 1.8, "ax": axes}
     for name, numbers in groups.items():
-        seaborn.histplot(x=numbers, color=shades[name], fill=len(groups) == 1, **look)
+        share = np.full(len(numbers), 1 / max(len(numbers), 1))  # of all values: "proportion" would leave out those beyond xlim
+        seaborn.histplot(x=numbers, weights=share, color=shades[name], fill=len(groups) == 1, **look)
     axes.set(xlabel=xlabel, ylabel="share of values", xlim=(low, high))
     axes.grid(True, axis="y")
     short_numbers(axes.xaxis)
@@ -51,7 +51,7 @@ def heat(
     """A matrix as colours, and as numbers where the cells are large enough.
 
     matrix: (R, C), or a DataFrame, whose labels are used; nan leaves a cell blank. rows, columns: names. unit: what the
-    numbers are. text: number -> str, "" for none. limits: (low, high) of the colours.
+    numbers are. text: number -> str, or a format such as "{:.1f}"; "" for none. limits: (low, high) of the colours.
     """
     import seaborn  # which imports pyplot: not before it is needed
 
@@ -109,7 +109,7 @@ def _heat_places(shape, rows, columns, title, note, xlabel, ylabel, figsize) -> 
 
 def _words_in_cells(axes, matrix, text):
     """(the words of each cell, their size in points): None where the widest does not fit into its cell."""
-    words = np.array([["" if math.isnan(v) or text == "" else text(v) for v in row] for row in matrix])
+    words = np.array([[written(value, text) for value in row] for row in matrix])
     box, dpi = axes.bbox, axes.figure.dpi
     side = min(box.width / dpi / matrix.shape[1] - 0.04, 2.2 * box.height / dpi / matrix.shape[0])
     widest = max(words.ravel(), key=len)
@@ -191,8 +191,7 @@ def images(
 def _pictures(items, **lists):
     """The items of `images` as `to_picture` makes them, None where there is a gap; lists: what else there is one of an image."""
     items = getattr(items, "images", items)  # of a Split
-    axes = getattr(items, "ndim", 0)
-    items = [items] if axes == 2 or (axes == 3 and 3 in (items.shape[0], items.shape[2])) else list(items)
+    items = [items] if _is_one(items) else list(items)
     if len(items) > MOST:
         raise ValueError(f"items has {len(items):,} images; expected at most {MOST}: choose some, such as images[:40]")
     for name, given in lists.items():
@@ -202,6 +201,12 @@ def _pictures(items, **lists):
     if all(item is None for item in items):
         raise ValueError("items is empty; expected a list of images")
     return items
+
+
+def _is_one(items):
+    """Whether it is a single image, even one with alpha, which is refused: (H, W, 4), where (N, 4, 4) are N small maps."""
+    shape = getattr(items, "shape", ())
+    return len(shape) == 2 or (len(shape) == 3 and (3 in (shape[0], shape[2]) or shape[1] != shape[2] == 4))
 
 
 class _Grid:

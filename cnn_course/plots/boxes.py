@@ -37,10 +37,14 @@ def boxes_of(module, input_shape):
 
 def _graph(module, input_shape):
     """The boxes of a module in execution order: one a step of the walk, and one at each end."""
+    module = walk.network(module)
+    input_shape = walk.image_shape(module, input_shape)
     copied = copy.deepcopy(module).to("meta").eval()
     boxes = [Box("end", ["input", _size(input_shape)], channels=input_shape[0])]
     made = {None: boxes[0]}  # step -> its box, or that of the step whose result it hands on
-    steps = walk.steps(copied, tuple(input_shape))
+    steps = walk.steps(copied, input_shape)
+    if not steps:
+        raise ValueError(f"{type(module).__name__} does nothing with its input; expected a module with a step to draw")
     for step in steps:
         inputs = list(dict.fromkeys(made[source] for source in step.sources))
         kind, words = _describe(step, len(inputs))

@@ -274,17 +274,25 @@ def wrap(text, width, size=10) -> str:
 
 def short(number) -> str:
     """1234567 -> "1.23 M": a count as a reader says it. All digits below 10,000; three of a fraction."""
+    number = float(number)  # of numpy and torch too
     if number < 0:
         return f"\N{MINUS SIGN}{short(-number)}"
-    if number != number:
-        return "–"
-    if isinstance(number, float) and not number.is_integer() and number < 1000:
+    if not math.isfinite(number):
+        return "–" if math.isnan(number) else "\N{INFINITY}"
+    if not number.is_integer() and number < 999.5:
         return f"{number:.3g}"
     if number < 10_000:
         return f"{abs(number):,.0f}"  # of -0.0 too
     unit, size = next((unit, size) for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)) if number >= 0.9995 * size)
     value = number / size
     return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f} {unit}"
+
+
+def written(number, text) -> str:
+    """A number as `text` says it, a function or a format such as "{:.1f}"; nothing for nan, and where `text` is empty."""
+    if not text or math.isnan(number):
+        return ""
+    return text.format(number) if isinstance(text, str) else text(number)
 
 
 def spread(wanted, gap, low=-math.inf, high=math.inf):

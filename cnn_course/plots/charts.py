@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnn_course.plots.canvas import Figure, end_labels, key, place_labels, short, styled, text_width, wrap
+from cnn_course.plots.canvas import Figure, end_labels, key, place_labels, short, styled, text_width, wrap, written
 from cnn_course.plots.colours import ACCENT, GREY, INK, NEUTRAL, PALETTE, colour, is_dark, readable, tint, told_apart
 from cnn_course.plots.ticks import make_room, set_scales, set_ticks, short_numbers, tidy
 from cnn_course.values import kind
@@ -39,15 +39,16 @@ def bars(values, title="", unit="", errors=None, text=short, mark=(), stacked=Fa
 
     values: label -> number, or label -> {series -> number}, as dict, Series or DataFrame. unit: what the
     numbers are, such as "million parameters". errors: like values, half the length of an error bar. text:
-    value -> str; "" hides the numbers. mark: labels that matter, coloured where the others are grey.
-    stacked: series one behind the other. limit: (low, high) of the axis; where it leaves zero out, dots
-    stand in for bars, whose length would mislead. colours: label (or series) -> colour; by default each family has its own.
+    value -> str, or a format such as "{:.1f}"; "" hides the numbers. mark: labels that matter, coloured where the others are
+    grey. stacked: series, where there are any, one behind the other. limit: (low, high) of the axis; where it leaves zero out,
+    dots stand in for bars, whose length would mislead. colours: label (or series) -> colour; by default each family has its own.
     """
-    values, errors, mark, colours = plain(values), plain({} if errors is None else errors), _names(mark), _by_text(colours)
+    values, errors, mark, colours = plain(values), plain({} if errors is None else errors), _names(mark), by_text(colours)
     if not values:
         raise ValueError("values is empty; expected label -> number")
     labels = list(values)
     grouped = isinstance(values[labels[0]], dict)
+    stacked = stacked and grouped
     series = list(dict.fromkeys(name for row in values.values() for name in row)) if grouped else [""]
     dots = limit is not None and not limit[0] <= 0 <= limit[1]
     rows = len(labels) * (1 if stacked else len(series))
@@ -79,7 +80,7 @@ def _names(mark):
     return {mark} if isinstance(mark, str) else set(map(str, mark))
 
 
-def _by_text(values):
+def by_text(values):
     """A dict or Series with texts as keys, as names are; empty for None."""
     return {} if values is None else {str(name): value for name, value in values.items()}
 
@@ -143,13 +144,13 @@ def _bars(axes, numbers, half, shades, text, limit=None):
 
 
 def _words(values, text):
-    return [text(value) if callable(text) and not math.isnan(value) else "" for value in values]
+    return [written(value, text) for value in values]
 
 
 def _room(axes, ends):
     """Limits that leave room for the words at the ends of bars."""
     wide = axes.bbox.width / axes.figure.dpi
-    low, high = min(0, *(end for end, _ in ends)), max(0, *(end for end, _ in ends))
+    low, high = min([0, *(end for end, _ in ends)]), max([0, *(end for end, _ in ends)])
     for end, words in 3 * ends:  # each number changes the scale for the others
         share = min(0.8, (text_width(words, 9.5) + 0.06) / wide)
         if end >= 0:
@@ -197,9 +198,10 @@ def side_by_side(table, title="", units=None, mark=(), colours=None, shares=Fals
     """One panel of bars for each column of a table: parameters beside multiply-adds, say.
 
     table: DataFrame or label -> {column -> number}. units: column -> words above its panel, default the
-    column's name. shares: write each value's share of its column's sum instead of the value. mark, colours: as in `bars`.
+    column's name. shares: write each value's share of its column's sum instead of the value, or of the total that a dict
+    column -> number gives. mark, colours: as in `bars`.
     """
-    values, mark = plain(table), _names(mark)
+    values, mark, colours = plain(table), _names(mark), by_text(colours)
     labels, columns = list(values), list(dict.fromkeys(c for row in values.values() for c in row))
     tall = 0.75 + max(0.9, (0.3 if len(labels) < 12 else 0.245) * len(labels))
     wide = 7.2 if len(columns) < 4 else 8.2
@@ -208,18 +210,20 @@ def side_by_side(table, title="", units=None, mark=(), colours=None, shares=Fals
     heads = [wrap((units or {}).get(c, c), (wide - left) / len(columns) - 0.25, 9.5) for c in columns]
     top = 0.02 + 0.17 * max(head.count("\n") + 1 for head in heads)
     panels = figure.panels(1, len(columns), left=left, right=0.15, bottom=0.05, gaps=(0.25, 0), top=top)
-    shades = [_shade(label, mark, colours or {}) for label in labels]
+    shades = [_shade(label, mark, colours) for label in labels]
+    totals = shares if isinstance(shares, Mapping) else {}
     for axes, column, head in zip(panels, columns, heads, strict=True):
         numbers = np.array([values[label].get(column, math.nan) for label in labels])
-        _bars(axes, {"": numbers}, {"": np.zeros(len(labels))}, {"": shades}, _share_of(numbers) if shares else short)
+        text = _share_of(totals.get(column, np.nansum(numbers))) if shares else short
+        _bars(axes, {"": numbers}, {"": np.zeros(len(labels))}, {"": shades}, text)
         name_rows(axes, labels if axes is panels[0] else [""] * len(labels), mark)
         axes.set_title(head, fontsize=9.5, pad=4, color=GREY)
     return figure
 
 
-def _share_of(numbers):
-    """A function that writes a value as its share of their sum."""
-    total = np.nansum(numbers) or 1
+def _share_of(total):
+    """A function that writes a value as its share of the total."""
+    total = total or 1
     return lambda value: "<0.1%" if 0 < value / total < 0.0005 else f"{value / total:.1%}"
 
 
@@ -230,24 +234,25 @@ def lines(
 ):  # fmt: skip
     """Lines with their names at their right ends.
 
-    series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. Where x are words, the same ones
-    for all, they stand below the axis in their order. errors: name -> half width of a band, a number or one a point. dashed:
-    names drawn dashed. markers: a dot at each point (default: up to 12 points). log: "x", "y" or "xy". band: (low, high, words)
-    shades a range of y. marks: words -> x of a vertical line.
+    series: name -> {x: y}, (xs, ys), or ys over 1, 2, ...; a Series or DataFrame will do. Where x are words they stand below
+    the axis in their order; ValueError unless it is the same for all. errors: name -> half width of a band, a number or one a
+    point. dashed: names drawn dashed. markers: a dot at each point (default: up to 12 points). log: "x", "y" or "xy". band:
+    (low, high, words) shades a range of y. marks: words -> x of a vertical line.
     """
     drawn = {str(name): _xy(values) for name, values in items_of(series, "series", "name -> {x: y}, (xs, ys) or ys")}
     if not drawn:
         raise ValueError("series is empty; expected name -> values")
+    words = _common_words(series)
     named = [name for name in drawn if not name.startswith("_")]
     figure = Figure(title, figsize, alt or f"Lines: {title or ylabel} ({', '.join(named)}); {xlabel} against {ylabel}", note)
     right = 0.3 + max((text_width(name, 9.5) for name in named), default=0)
     axes = figure.panel(left=0.72, right=right, bottom=0.5, top=0.2 if marks else 0.05)
     set_scales(axes, log)
-    _draw_lines(axes, drawn, _by_text(errors), _names(dashed), markers, _by_text(colours))
+    _draw_lines(axes, drawn, by_text(errors), _names(dashed), markers, by_text(colours))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.set(ylim=ylim) if ylim else None
     tidy(axes, log)
-    if words := next(filter(None, (_words_of_x(values) for _, values in series.items())), None):
+    if words:
         axes.set_xticks(range(1, len(words) + 1), words)
     make_room(axes, 0.72)
     if band:
@@ -257,8 +262,26 @@ def lines(
         axes.axvline(x, color=GREY, linewidth=0.9, linestyle=":")
         axes.text(x, 1.01, words, transform=axes.get_xaxis_transform(), fontsize=9, color=GREY, va="bottom", ha="center")
     shades = {line.get_label(): line.get_color() for line in axes.lines}
-    end_labels(axes, [(drawn[name][0][-1], drawn[name][1][-1], name, shades[name]) for name in named])
+    end_labels(axes, [(*last_point(*drawn[name]), name, shades[name]) for name in named])
     return figure
+
+
+def last_point(xs, ys):
+    """Where a line ends: its last point that is a number."""
+    seen = np.flatnonzero(np.isfinite(ys))
+    last = seen[-1] if seen.size else -1
+    return xs[last], ys[last]
+
+
+def _common_words(series):
+    """The words along the x axis, those of all series that have any. ValueError where they differ."""
+    words = {name: own for name, values in series.items() if (own := _words_of_x(values))}
+    first = next(iter(words), None)
+    for name, own in words.items():
+        if own != words[first]:
+            told = f"the words along x are {', '.join(own)} in {name!r} and {', '.join(words[first])} in {first!r}"
+            raise ValueError(f"{told}; expected the same ones in one order, which pd.DataFrame(series) makes")
+    return words.get(first, [])
 
 
 def _words_of_x(values):
@@ -314,7 +337,7 @@ def scatter(
     own runs. errors: name -> half the height of its error bar, or (half width, half height). log: "x", "y" or "xy".
     """
     points, own = _pairs(points), _pairs({} if own is None else own)
-    errors, colours = _by_text(errors), _by_text(colours)
+    errors, colours = by_text(errors), by_text(colours)
     if not points and not own:
         raise ValueError("points is empty; expected name -> (x, y)")
     figure = Figure(title, figsize, alt or f"Scatter: {title or ylabel} ({', '.join(points)}); {xlabel} against {ylabel}", note)
@@ -364,6 +387,8 @@ def timeline(values, title="", unit="", names=None, band=None, note="", alt=""):
     values: year (or any label) -> number. names: year -> words under it. band: (low, high, words).
     """
     values = plain(values)
+    if not values:
+        raise ValueError("values is empty; expected year -> number")
     names = {str(k): str(v) for k, v in (names or {}).items()}
     figure = Figure(title, (7.2, 3.7), alt or f"Bars over time: {title or unit} ({', '.join(values)})", note)
     slot = (7.2 - 0.85) / len(values)

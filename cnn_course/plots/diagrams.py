@@ -32,6 +32,7 @@ def block(module, input_shape, title="", note=None, alt=""):
     module: any nn.Module that torch.fx can follow, on any device; of a long one boxes in a row become one. input_shape:
     (C, H, W). Raises ValueError for a module that cannot be followed or an input that does not fit.
     """
+    module = walk.network(module)
     boxes = boxes_of(module, input_shape)
     if depth(boxes) > 9:
         boxes = merged(boxes)
@@ -160,6 +161,7 @@ def network(net, input_shape=None, title="", note="", alt=""):
     high as the map that leaves the stage (logarithmic), the numbers on the arrows are channels; the default note says so.
     """
     note = note or "In a box: the size of the maps that leave the stage, after its pooling. On the arrows: channels."
+    net = walk.network(net)
     columns, image = _columns(net, input_shape)
     name = walk.title(net)
     shade = colour(name, default=ACCENT)

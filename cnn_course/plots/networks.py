@@ -41,7 +41,7 @@ def confusion(evaluation, labels, classes=None, title="", note="", alt=""):
     evaluation: training.Evaluation, predicted classes (N,) or logits (N, classes). labels: true classes (N,), or their Split.
     ValueError where they do not belong together, and for a class without a name in `classes`.
     """
-    classes = classes or data.CLASSES
+    classes = data.CLASSES if classes is None else classes
     if callable(evaluation):
         raise ValueError("evaluation is a network; evaluate it first: training.evaluate(net, cifar.test)")
     said, true = to_array(getattr(evaluation, "predictions", evaluation)), to_array(getattr(labels, "labels", labels))
@@ -116,32 +116,27 @@ def filters(weight, n=64, title="", columns=None, note="", alt=""):
 def feature_maps(activations, n=8, title="", size=None, note="", alt=""):
     """What channels answer to an image, bright where much, each map on its own scale.
 
-    activations: (C, H, W) or (1, C, H, W), or layer -> such a tensor, one row a layer. n: how many channels.
+    activations: (C, H, W) or (1, C, H, W), or layer -> such a tensor, one row a layer. n: how many channels at most.
     size: side of a map in inches.
     """
-    named = activations if isinstance(activations, Mapping) else {"": activations}
-    rows, grid = [], []
-    for name, maps in named.items():
-        maps = to_array(maps)
-        maps = maps[0] if maps.ndim == 4 else maps
-        if maps.ndim != 3:
-            raise ValueError(f"the activations have shape {maps.shape}; expected (C, H, W)")
-        chosen = list(maps[:n])
-        side = f"{maps.shape[1]}x{maps.shape[2]}"
-        rows.append(f"{name}\n{len(maps)} x {side}" if name else "")
-        grid += chosen + [None] * (n - len(chosen) if len(named) > 1 else 0)
-    title = title or f"The first {n} channels" + (" of each layer" if len(named) > 1 else "")
+    named = isinstance(activations, Mapping)
+    layers = {name: _maps(tensor) for name, tensor in (activations if named else {"": activations}).items()}
+    rows = [f"{name}\n{len(maps)} x {maps.shape[1]}x{maps.shape[2]}" for name, maps in layers.items()]
+    n = min(n, max(map(len, layers.values()), default=0))
+    grid = [image for maps in layers.values() for image in (*maps[:n], *[None] * (n - len(maps)))]
+    title = title or f"The first {n} channels" + (" of each layer" if len(layers) > 1 else "")
     return arrays.images(
-        grid,
-        None,
-        title,
-        n if len(named) > 1 else min(n, 8),
-        rows if any(rows) else None,
-        size,
-        shades="viridis",
-        note=note,
-        alt=alt,
+        grid, None, title, n if named else min(n, 8), rows if named else None, size, shades="viridis", note=note, alt=alt
     )
+
+
+def _maps(activations):
+    """Maps (C, H, W) as an array, of the first image where there is a batch."""
+    maps = to_array(activations)
+    maps = maps[0] if maps.ndim == 4 else maps
+    if maps.ndim != 3:
+        raise ValueError(f"the activations have shape {maps.shape}; expected (C, H, W)")
+    return maps
 
 
 def parameters_by_layer(net, by=None, title="", note="", alt="", input_shape=None):
@@ -152,11 +147,12 @@ def parameters_by_layer(net, by=None, title="", note="", alt="", input_shape=Non
     """
     if by not in (None, "layer", "stage"):
         raise ValueError(f'by is {by!r}; expected "layer", "stage" or None')
-    table = anatomy.trace(net, input_shape)
-    table = table[(table.parameters > 0) & (table.macs > 0)]
+    net = walk.network(net)
+    whole = anatomy.trace(net, input_shape)
+    table = whole[whole.macs > 0]
     if by == "stage" or (by is None and len(table) > 24):
         table = anatomy.stages(net, input_shape)
-        table = table[table.parameters > 0]
+        table = table[(table.parameters > 0) | (table.macs > 0)]
     name = walk.title(net)
     title = title or f"{name}: where the parameters are and where the work is"
     dense = table.kind.str.lower().str.contains("linear")
@@ -167,13 +163,10 @@ def parameters_by_layer(net, by=None, title="", note="", alt="", input_shape=Non
         label: {"parameters": row.parameters, "multiply-adds": row.macs}
         for label, row in zip(labels, table.itertuples(), strict=True)
     }
-    units = {
-        "parameters": f"parameters: {short(int(table.parameters.sum()))} in all",
-        "multiply-adds": f"multiply-adds: {short(int(table.macs.sum()))} in all",
-    }
-    return charts.side_by_side(
-        values, title, units, shares=True, colours=shades, note=note or ("Pale: dense layers." if dense.any() else ""), alt=alt
-    )
+    totals = {"parameters": whole.parameters.sum(), "multiply-adds": whole.macs.sum()}  # those of norms too, which have no row
+    units = {what: f"{what}: {short(total)} in all" for what, total in totals.items()}
+    note = note or ("Pale: dense layers." if dense.any() else "")
+    return charts.side_by_side(values, title, units, shares=totals, colours=shades, note=note, alt=alt)
 
 
 def layer_names(table):
@@ -203,10 +196,11 @@ def receptive_field(image, boxes, at=None, title="", note="", alt="", size=3.6):
     tall, wide = picture.shape[:2]
     if not hasattr(boxes, "items"):
         boxes = {f"layer {i}: {side}x{side}": side for i, side in enumerate(boxes, 1)}
+    boxes = charts.by_text(boxes)
     if not boxes or any(side < 1 for side in boxes.values()):
         raise ValueError(f"boxes is {boxes!r}; expected sides of at least 1 pixel")
     row, column = at or (tall // 2, wide // 2)
-    words = {name: name + (" (more than the image)" if side > max(tall, wide) else "") for name, side in boxes.items()}
+    words = {name: name + (" (more than the image)" if side > min(tall, wide) else "") for name, side in boxes.items()}
     right = 0.45 + max(text_width(text, 9.5) for text in words.values())
     width = size * wide / tall + right + 0.1
     figure = Figure(

@@ -7,6 +7,7 @@ compares equal after a new run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, count
 
@@ -120,7 +121,7 @@ def curves(
         key(figure, {_held_out(runs): (INK, "-"), "training": (GREY, (0, (3, 2)))})
     right = 0.25 + max(text_width(name, 9.5) for name in runs) if len(runs) > 1 else 0.2
     panels = figure.panels(1, len(metrics), left=0.65, right=right, gaps=(0.7, 0))
-    shades = dict(zip(runs, _shades(runs, colours or {}), strict=True))
+    shades = dict(zip(runs, _shades(runs, charts.by_text(colours)), strict=True))
     for axes, metric in zip(panels, metrics, strict=True):
         ends = _learning(axes, runs, metric, splits, shades, x)
         label = METRICS[metric][0]
@@ -161,7 +162,7 @@ def _learning(axes, runs, metric, splits, shades, x):
                 zorder=3 if solid else 2,
             )
             if solid:
-                ends[name] = xs[-1], mean[-1]
+                ends[name] = charts.last_point(xs, mean)
                 if len(ys) > 1:
                     images = group[0].held_out_images if split == "test" and metric != "loss" else None
                     low, high = np.transpose([mean_interval(y, images) for y in ys.T])
@@ -261,7 +262,7 @@ def _size(name, group, x, multiply_adds):
 
 @lru_cache
 def _macs(network, parameters):
-    cost = anatomy.cost(models.build(network, device="meta")) if network else None
+    cost = anatomy.cost(models.build(network, device="meta")) if network in models.names() else None
     if cost is None or cost.parameters != parameters:
         advice = "draw name -> (multiply-adds, accuracy) with plots.scatter"
         raise ValueError(f"the multiply-adds of a network of {parameters:,} parameters are not known: {advice}")
@@ -287,17 +288,17 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     means = {label: 100 * np.mean([h.accuracy for h in group]) for label, group in runs.items()}
     baseline = baseline or max(means, key=means.get)
     line = 100 * np.mean([h.accuracy for h in record.group(baseline)])
-    bars = {label: record.difference(label, baseline).interval for label in runs if label != baseline}
-    shade = _apart(record, runs) | (colours or {})
+    found = {label: record.difference(label, baseline) for label in runs if label != baseline}
+    shade = _apart(record, runs) | charts.by_text(colours)
     facts = _joined(
         note,
         f"{_seeds(runs).capitalize()}.",
         "Small dots: one a seed." if max(map(len, runs.values())) > 1 else "",
-        f"Bars: 95% interval of the difference from {baseline}, the dashed line." if bars else "",
+        _told(found, baseline),
         f"Dots: {_held_out(runs)} images; squares: training images, not augmented." if training else "",
         f"Hollow: your own run{'s' * (sum(map(len, mine.values())) > 1)}." if mine else "",
         _unlike(sum(mine.values(), []), runs),
-        record.remarks,
+        replace(record, runs=runs).remarks,
         _notes(runs),
     )
     words = ", ".join(f"{label} {mean:.1f}%" for label, mean in means.items())
@@ -311,12 +312,25 @@ def experiment(record, title="", only=(), baseline="", training=False, own=(), c
     axes = figure.panel(left=charts.beside_rows(runs), right=2.6 if record.sweeps else 0.3, bottom=0.52, top=0.22)
     axes.axvline(line, **DASHED)
     for place, (label, group) in enumerate(runs.items()):
-        bar = [line + end for end in bars[label]] if label in bars else None
+        bar = [line + end for end in found[label].interval] if label in found else None
         _answer(axes, place, group, mine.get(label, ()), bar, shade[label], training)
     _rows(axes, runs, 0.6, "accuracy (%)" if training else f"{_held_out(runs)} accuracy (%)")
     if record.sweeps:
         _sweeps(figure.panel(left=width - 1.95, right=0.2, bottom=0.52, top=0.22), record, shade)
     return figure
+
+
+def _told(found, baseline):
+    """What the bars of an experiment are, and which of them promise more than the seeds alone keep."""
+    if not found:
+        return ""
+    bases = " or ".join(sorted({difference.basis for difference in found.values()} - {"paired"}))
+    clear = {label: each for label, each in found.items() if not each.interval[0] <= 0 <= each.interval[1]}
+    unsure = ", ".join(label for label, each in clear.items() if not each.decided)
+    return _joined(
+        f"Bars: 95% interval of the difference from {baseline}, the dashed line{f' ({bases})' if bases else ''}.",
+        f"Clear of the line, yet other seeds may turn it round: {unsure}." if unsure else "",
+    )
 
 
 def _apart(record, runs):

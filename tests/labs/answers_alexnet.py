@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.nn.functional import conv2d as imported
 
 
 # ------------------------------------------------------------------------------------- grouped_conv
@@ -77,6 +78,10 @@ def torchs_own(maps, weight, groups):
     layer = nn.Conv2d(c * groups, k, size, padding=size // 2, bias=False, groups=groups)
     layer.weight.data = weight
     return layer(maps)
+
+
+def torchs_own_by_import(maps, weight, groups):
+    return imported(maps, weight, None, 1, weight.shape[-1] // 2, 1, groups)
 
 
 def padding_of_one(maps, weight, groups):
@@ -183,6 +188,10 @@ def recorded(weight):
 
 def for_four_dimensions(weight):
     filled(weight, math.sqrt(2 / (weight.shape[1] * weight.shape[2] * weight.shape[3])))
+
+
+def dense_by_filters(weight):
+    filled(weight, math.sqrt(2 / (weight[0].numel() if weight.dim() == 4 else weight.shape[0])))
 
 
 def uniform(weight):
@@ -397,6 +406,27 @@ def reflected(images, padding=4):
     return base(images, padding, random_place(padding), toss, mode="reflect")
 
 
+def shifted_or_mirrored(images, padding=4):
+    h, w = images.shape[2:]
+    padded, out = F.pad(images, [padding] * 4), torch.empty_like(images)
+    for i in range(len(images)):
+        y, x = torch.randint(0, 2 * padding + 1, (2,))
+        out[i] = padded[i, :, y : y + h, x : x + w]
+        if torch.rand(()) < 0.5:
+            out[i] = torch.flip(images[i], [2])
+    return out
+
+
+def shifted_and_mirrored(images, padding=4):
+    h, w = images.shape[2:]
+    padded, out = F.pad(images, [padding] * 4), images.clone()
+    for i in range(len(images)):
+        y, x = torch.randint(0, 2 * padding + 1, (2,))
+        if torch.rand(()) < 0.5:
+            out[i] = padded[i, :, y : y + h, x : x + w].flip(2)
+    return out
+
+
 def as_list(images, padding=4):
     return list(by_loop(images, padding))
 
@@ -446,6 +476,7 @@ WRONG = {
         stacked: "Your groups are joined along the batch",
         small: "Your maps shrink",
         torchs_own: "Your convolution has `groups` itself",
+        torchs_own_by_import: "Your convolution has `groups` itself",
         padding_of_one: "Your padding suits a window of 3 alone",
         shuffled: "Your groups take turns in the output",
         first_and_second: "You make two groups whatever",
@@ -470,6 +501,7 @@ WRONG = {
         root_by_n: "The n stands outside of your root",
         recorded: "torch does not let you write into a parameter",
         for_four_dimensions: "With the weight (300, 200) of a dense layer: IndexError",
+        dense_by_filters: "A weight of (300, 200) has a deviation of 0.08",
         uniform: "None of your weights is far from the others",
     },
     "dropout": {
@@ -507,6 +539,8 @@ WRONG = {
         first_dimension: "In some images red and blue have changed places",
         half_a_turn: "Some images are turned round",
         reflected: "No image has a black border",
+        shifted_or_mirrored: "Your mirrored images are shifted all alike",
+        shifted_and_mirrored: "Only your mirrored images are shifted",
         as_list: "What comes back is a list, expected one tensor",
         rolled: "The pixels are all there",
     },

@@ -207,6 +207,16 @@ def bootstrap(a, b):
     return np.percentile([random.choice(change, len(change)).mean() for _ in range(1000)], (2.5, 97.5))
 
 
+def one_end(a, b):
+    return by_counting(a, b)[0]
+
+
+def symmetric_bootstrap(a, b):
+    change, random = 100 * (a.float() - b.float()).numpy(), np.random.default_rng(0)
+    means = [change[random.integers(len(change), size=len(change))].mean() for _ in range(1000)]
+    return around(change.mean(), np.std(means))
+
+
 RIGHT = {
     "standard_error": (by_numpy, by_formula, by_torch, of_a_sample),
     "paired_interval": (by_counting, by_difference, by_covariance, in_an_array, in_a_tensor),
@@ -247,5 +257,7 @@ WRONG = {
         mcnemar: "Yours is right as long as neither is ahead",
         absolute: "Your middle is the share of images",
         bootstrap: "Yours, -0.55 to",
+        one_end: "`low, high = paired_interval(right_a, right_b); (low + high) / 2, (high - low) / 2  # 800 images`: the",
+        symmetric_bootstrap: "Yours, -0.",
     },
 }

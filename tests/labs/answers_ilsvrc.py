@@ -255,6 +255,22 @@ def loss_of_the_new_weights(net, images, labels, optimizer):
     return F.cross_entropy(net(images), labels).item()
 
 
+def returns_the_logits(net, images, labels, optimizer):
+    logits = net(images)
+    optimizer.zero_grad()
+    F.cross_entropy(logits, labels).backward()
+    optimizer.step()
+    return logits
+
+
+def one_loss_each(net, images, labels, optimizer):
+    losses = F.cross_entropy(net(images), labels, reduction="none")
+    optimizer.zero_grad()
+    losses.mean().backward()
+    optimizer.step()
+    return losses
+
+
 WRONG = {
     "output_size": {
         fence: "You are one short each time",
@@ -279,6 +295,8 @@ WRONG = {
         borderless: "The output is too small where",
     },
     "train_step": {
+        returns_the_logits: "What comes back is a tensor of 8x4, expected a number.",
+        one_loss_each: "What comes back is a tensor of 8, expected a number.",
         loss_of_the_new_weights: "You return the loss after the step",
         never_cleared: "The first step is right, the second is not",
         cleared_too_late: "The loss is right, but the weights do not move",

@@ -49,6 +49,27 @@ def by_largest_value(matrix, steps=3):
     return _steps(matrix / torch.linalg.svdvals(matrix).max(), steps)
 
 
+def by_mean_square(matrix, steps=3):
+    return _steps(matrix / (matrix**2).mean().sqrt(), steps)
+
+
+def by_root_of_norm(matrix, steps=3):
+    return _steps(matrix / matrix.norm().sqrt(), steps)
+
+
+def by_deviation(matrix, steps=3):
+    return _steps(matrix / matrix.std(), steps)
+
+
+def by_mean(matrix, steps=3):
+    return _steps(matrix / matrix.mean(), steps)
+
+
+def divided_too_late(matrix, steps=3):
+    x = _steps(matrix, steps)
+    return x / x.norm()
+
+
 def by_rows(matrix, steps=3):
     return _steps(torch.nn.functional.normalize(matrix, dim=1), steps)
 
@@ -156,6 +177,44 @@ def every_second_epoch(images, index, epoch):
     return _where((index + epoch // 2) % 2 == 0, images)
 
 
+def mask_of_ints(images, index, epoch):
+    mask = ((index + epoch) % 2).view(-1, 1, 1, 1)
+    return mask * images.flip(3) + (1 - mask) * images
+
+
+def by_rank(images, index, epoch):
+    return _where((index.argsort().argsort() + epoch) % 2 == 0, images)
+
+
+def even_epochs_alone(images, index, epoch):
+    return _where(index % 2 == 0, images) if epoch % 2 == 0 else images
+
+
+def multiplied(images, index, epoch):
+    return _where((index * epoch) % 2 == 1, images)
+
+
+def half_then_all(images, index, epoch):
+    return _where(index % 2 == 0, images) if epoch % 2 == 0 else images.flip(3)
+
+
+def first_epoch_left_out(images, index, epoch):
+    return _where((index + epoch) % 2 == 0, images) if epoch else images
+
+
+def overlapping(images, index, epoch):
+    return _where(index % 2 == 0 if epoch % 2 == 0 else index % 3 == 0, images)
+
+
+def every_third(images, index, epoch):
+    return _where((index + epoch) % 3 == 0, images)
+
+
+def seeded_by_epoch(images, index, epoch):
+    coins = torch.rand(50_000, generator=torch.Generator().manual_seed(epoch)) < 0.5
+    return _where(coins[index], images)
+
+
 def never(images, index, epoch):
     return images
 
@@ -203,6 +262,11 @@ def half_by_chance(images, index, epoch):
 WRONG = {
     "orthogonalize": {
         not_divided: "The matrix goes in as it is",
+        divided_too_late: "The matrix goes in as it is",
+        by_mean_square: "What you divide by is too small",
+        by_root_of_norm: "What you divide by is too small",
+        by_deviation: "What you divide by is too small",
+        by_mean: "What you divide by is too small",
         by_largest_entry: "You divide by the largest entry",
         by_largest_value: "You divide by the largest singular value",
         by_rows: "You divide each row",
@@ -226,6 +290,15 @@ WRONG = {
         all_at_once: "All images are mirrored in one epoch",
         always_the_same: "The same images are mirrored in every epoch",
         every_second_epoch: "Your images change sides after more",
+        mask_of_ints: "The output is of torch.int64, the input of torch.uint8",
+        by_rank: "Whether an image is mirrored hangs on its place",
+        even_epochs_alone: "In odd epochs no image is mirrored",
+        multiplied: "In even epochs no image is mirrored",
+        half_then_all: "In odd epochs every image is mirrored",
+        first_epoch_left_out: "In epoch 0 no image is mirrored",
+        overlapping: "Your two halves overlap",
+        every_third: "Some images are shown the same way in two epochs running",
+        seeded_by_epoch: "Some images are shown the same way in two epochs running",
         never: "No image is ever mirrored",
         always: "Every image is mirrored",
         upside_down: "Some images stand on their heads",

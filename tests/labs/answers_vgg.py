@@ -394,6 +394,14 @@ def no_root_either(linear, channels):
     return conv
 
 
+def not_returned(linear, channels):
+    reshaped(linear, channels)
+
+
+def weights_alone(linear, channels):
+    return reshaped(linear, channels).weight.detach()
+
+
 def padded(linear, channels):
     conv = reshaped(linear, channels)
     conv.padding = (conv.kernel_size[0] // 2, conv.kernel_size[1] // 2)
@@ -459,5 +467,7 @@ WRONG = {
         flat: "Your answer still flattens",
         no_root: "Your filters are as wide as the map has places",
         no_root_either: "You divide by the channels",
+        not_returned: "`as_convolution(nn.Linear(12, 5), channels=3)`: nothing comes back. Is there a `return`?",
+        weights_alone: "`as_convolution(nn.Linear(12, 5), channels=3)`: TypeError: your answer returns a Tensor; expected an nn.",
     },
 }

@@ -246,6 +246,11 @@ def test_spread_stays_inside():
         (-1_234, "−1,234"),
         (-0.0, "0"),
         (math.nan, "–"),
+        (999.4, "999"),
+        (999.6, "1,000"),
+        (np.float32(2.5), "2.5"),
+        (torch.tensor(-2.5), "−2.5"),
+        (-math.inf, "−∞"),
     ],
 )
 def test_short(number, text):
@@ -266,6 +271,16 @@ def test_names_and_errors_may_be_numbers_and_columns_of_pandas():
     assert {"t", "u"} <= set(said(plots.heat(pd.DataFrame(np.eye(2), list("rs"), list("ab")), rows=pd.Index(list("tu")))))
 
 
+def test_a_format_writes_the_numbers_and_an_empty_one_hides_them():
+    assert "1.2" in said(plots.bars({"a": 1.23}, text="{:.1f}")) and "1.23" not in said(plots.bars({"a": 1.23}, text=""))
+    assert "0.50" in said(plots.heat([[0.5, 1.0]], text="{:.2f}"))
+
+
+def test_colours_of_rows_side_by_side_go_by_numbers_too():
+    figure = plots.side_by_side({1: {"a": 1}, 2: {"a": 2}}, colours={1: "#ff0000"})
+    assert to_hex(figure.axes[0].patches[0].get_facecolor()) == "#ff0000"
+
+
 @pytest.mark.parametrize("shade", [*plots.PALETTE, "white", "black"])
 def test_readable_has_contrast(shade):
     part = np.array(plots.readable(shade))
@@ -279,6 +294,17 @@ def test_bars_are_as_long_as_their_values():
     assert [to_hex(bar.get_facecolor()) for bar in figure.axes[0].patches] == [plots.FAMILY_COLOURS[f] for f in ("VGG", "ResNet")]
     assert "25.6" in said(figure)
     assert not plots.bars({"a": 91, "b": 92}, limit=(90, 93)).axes[0].patches  # a bar that does not start at 0 would lie
+
+
+def test_bars_of_nothing_and_a_stack_of_one():
+    assert "a" in said(plots.bars({"a": math.nan}))
+    flat = plots.bars({"a": 1, "b": 2}, stacked=True)
+    assert flat.alt.startswith("Bars") and [bar.get_width() for bar in flat.axes[0].patches] == [1, 2]
+
+
+def test_a_histogram_tells_shares_of_all_values_of_those_beyond_its_limits_too():
+    (area,) = plots.histogram([0.5] * 50 + [9.0] * 50, xlim=(0, 1)).axes[0].collections
+    assert area.get_paths()[0].vertices[:, 1].max() == pytest.approx(0.5)
 
 
 def test_curves_of_training_only_over_images():
@@ -300,6 +326,7 @@ def test_curves_draw_what_was_measured():
 def test_confusion_takes_logits_and_a_split():
     told = [said(plots.confusion(says, data.Split(SMALL, LABELS))) for says in (LABELS.roll(1), torch.eye(10)[LABELS.roll(1)])]
     assert told[0] == told[1] == said(plots.confusion(LABELS.roll(1), LABELS))
+    assert told[0] == said(plots.confusion(LABELS.roll(1), LABELS, np.array(data.CLASSES)))
 
 
 @pytest.mark.parametrize("one", [SMALL[0], SMALL[0].permute(1, 2, 0).numpy(), SMALL[0, 0]])
@@ -310,6 +337,7 @@ def test_one_image_is_one_picture(one):
 
 def test_a_split_gives_its_images():
     assert len(plots.images(data.Split(SMALL, LABELS)).axes[0].images) == 40
+    assert len(plots.images(np.zeros((16, 4, 4))).axes[0].images) == 16
 
 
 def test_a_figure_is_shown_within_a_cell(capsys):
@@ -328,11 +356,26 @@ def test_parameters_by_layer_shares():
     assert "61.9%" in texts and "fc6" in texts and "parameters: 61.0 M in all" in texts
 
 
+@pytest.mark.parametrize("by", ["layer", "stage"])
+def test_parameters_by_layer_are_shares_of_the_whole_network_norms_too(by):
+    net = nn.Sequential(nn.Conv2d(2, 4, 1, bias=False), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1, bias=False))
+    texts = said(plots.parameters_by_layer(net, by, input_shape=(2, 8, 8)))
+    assert "parameters: 24 in all" in texts and texts.count("33.3%") == (3 if by == "stage" else 2)
+
+
+def test_feature_maps_are_as_many_as_there_are_and_stand_in_the_row_of_their_layer():
+    assert plots.feature_maps(torch.zeros(3, 4, 4)).alt == "3 images: The first 3 channels"
+    figure = plots.feature_maps({"conv1": torch.rand(16, 8, 8)}, n=9)
+    assert "conv1\n16 x 8x8" in said(figure) and len({image.get_extent()[2] for image in figure.axes[0].images}) == 1
+
+
 def test_receptive_field_boxes():
     figure = plots.receptive_field(SMALL[0], {"3x3": 3, "all": 99})
     small, large = figure.axes[0].patches[1], figure.axes[0].patches[3]
     assert (small.get_x(), small.get_y(), small.get_width(), small.get_height()) == (14.5, 14.5, 3, 3)
     assert (large.get_x(), large.get_width()) == (-0.5, 32) and "all (more than the image)" in said(figure)
+    wide = plots.receptive_field(torch.rand(3, 16, 20), pd.Series({"a": 16, "b": 18}))
+    assert {"a", "b (more than the image)"} <= set(said(wide))
 
 
 def test_block_diagrams_tell_the_channels():
@@ -402,6 +445,14 @@ def test_block_leaves_the_module_alone():
     assert block.training and all(torch.equal(before[name], tensor) for name, tensor in block.state_dict().items())
 
 
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_a_wrapped_network_is_drawn_as_the_one_inside(wrap):
+    net, block = models.build("lenet5", device="meta"), models.BasicBlock(8, 8)
+    for draw in (diagrams.network, plots.parameters_by_layer):
+        assert (draw(wrap(net)).alt, said(draw(wrap(net)))) == (draw(net).alt, said(draw(net)))
+    assert diagrams.block(wrap(block), (8, 4, 4)).alt == diagrams.block(block, (8, 4, 4)).alt
+
+
 def test_network_counts():
     texts = said(diagrams.network(models.build("vgg16", device="meta")))
     assert {"103 M", "2 × conv 3x3\nmax pool", "512", "7x7", "parameters: 138 M in all"} <= set(texts)
@@ -423,6 +474,9 @@ class Branching(nn.Module):
         (lambda: plots.differences([1]), "found is a list; expected {'words'"),
         (lambda: diagrams.blocks([models.BasicBlock(8, 8)]), "parts is a list; expected name"),
         (lambda: plots.lines({"a": np.zeros((2, 2))}), r"\(2, 2\)"),
+        (lambda: plots.lines({"a": {"x": 1, "y": 2}, "b": {"y": 3, "x": 4}}), "y, x in 'b' and x, y in 'a'.*pd.DataFrame"),
+        (lambda: plots.timeline({}), "values is empty; expected year"),
+        (lambda: plots.images(np.zeros((8, 6, 4))), r"shape \(8, 6, 4\); expected"),
         (lambda: plots.lines({"a": [1, 2]}, figsize=(1, 1)), r"\(1, 1\) is too small .*: give a larger figsize, or shorten"),
         (lambda: plots.heat(np.zeros(3)), r"\(3,\)"),
         (lambda: diagrams.network(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), (3, 8, 8)), "Sequential has no convolution and no"),
@@ -446,6 +500,10 @@ class Branching(nn.Module):
         (lambda: plots.parameters_by_layer(models.build("lenet5"), by="block"), "block"),
         (lambda: diagrams.block(Branching(), (3, 4, 4)), "Branching"),
         (lambda: diagrams.block(models.BasicBlock(8, 8), (3, 4, 4)), "3x4x4"),
+        (lambda: diagrams.block("x", (3, 4, 4)), "net is the name 'x'"),
+        (lambda: diagrams.block(models.BasicBlock, (3, 4, 4)), "net is the class BasicBlock"),
+        (lambda: diagrams.block(models.BasicBlock(8, 8), None), "input_shape of BasicBlock is None"),
+        (lambda: diagrams.block(nn.Identity(), (3, 4, 4)), "Identity does nothing with its input"),
         (lambda: diagrams.dense_block(models.DenseBlock(6, 8, 4)), "6 layers"),
         (lambda: diagrams.blocks({}), "parts is empty"),
     ],
@@ -474,6 +532,11 @@ def test_words_on_the_x_axis_of_lines_stand_in_their_order():
     assert list(axes.lines[0].get_xdata()) == [1, 2, 3] and list(axes.lines[0].get_ydata()) == [1, 3, 2]
     numbers = plots.lines({"a": {"8": 1, "16": 3}}, "Widths").axes[0]
     assert list(numbers.lines[0].get_xdata()) == [8, 16]
+
+
+def test_the_name_of_a_line_stands_at_its_last_number():
+    ends = [plots.lines({"a": [1, 2, *end]}, ylim=(0, 4)).axes[0].texts[0].xyann for end in ([], [math.nan])]
+    assert np.isfinite(ends[1]).all() and ends[1] == pytest.approx(ends[0])
 
 
 def test_tint():

@@ -34,6 +34,16 @@ def test_the_bars_are_the_intervals_of_the_difference_from_the_dashed_line():
     assert sorted(ends) == [pytest.approx(pair) for pair in sorted(expected)]
 
 
+def test_the_caption_says_what_a_bar_leaves_out():
+    """What is unpaired, which bars the seeds alone do not bear out, and of older weights only those that are shown."""
+    said = {name: " ".join(text.get_text() for text in plots.experiment(name).texts) for name in ("pooling", "separable", "head")}
+    assert "the dashed line (unpaired)." in " ".join(said["pooling"].split())
+    assert "other seeds may turn it round: depthwise, then 1x1." in " ".join(said["separable"].split())
+    assert "unpaired" not in said["head"] and "turn it round" not in " ".join(said["head"].split())
+    shown = plots.experiment("comparison", only=["alexnet_cifar", "vgg_cifar"])
+    assert "lenet5" not in " ".join(text.get_text() for text in shown.texts)
+
+
 def test_a_bar_of_a_mean_and_a_band_are_its_interval():
     kept = record(a=(0.90, 0.92), b=(0.80, 0.81))
     low, high = experiments.mean_interval([90, 92], 10_000)
@@ -55,6 +65,11 @@ def test_runs_of_one_name_that_are_no_seeds_of_one_run_are_told_apart():
     axes = plots.experiment(record(a=(0.9,), b=(0.8,)), own=[first, replace(first, rows=second.rows)]).axes[0]
     hollow = [line for line in axes.lines if line.get_marker() == "o" and line.get_color() == "white"]
     assert [line.get_xdata()[0] for line in hollow] == pytest.approx([70, 80])
+
+
+def test_colours_of_runs_go_by_names_that_are_numbers_too():
+    runs = record(a=(0.7,)).runs["a"]
+    assert "red" in [line.get_color() for line in plots.curves({8: runs}, colours={8: "red"}).axes[0].lines]
 
 
 def said(figure):
@@ -111,6 +126,9 @@ def test_multiply_adds_come_from_the_record_and_else_from_the_network():
     assert anatomy.cost(models.build("alexnet_cifar")).macs in [line.get_xdata()[0] for line in figure.axes[0].lines]
     with pytest.raises(ValueError, match="249,450 parameters are not known: draw name -> .* with plots.scatter"):
         plots.parameters_against_accuracy([kept.runs["none"][0]], x="macs")
+    for mine in (replace(run, network="mine"), replace(run, network="")):  # no model's name
+        with pytest.raises(ValueError, match="are not known: draw name"):
+            plots.parameters_against_accuracy([mine], x="macs")
     slim = replace(run, label="batch norm", parameters=1_234)  # of the record's label, and another network
     with pytest.raises(ValueError, match="of 1,234 parameters are not known"):
         plots.parameters_against_accuracy(kept, own=slim, x="macs")
