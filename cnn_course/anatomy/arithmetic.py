@@ -146,8 +146,10 @@ def _area(name: str, sides) -> int:
 
 def conv_parameters(in_channels: int, out_channels: int, kernel, groups: int = 1, bias: bool = True) -> int:
     """Weights and biases of a convolution. kernel: side or (H, W). A filter spans one group's channels."""
+    in_channels, out_channels = whole("in_channels", in_channels, 1), whole("out_channels", out_channels, 1)
+    groups = whole("groups", groups, 1)
     for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if whole(name, value, 1) % whole("groups", groups, 1):
+        if value % groups:
             raise ValueError(f"{name} is {value}, which {groups} groups cannot share equally")
     return out_channels * (in_channels // groups * _area("kernel", kernel) + bool(bias))
 

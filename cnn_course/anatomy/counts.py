@@ -31,8 +31,9 @@ def trace(net, input_shape: tuple[int, ...] | None = None):
     parameters: a layer that is used twice has them in its first row.
     macs: those of convolutions, linear layers and matrix products.
     output_bytes: 4 for each output value.
-    receptive_field, jump: in input pixels; None where an output depends on the whole input, or where no
-    single size describes all outputs. Batch normalization counts as a fixed scale and shift.
+    receptive_field, jump: in input pixels; None where an output depends on the whole input, where no single
+    size describes all outputs, or where it is unknown (behind a channel shuffle). Batch normalization counts as
+    a fixed scale and shift.
     Where height and width differ, kernel, stride, receptive_field and jump are (H, W).
 
     The net may be on any device, "meta" included. It runs in its present mode, training or evaluation, and is
@@ -62,6 +63,9 @@ def stages(net, input_shape: tuple[int, ...] | None = None):
     """
     import pandas as pd
 
+    from cnn_course.anatomy import walk
+
+    net = walk.network(net)
     columns = ["stage", "kind", "output", "layers", "parameters", "macs", "output_bytes"]
     rows, last, used = [], None, set()
     for step in _steps(net, input_shape):
@@ -113,18 +117,20 @@ def costs(nets):
         raise ValueError(f"nets is {kind(nets)}, expected name -> network: {{'resnet20': models.build('resnet20')}}")
     import pandas as pd
 
+    from cnn_course.anatomy import walk
     from cnn_course.anatomy.memory import kept_bytes
 
     rows = {}
     for name, net in nets.items():
+        net = walk.network(net)
         kept, found = kept_bytes(net), cost(net)
         rows[name] = {
             "image": _text([net.input_shape]),
             "parameters": found.parameters,
             "multiply-adds": found.macs,
             "kept for backward (bytes)": kept,
-            "dense (% of parameters)": round(100 * found.linear_parameters / found.parameters, 1),
-            "1x1 (% of multiply-adds)": round(100 * found.macs_1x1 / found.macs, 1),
+            "dense (% of parameters)": round(100 * found.linear_parameters / (found.parameters or 1), 1),
+            "1x1 (% of multiply-adds)": round(100 * found.macs_1x1 / (found.macs or 1), 1),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 
 def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
     """The bytes that the forward pass of one image of `input_shape` (C, H, W) keeps for the backward pass, in float32.
@@ -14,7 +12,8 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
     statistics). The pass runs on a copy of the net on the device "meta": every step and shape, but no numbers, so that a large
     network takes no memory.
 
-    Raises ValueError where no input_shape is given and the net declares none, and where the net needs numbers or cannot take it.
+    Raises ValueError where no input_shape is given and the net declares none, for lazy layers that have seen no batch yet, and
+    where the net needs numbers or cannot take it.
     """
     import torch
 
@@ -22,7 +21,7 @@ def kept_bytes(net, input_shape: tuple[int, ...] | None = None) -> int:
 
     net = walk.network(net)
     shape = walk.image_shape(net, input_shape)
-    net = deepcopy(net).to("meta").requires_grad_(True).train()
+    net = walk.without_numbers(net).requires_grad_(True).train()
     own = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers())}
     kept = {}  # storages by their identity; they are held here, so that none is taken for a later one
 

@@ -10,6 +10,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import torch
@@ -120,6 +121,18 @@ def network(net) -> torch.nn.Module:
     while (inner := net.module if isinstance(net, parallel) else getattr(net, "_orig_mod", None)) is not None:
         net = inner
     return net
+
+
+def without_numbers(net: torch.nn.Module) -> torch.nn.Module:
+    """A copy on the device "meta", which takes no memory for weights: its tensors have shapes and no content.
+
+    ValueError for lazy layers, which have no shapes yet.
+    """
+    settled(net)
+    twins = {id(buffer): torch.empty_like(buffer, device="meta") for buffer in net.buffers()}
+    for weights in net.parameters():
+        twins[id(weights)] = torch.nn.Parameter(torch.empty_like(weights, device="meta"), weights.requires_grad)
+    return deepcopy(net, twins)  # it takes from `twins` what it would copy
 
 
 def output(net: torch.nn.Module, path: str, images: torch.Tensor) -> torch.Tensor:
@@ -247,12 +260,15 @@ ARGUMENTS = {
     "avgpool": ("kernel_size", "stride", "padding"),
     "pad": ("pad",),
     "slice": ("index",),
+    "normalize": ("p", "dim"),
+    **dict.fromkeys(("cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "logsoftmax", "softmax", "softmin"), ("dim",)),
 }
 # Products of matrices, beside the layers above; torch's counter knows most of them.
 PRODUCTS = ("addbmm", "addmm", "addmv", "baddbmm", "bilinear", "cdist", "chainmatmul", "dot", "einsum", "inner", "mm", "multidot",
             "multiheadattentionforward", "mv", "scaleddotproductattention", "tensordot", "vecdot")  # fmt: skip
 # Here an output value depends on more than the inputs at its own place.
-MIXING = ("groupnorm", "instancenorm", "layernorm", "convtranspose", "matmul", "bmm", "flip", "roll", *PRODUCTS)
+MIXING = ("groupnorm", "instancenorm", "layernorm", "convtranspose", "linear", "matmul", "bmm", "flip", "roll", "transpose",
+          "permute", "swapaxes", "swapdims", "movedim", "moveaxis", *PRODUCTS)  # fmt: skip
 
 
 def _family(kind: str) -> str:
@@ -269,6 +285,8 @@ def _settings(step, module, args, kwargs) -> dict:
         found = {**dict(zip(ARGUMENTS.get(family, ()), args[1:], strict=False)), **kwargs}
     if family == "slice":
         return {"index": found["index"]}
+    if "dim" in ARGUMENTS.get(family, ()):
+        return {"dim": found.get("dim")}
     if family in ("matmul", "bmm"):
         return {"inner": args[0].shape[-1]}
     if family.endswith("pad"):
@@ -324,6 +342,8 @@ def _windows(step, settings, before) -> tuple[Window, ...] | None:
     """The windows of the outputs, from the union of those of the inputs; None: the whole input or unknown."""
     family, sizes = _family(step.kind), step.inputs[0][1:]
     if any(w is None or len(w) != len(sizes) for w in before) or family.startswith(MIXING):
+        return None
+    if (dim := settings.get("dim")) is not None and dim % (2 + len(sizes)) > 1:  # along a side, as a softmax over a row
         return None
     if not sizes or len(step.outputs[0]) != len(sizes) + 1:  # there is no map, or another kind of map
         return None

@@ -33,14 +33,18 @@ class _Order(TorchFunctionMode):
 
 @contextmanager
 def unmoved(net: nn.Module):
-    """Afterwards the buffers, such as batch norm's statistics, are what they were before."""
-    kept = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    """Afterwards the buffers, such as batch norm's statistics, are what they were before; a new batch norm's are as new."""
+    kept, known = {name: buffer.clone() for name, buffer in net.named_buffers()}, set(net.modules())
     try:
         yield
     finally:
+        for layer in set(net.modules()) - known:  # made in the meantime, as a forward pass may do
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.reset_running_stats()
         with torch.no_grad():
             for name, buffer in net.named_buffers():
-                buffer.copy_(kept[name])
+                if name in kept:
+                    buffer.copy_(kept[name])
 
 
 def in_order_of_use(net: nn.Module, *inputs: torch.Tensor) -> list[list[nn.Parameter]]:
@@ -48,6 +52,12 @@ def in_order_of_use(net: nn.Module, *inputs: torch.Tensor) -> list[list[nn.Param
     with torch.no_grad(), unmoved(net), _Order(net) as order:
         net(*inputs)
     return order.used
+
+
+def unused(net: nn.Module, *inputs: torch.Tensor) -> list[str]:
+    """The names of the parameters that a forward pass leaves out."""
+    used = {id(parameter) for together in in_order_of_use(net, *inputs) for parameter in together}
+    return [name for name, parameter in net.named_parameters() if id(parameter) not in used]
 
 
 def carry(source: nn.Module, target: nn.Module, *inputs: torch.Tensor) -> Iterator[list[tuple[nn.Parameter, nn.Parameter]]]:

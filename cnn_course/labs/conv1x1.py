@@ -326,6 +326,11 @@ class LinearBetween(OneSeparable):
         return F.relu(self.norm2(self.point(self.norm1(self.depth(x)))))
 
 
+class StraightPair(OneSeparable):
+    def forward(self, x):
+        return self.norm2(self.point(self.norm1(self.depth(x))))
+
+
 class OpenPair(OneSeparable):
     def forward(self, x):
         return self.norm2(self.point(F.relu(self.norm1(self.depth(x)))))
@@ -400,6 +405,7 @@ SEPARABLE = Lab(
         Mistake("Your convolutions have biases. What does batch norm do with a constant?", BiasedPair),
         Mistake("Between the two nothing bends. What does figure 3 put after the first batch norm?", LinearBetween),
         Mistake("Your pair ends without a ReLU. What does figure 3 put after the second batch norm?", OpenPair),
+        Mistake("Your pair has no ReLU at all. What does figure 3 put behind each batch norm?", StraightPair),
         Mistake("Your values stop at 6: that is ReLU6. Where does figure 3 cut off, below or above?", SixBetween),
         Mistake("Your ReLUs come before the batch norms. What does figure 3 put right behind a convolution?", BentBeforeTheNorm),
         Mistake("Nothing is normalized. What does figure 3 put between a convolution and its ReLU?", NoNorm),

@@ -84,6 +84,16 @@ class NoSecondRelu(OneLayer):
         return self.conv2(self.norm2(self.conv1(F.relu(self.norm1(x)))))
 
 
+class NoFirstRelu(OneLayer):
+    def new(self, x):
+        return self.conv2(F.relu(self.norm2(self.conv1(self.norm1(x)))))
+
+
+class NeverBent(OneLayer):
+    def new(self, x):
+        return self.conv2(self.norm2(self.conv1(self.norm1(x))))
+
+
 class ReluBeforeNorm(OneLayer):
     def new(self, x):
         return self.conv2(self.norm2(F.relu(self.conv1(self.norm1(F.relu(x))))))
@@ -138,6 +148,9 @@ DENSE_LAYER = Lab(
         Mistake("Your bottleneck is growth_rate wide. How wide is it in the paper?", NarrowBottleneck),
         Mistake("Between your two convolutions stands no ReLU. What can a 1x1 and a 3x3 in a row then do that one 3x3 cannot?",
                 NoSecondRelu),
+        Mistake("Between your first batch norm and the 1x1 stands no ReLU. What does section 3 put before each convolution?",
+                NoFirstRelu),
+        Mistake("Your layer has no ReLU at all. What are a 1x1 and a 3x3 in a row when nothing bends?", NeverBent),
         Mistake("Your ReLUs come before the batch norms. Which numbers are left to normalize?", ReluBeforeNorm),
         Mistake("Your convolutions have biases. What does the next layer's batch norm do with a constant?", Biased),
         Mistake("The old maps come out changed: an in-place ReLU works on the input. Who else reads it?", NormInPlace),

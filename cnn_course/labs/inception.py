@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import models
-from cnn_course.labs.lab import Call, Lab, Layer, Mistake
+from cnn_course.labs.lab import Call, Lab, Layer, Mistake, idle
 from cnn_course.labs.normalizing import with_batch_norm
+from cnn_course.values import kind
 
 NAMES = ("in_channels", "n1", "reduce3", "n3", "reduce5", "n5", "pool")
 
@@ -124,6 +125,11 @@ class UnpaddedPooling(Block):
         return F.relu(self.project(F.max_pool2d(x, 3, stride=1)))
 
 
+class Unpooled(Block):
+    def pooled(self, x):
+        return F.relu(self.project(x))
+
+
 class Averaged(Block):
     def pooled(self, x):
         return F.relu(self.project(F.avg_pool2d(x, 3, stride=1, padding=1)))
@@ -171,13 +177,34 @@ def _joined(answer):
     """Branches of unlike widths cannot be joined otherwise: with like ones it shows what was meant."""
     try:
         net = answer(**dict.fromkeys(NAMES, 4) | {"in_channels": 5})
-        out = net(torch.randn(2, 5, 8, 8))
+        x = torch.randn(2, 5, 8, 8)
+        out = net(x)
         out.sum().backward()
+        if all(parameter.grad is not None for parameter in net.parameters()):
+            return JOINED.get(tuple(out.shape))
+        mixed_up = idle(net, x) if out.shape[1] == 16 else ""  # where all four are handed on
     except Exception:
         return None  # the cases tell it better
-    if any(parameter.grad is None for parameter in net.parameters()):
-        return "Some of your layers never reach the output. How many branches does the block hand on?"
-    return JOINED.get(tuple(out.shape))
+    return mixed_up or "Some of your layers never reach the output. How many branches does the block hand on?"
+
+
+ORDER = "Your four branches are all there, in another order than in the diagram. Which one comes first, and which last?"
+
+
+def _ordered(answer):
+    """With unlike widths those of a parameter that a channel depends on tell from which branch the channel comes."""
+    widths = dict(zip(NAMES, (9, 5, 3, 6, 2, 4, 7), strict=True))
+    ends, found = [widths[name] for name in ("n1", "n3", "n5", "pool")], []
+    try:
+        net = answer(**widths)
+        last = [parameter for parameter in net.parameters() if parameter.shape[0] in ends]
+        for channel in net(torch.randn(2, 9, 8, 8)).sum((0, 2, 3)):
+            slopes = torch.autograd.grad(channel, last, retain_graph=True, allow_unused=True)
+            found += [len(each) for each, slope in zip(last, slopes, strict=True) if slope is not None and slope.any()]
+    except Exception:
+        return None  # the cases tell it better
+    order = list(dict.fromkeys(found))
+    return ORDER if order != ends and sorted(order) == sorted(ends) else None
 
 
 def _normalizes(answer):
@@ -213,7 +240,7 @@ INCEPTION_BLOCK = Lab(
         "A reduction is a 1x1 convolution of its own, with its ReLU, in front of the larger filter.",
         "`torch.cat` joins along one dimension; the batch is number 0.",
     ),
-    tests=(_joined, _normalizes),
+    tests=(_joined, _normalizes, _ordered),
     cases=(
         _block((2, 9, 7, 8), 5, 3, 6, 2, 4, 7),
         _block((1, 8, 6, 9), 3, 2, 5, 4, 7, 6),
@@ -242,6 +269,9 @@ INCEPTION_BLOCK = Lab(
         Mistake("Between reduction and filter nothing bends, so the two are one filter of low rank. What is missing?",
                 ReductionUnbent),
         Mistake("Your pooling halves the map, and the branches no longer fit. Which stride keeps the size?", Shrinking),
+        Mistake("Your fourth branch projects x as it is, and nothing pools. What does the diagram put before the projection?",
+                Unpooled),
+        Mistake(ORDER),
         Mistake("Your pooling branch averages. Which pooling is in the diagram?", Averaged),
         Mistake("Your convolutions have no biases. There is no batch norm in 2014: who shifts a channel?", Biasless),
         Mistake("Your branches end without a ReLU. What does section 5 say that all convolutions have?", NoLastRelu),
@@ -356,6 +386,13 @@ class OverChannels(OneNorm):
         return self.gamma[:, None, None] * (x - mean) / (var + self.eps).sqrt() + self.beta[:, None, None]
 
 
+class ByImage(OverChannels):
+    """Layer norm as torch has it, without running values."""
+
+    def forward(self, x):
+        return self.scaled(x, *self.statistics(x))
+
+
 class OverPixels(OverChannels):
     """Each map of each image by itself: instance norm."""
 
@@ -429,7 +466,7 @@ def _made(make, channels):
     """The layer, with scales and shifts that are not 1 and 0."""
     net = make(channels)
     if not isinstance(net, nn.Module):
-        raise TypeError(f"your answer makes {type(net).__name__}; expected an nn.Module")
+        raise TypeError(f"your answer makes {kind(net)}; expected an nn.Module")
     with torch.no_grad():
         for place, parameter in enumerate(sorted(net.parameters(), key=lambda p: -p.mean().item())):  # scales first: ones
             parameter += 0.5 * (place + 1) * torch.linspace(-0.5, 1, parameter.numel()).reshape(parameter.shape)
@@ -471,19 +508,23 @@ def _kept(answer):
         count = sum(parameter.numel() for parameter in net.parameters())
         if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in net.modules()):
             return "Your layer leaves the work to torch's BatchNorm. What does that compute in training, and what in evaluation?"
-        if count > 6:
+        if count >= 9:
             return "Your running mean and variance are parameters, which are learned from a loss. Where do these two come from?"
+        if count > 6:
+            name = next(name for name, parameter in net.named_parameters() if parameter.numel() != 3)
+            return f"`self.{name}` is a parameter, so training moves it. Which two of batch norm's numbers are learned?"
         unfound = not count and any(isinstance(value, torch.Tensor) and value.requires_grad for value in vars(net).values())
         net(torch.randn(4, 3, 2, 2, requires_grad=True))
-        kept = [buffer.clone() for buffer in net.buffers()]
-        net.eval()(torch.randn(4, 3, 2, 2))
+        kept, loaded, images = [buffer.clone() for buffer in net.buffers()], answer(3).eval(), torch.randn(4, 3, 2, 2)
+        loaded.load_state_dict(net.state_dict())
+        forgets = not torch.allclose(net.eval()(images), loaded(images), equal_nan=True)
         moved = not all(map(torch.equal, kept, net.buffers()))
         net.train()
     except Exception:
         return None  # the cases tell it better
     if unfound:
         return UNFOUND
-    if count and sum(buffer.numel() for buffer in net.buffers()) < 6:
+    if count and forgets:
         return "A network that is saved and loaded forgets your running mean and variance. What makes a tensor part of a module?"
     if any(buffer.requires_grad for buffer in net.buffers()):
         return (
@@ -527,6 +568,8 @@ BATCH_NORM = Lab(
         Mistake("Each pixel has a mean of its own in yours. How many means has a channel?", OverImages),
         Mistake("Each image is normalized by itself, over all its channels: that is layer norm. Over what does batch norm "
                 "average?", OverChannels),
+        Mistake("Each image is normalized by itself, in evaluation as in training: that is layer norm. Whose mean does batch "
+                "norm take?", ByImage),
         Mistake("Each map of each image is normalized by itself: that is instance norm. Where is the batch?", OverPixels),
         Mistake("All channels share one mean in yours. What does the formula call x: the whole batch, or a channel of it?",
                 OverAll),

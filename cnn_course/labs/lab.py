@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from cnn_course.anatomy.walk import is_lazy
 from cnn_course.labs import sandbox
-from cnn_course.labs.carrying import carry, unmoved
+from cnn_course.labs.carrying import carry, unmoved, unused
 from cnn_course.training.device import seeded
 from cnn_course.values import kind
 
@@ -74,11 +75,11 @@ class Lab:
             with seeded(seed):
                 if found := test(answer):
                     return found
-        cases = self.cases + self.more * more
-        first = next(filter(None, (case.difference(answer, self.reference, seed) for case in cases)), "")
+        cases = [case.held(answer, seed) for case in self.cases + self.more * more]
+        first = next(filter(None, (difference(self.reference) for difference in cases)), "")
         if first:
             for mistake in self.mistakes:
-                if mistake.made and not any(case.difference(answer, mistake.made, seed) for case in cases):
+                if mistake.made and not any(difference(mistake.made) for difference in cases):
                     return mistake.says
         return first
 
@@ -92,8 +93,20 @@ class Lab:
         return len(observed) == len(cases) and all(map(lambda case, *pair: case.agrees(*pair), cases, observed, expected))
 
 
+class Case:
+    """What an answer is tried with."""
+
+    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
+        """ "" where both do the same; else the first thing in which they differ."""
+        return self.held(answer, seed)(reference)
+
+    def held(self, answer: Callable, seed: int) -> Callable[[Callable], str]:
+        """`difference` for one answer: what tells the difference from each reference that it is given."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Layer:
+class Layer(Case):
     """A case of a lab whose answer makes an nn.Module: the settings to make it with, and the shape of its input.
 
     Weights find their places by shape and order of use: parts that may run in any order need unlike widths.
@@ -102,10 +115,14 @@ class Layer:
     settings: dict
     shape: tuple[int, ...]
 
-    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
-        """ "" where both make layers that behave alike with the same weights; else the first thing in which they differ."""
-        with seeded(seed):
-            return self._difference(answer, reference, seed, [])
+    def held(self, answer, seed):
+        """Layers are alike where they behave alike with the same weights: so a new one is made each time, to take them."""
+
+        def difference(reference):
+            with seeded(seed):
+                return self._difference(answer, reference, seed, [])
+
+        return difference
 
     def observed(self, answer, reference, seed):
         """Outputs and gradients of the answer's layer with the weights of the reference's; [] where they differ."""
@@ -126,12 +143,8 @@ class Layer:
         if not isinstance(got[0], nn.Module):
             return f"{where}your answer makes {kind(got[0])}; expected an nn.Module."
         (ours, out), (theirs, own) = expected, got
-        if not isinstance(own, torch.Tensor):
-            return f"{where}the layer returns {kind(own)}; expected a tensor of {_shape(out.shape)}."
-        if own.shape != out.shape:
-            return f"{where}the output is {_shape(own.shape)}, expected {_shape(out.shape)}."
-        if own.dtype != out.dtype:
-            return f"{where}the output is of {own.dtype}, expected {out.dtype}."
+        if found := _unlike(own, out):
+            return where + found
         if (count := _count(theirs)) != _count(ours):
             if count < _count(ours) and (name := _plain_list(theirs)):
                 return f"Layers stand in `self.{name}`, a plain list: torch trains none of them. Which list does it look into?"
@@ -149,8 +162,10 @@ class Layer:
             if not found:
                 return ""
             first = first or where + found
-        return first or (
-            f"{where}your parameters have the shapes {_shapes(theirs)}; the check can follow {_shapes(ours)}, each used once."
+        return (
+            first
+            or idle(theirs, x)
+            or f"{where}your parameters have the shapes {_shapes(theirs)}; the check can follow {_shapes(ours)}, each used once."
         )
 
     def _in_modes(self, ours, theirs, pairs, batches, seen):
@@ -182,6 +197,8 @@ class Layer:
             given = leaf * 1  # so that a layer may try to change its input in place
             before = given.detach().clone()
             out = net(given)
+            if results and (found := _unlike(out, results[0][0])):
+                return found
             changed = not torch.equal(given.detach(), before)
             if not out.requires_grad:
                 return "no gradient flows back from the output. What cuts it off: detach, no_grad, numpy?"
@@ -205,7 +222,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Case):
     """A case of a lab whose answer is a function. written: the call as one writes it; arguments: makes them anew each time.
 
     run: calls it, ``run(function, *arguments)``, and returns what is compared; without it that is what the function returns.
@@ -225,9 +242,12 @@ class Call:
     def agrees(observed, expected):
         return _alike(observed, expected)
 
-    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
-        """ "" where both give the same; else the difference."""
-        (expected, left), (got, own_left) = (self._called(function, seed) for function in (reference, answer))
+    def held(self, answer, seed):
+        """The answer is called once, for the first reference, and what it gave is kept: it may be slow."""
+        gave = cache(lambda: self._called(answer, seed))
+        return lambda reference: self._difference(*self._called(reference, seed), *gave())
+
+    def _difference(self, expected, left, got, own_left):
         where = f"`{self.written}`: "
         if isinstance(expected, Exception) or isinstance(got, Exception):
             return _failures(expected, got, where)
@@ -247,7 +267,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Drawn(Case):
     """A case of a lab whose answer is random: no two runs agree, so there is nothing to compare with.
 
     draws: function of the answer that returns what it gave, in a list. says: of that list None, or the sentence of what is wrong.
@@ -260,9 +280,9 @@ class Drawn:
         with seeded(seed):
             return self.draws(answer)
 
-    def difference(self, answer: Callable, reference: Callable, seed: int = 0) -> str:
-        """ "" where the answer's draws are as they should be; else what is wrong with them."""
-        return self.says(self.observed(answer, reference, seed)) or ""
+    def held(self, answer, seed):
+        """There is nothing to compare with."""
+        return lambda reference: self.says(self.observed(answer, reference, seed)) or ""
 
     def agrees(self, observed, expected):
         return len(observed) == len(expected) and self.says(observed) is None
@@ -347,12 +367,21 @@ def _alike(a, b):
         return False
 
 
+def _unlike(own, out):
+    """What a layer gave is no tensor, or one of another shape or dtype than `out`: in a sentence; "" where it is like it."""
+    if not isinstance(own, torch.Tensor):
+        return f"the layer returns {kind(own)}; expected a tensor of {_shape(out.shape)}."
+    if own.shape != out.shape:
+        return f"the output is {_shape(own.shape)}, expected {_shape(out.shape)}."
+    return "" if own.dtype == out.dtype else f"the output is of {own.dtype}, expected {out.dtype}."
+
+
 def _first_difference(own, out):
     wrong = ~torch.isclose(own, out, rtol=1e-3, atol=1e-4)
     place = tuple(wrong.nonzero()[0].tolist())
     return (
-        f"{wrong.float().mean():.0%} of the output values differ; the first is {own[place]:.4f} at {list(place)}, "
-        f"expected {out[place]:.4f}."
+        f"{wrong.float().mean():.0%} of the output values differ; the first is {own[place]:.5g} at {list(place)}, "
+        f"expected {out[place]:.5g}."
     )
 
 
@@ -382,13 +411,25 @@ def _short(value):
 
 def _plain_list(net):
     """The name of an attribute that hides modules in a list, tuple or dict; None where there is none."""
+    found = set(net.modules())  # what is registered elsewhere too is not hidden
     for module in net.modules():
         for name, value in vars(module).items():
             inside = value.values() if isinstance(value, dict) else value
             if not name.startswith("_") and isinstance(value, (list, tuple, dict)):
-                if any(isinstance(part, nn.Module) for part in inside):
+                if any(isinstance(part, nn.Module) and part not in found for part in inside):
                     return name
     return None
+
+
+def idle(net: nn.Module, *inputs: torch.Tensor) -> str:
+    """The sentence that names the first layer which a forward pass leaves out; "" where it uses all."""
+    left = unused(net, *inputs)
+    if not left:
+        return ""
+    owner = left[0].rpartition(".")[0]
+    whole = owner and all(f"{owner}.{name}" in left for name, _ in net.get_submodule(owner).named_parameters())
+    name = re.sub(r"\.(\d+)", r"[\1]", f"self.{owner if whole else left[0]}")
+    return f"`{name}` is never used. Which layer did you call in its place?"
 
 
 def _slope(parameter):

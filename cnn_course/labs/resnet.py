@@ -203,8 +203,8 @@ BASIC_BLOCK = Lab(
         Mistake("Without the sum your branch is one linear map, however many layers it has. What stands between the two "
                 "convolutions?", NoReluInside),
         Mistake("Your first ReLU comes before its batch norm. What does the diagram name first?", ReluBeforeTheNorm),
-        Mistake("Two batch norms are missing parameters: one is used twice. Can one pair of statistics describe two layers?",
-                OneNormTwice),
+        Mistake("The parameters of one batch norm are missing, 2 x width: the other is used twice. Can one pair of statistics "
+                "describe two layers?", OneNormTwice),
         Mistake("The convolutions are right, but nothing normalizes. How many batch norms has the diagram?", NoNorm),
         Mistake("Your convolutions have biases. What does a batch norm do to a constant that is added to a whole channel?",
                 WithBiases),
@@ -342,6 +342,17 @@ class OneReluShort(Narrow):
         return self.bn3(self.conv3(x))
 
 
+class FirstReluShort(Narrow):
+    def branch(self, x):
+        x = F.relu(self.bn2(self.conv2(self.bn1(self.conv1(x)))))
+        return self.bn3(self.conv3(x))
+
+
+class NoReluInTheBranch(Narrow):
+    def branch(self, x):
+        return self.bn3(self.conv3(self.bn2(self.conv2(self.bn1(self.conv1(x))))))
+
+
 class NarrowWithBiases(Narrow):
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride)
@@ -411,6 +422,10 @@ BOTTLENECK = Lab(
         Mistake("Your 3x3 works on 4 x width channels. Where is the bottle narrow?", WideInTheMiddle),
         Mistake("The ReLU at the end comes before your sum. What can a branch still take away?", EarlyEnd),
         Mistake("Between your 3x3 and the last 1x1 nothing bends. What is missing?", OneReluShort),
+        Mistake("Between your first 1x1 and the 3x3 nothing bends. What follows each batch norm of the branch but the last?",
+                FirstReluShort),
+        Mistake("Your branch has no ReLU at all. What are three convolutions in a row when nothing bends between them?",
+                NoReluInTheBranch),
         Mistake("There is a ReLU before your sum and one after it. Which of them keeps the branch from taking anything away?",
                 OneReluTooMany),
         Mistake("Outputs of your block are negative in places. What comes after the sum?", OpenEnd),
@@ -499,6 +514,11 @@ class FirstUnbent(Preact):
         return self.conv2(F.relu(self.bn2(self.conv1(self.bn1(x)))))
 
 
+class NeverBent(Preact):
+    def branch(self, x):
+        return self.conv2(self.bn2(self.conv1(self.bn1(x))))
+
+
 class PreactWithBiases(Preact):
     def __init__(self, channels):
         super().__init__(channels)
@@ -535,6 +555,7 @@ PREACT_BLOCK = Lab(
         Mistake("Between your two convolutions there is a batch norm but no ReLU. What is the branch then?", SecondUnbent),
         Mistake("Before your first convolution there is a batch norm but no ReLU. What stands before each of the two in 2016?",
                 FirstUnbent),
+        Mistake("Your branch has no ReLU at all. What stands between each batch norm and its convolution?", NeverBent),
         Mistake("Your branch ends in a ReLU. With nothing after the sum, can the values of x then ever fall?",
                 EndsInReluOnTheBranch),
         Mistake("Your convolutions have biases, 2 x channels parameters more. Which of the two is undone by a batch norm?",

@@ -94,27 +94,20 @@ def build(
     with nullcontext() if device is None else network.existing(device, meta=True):
         try:
             net = preset(**settings)
-        except (TypeError, ValueError) as error:
-            known = _settings(preset)
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            known = list(inspect.signature(preset).parameters)
             if strange := next((setting for setting in settings if setting not in known), None):
                 near = difflib.get_close_matches(strange, known, n=1, cutoff=0.5)
                 advice = f"did you mean {near[0]!r}? It" if near else "it"
                 raise TypeError(f"{name} has no setting {strange!r}; {advice} has: {', '.join(known) or 'none'}") from None
             told = ", ".join(f"{setting}={value!r:.60}" for setting, value in settings.items())
-            raise type(error)(f"{name} cannot be built with {told}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{name} cannot be built with {told}: {error}") from error
     known = ((path, parameter) for path, parameter in net.named_parameters() if not nn.parameter.is_lazy(parameter))
     if empty := next((path for path, parameter in known if parameter.numel() == 0), None):
         raise ValueError(f"{name} with these settings has a layer without channels, {empty.rpartition('.')[0]}")
     net.name = name
     return kept.load_weights(net, seed or 0) if pretrained else net
-
-
-def _settings(preset):
-    """The names of all that a preset may be built with: its own, and those of the class that it hands the others on to."""
-    with torch.device("meta"):
-        made = type(preset())
-    found = {**inspect.signature(preset).parameters, **inspect.signature(made).parameters}
-    return [setting for setting, parameter in found.items() if parameter.kind != parameter.VAR_KEYWORD]
 
 
 WHOLE = ("classes", "growth_rate", "stem_channels", "in_channels", "kernel", "first_kernel", "first_stride", "groups")

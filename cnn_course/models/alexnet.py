@@ -62,8 +62,8 @@ class AlexNet(Network):
         side = pooled(pooled(pooled(side)))
         if side < 1:
             raise ValueError(
-                f"no pixel is left after the convolutions of a {image_size}x{image_size} image; "
-                f"use a smaller first_kernel ({first_kernel}) or first_stride ({first_stride})"
+                f"no pixel is left after the convolutions and poolings of a {image_size}x{image_size} image; "
+                f"use a smaller first_kernel ({first_kernel}), first_stride ({first_stride}) or pool {pool}"
             )
         self.classifier = nn.Sequential(
             OrderedDict(

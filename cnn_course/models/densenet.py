@@ -59,7 +59,7 @@ class Transition(nn.Sequential):
     """
 
     def __init__(self, in_channels, compression=0.5):
-        out_channels = int(in_channels * compression)
+        out_channels = int(round(in_channels * compression, 9))  # 90 x 0.7 is 62.999999999999993 in floats
         super().__init__(
             nn.BatchNorm2d(in_channels),
             nn.ReLU(inplace=True),

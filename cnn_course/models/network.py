@@ -42,6 +42,12 @@ class Network(nn.Module):
             raise TypeError(f"{title} takes normalized floats, but got {images.dtype}; convert with data.to_float(images)")
 
 
+def refuse_even(kernels) -> None:
+    """ValueError where one of the filters has an even side: no padding alike on both sides keeps height and width then."""
+    if even := [side for side in kernels if side % 2 == 0]:
+        raise ValueError(f"a filter of {even[0]}x{even[0]} cannot keep height and width; expected an odd size")
+
+
 def existing(device: str | torch.device, meta: bool = False) -> torch.device:
     """The device of that name; meta: "meta" will do. ValueError for an unknown one and for one that is not there."""
     try:

@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import nn
 
-from cnn_course.models.network import Network, initialize
+from cnn_course.models.network import Network, initialize, refuse_even
 
 
 def mlpconv(in_channels, widths, kernel, batch_norm=False):
@@ -54,6 +54,7 @@ class NIN(Network):
     ):  # fmt: skip
         super().__init__()
         self.fixed_size = pooling == "dense"
+        refuse_even(kernels)
         first, second, third = widths
         self.features = nn.Sequential(
             OrderedDict(

@@ -177,12 +177,11 @@ class ResNet(Network):
         return self.fc(self.flatten(self.pool(x)))
 
 
-def cifar_resnet(depth, shortcut="A", **settings):
+def cifar_resnet(depth, block=BasicBlock, widths=(16, 32, 64), shortcut="A", classes=10):
     """The CIFAR-10 networks of section 4.2: 6n + 2 layers, n blocks of two layers in each of three stages."""
     if depth < 8 or depth % 6 != 2:
         raise ValueError(f"depth is {depth}; a CIFAR-10 ResNet has 6n + 2: 8, 14, 20, 32, 44, 56, 110, ...")
-    settings = {"widths": (16, 32, 64), "classes": 10, **settings}
-    return ResNet(blocks=((depth - 2) // 6,) * 3, shortcut=shortcut, stem="cifar", **settings)
+    return ResNet(block, ((depth - 2) // 6,) * 3, widths, shortcut, stem="cifar", classes=classes)
 
 
 PRESETS = {

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnn_course.models.network import Network, initialize
+from cnn_course.models.network import Network, initialize, refuse_even
 
 
 def stage(in_channels, width, convs, kernel=3, last_kernel=None, batch_norm=False):
@@ -47,8 +47,7 @@ class VGG(Network):
             raise ValueError(f"convs has {len(convs)} stages and widths {len(widths)}; expected one number a stage in both")
         self.input_shape = (3, image_size, image_size)
         last_kernels = last_kernels or (kernel,) * len(convs)
-        if even := [size for size in (kernel, *last_kernels) if size and size % 2 == 0]:
-            raise ValueError(f"a filter of {even[0]}x{even[0]} cannot keep height and width; expected an odd size")
+        refuse_even((kernel, *filter(None, last_kernels)))
         if image_size < 2 ** len(convs):
             raise ValueError(f"no pixel of a {image_size}x{image_size} image is left after {len(convs)} poolings; "
                              "use a larger image_size or fewer stages")  # fmt: skip

@@ -7,14 +7,14 @@ def cards(names=CARDS, weights="IMAGENET1K_V1"):
     """DataFrame, one row a network of torchvision: parameters, multiply-adds (billions), top-1 and top-5 accuracy in percent.
 
     Measured by torchvision's authors on the 50,000 validation images, one network, one central crop. The networks are
-    torchvision's: its AlexNet, GoogLeNet and deep ResNets (stride in the 3x3) are not quite the papers'. ValueError for a name or
-    weights that it does not have.
+    torchvision's: its AlexNet, GoogLeNet and deep ResNets (stride in the 3x3) are not quite the papers'. names: several or one.
+    ValueError for a name or weights that it does not have.
     """
     import pandas as pd
     from torchvision.models import get_model_weights
 
     rows = {}
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         known = {card.name: card.meta for card in get_model_weights(name)}
         if weights not in known:
             raise ValueError(f"{name} has no weights {weights!r}; it has {', '.join(known)}")

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from cnn_course import anatomy, data, models, plots
 from cnn_course.plots.drawing import DARK_ORANGE, Picture, panel, power_of_ten, power_ticks
-from cnn_course.widgets.explorer import Explorer, choice, counted, in_words, slider, steps
+from cnn_course.widgets.explorer import Explorer, choice, counted, in_words, minus, slider, steps
 from cnn_course.widgets.scales import BLUE, ORANGE, PALE, even, scale
 from cnn_course.widgets.sliding import make_kernel
 
@@ -223,7 +223,7 @@ def compute_activation(function="ReLU", x=1.0, depth=20, start="He, 2/n"):
 def _in_words(ratio):
     """How much of the gradient arrives: 0.00012 -> 'about 1/8,000 of the gradient'."""
     if ratio < 1e-6:
-        return f"about 10^{np.log10(ratio):.0f} of the gradient"
+        return f"about 10^{minus(np.log10(ratio), 0)} of the gradient"
     if ratio < 0.01:
         rounded = float(f"{1 / ratio:.1g}")
         return f"about 1/{rounded:,.0f} of the gradient"
@@ -238,9 +238,9 @@ def describe_activation(r):
     author, variance = r.start.split(", ")
     lost = "" if ratio > 0.01 else ", which hardly learns" if ratio > 1e-6 else ", which cannot learn"
     return (
-        f"At x = {r.x:.1f} the gradient of {r.function} is {r.slope:.2f}; through {r.depth} random layers, "
+        f"At x = {minus(r.x, 1)} the gradient of {r.function} is {minus(r.slope, 2)}; through {r.depth} random layers, "
         f"weights of variance {variance} ({author}), {_in_words(ratio)} reaches layer 1{lost}."
-    ).replace("-", "−")
+    )
 
 
 def draw_activation(r):

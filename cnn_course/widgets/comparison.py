@@ -9,7 +9,7 @@ from cnn_course import anatomy, experiments, models, plots
 from cnn_course.plots import INK, short
 from cnn_course.plots.trainings import untaken
 from cnn_course.training import History
-from cnn_course.widgets.explorer import Explorer, choice, in_words, switch
+from cnn_course.widgets.explorer import Explorer, choice, counted, in_words, switch
 from cnn_course.widgets.scales import even, scale
 
 # Axis -> (its name in the list, its label with unit, how a sentence says a value of it).
@@ -139,7 +139,7 @@ def describe(r):
     c = r.chosen
     seeds = "one seed" if len(c.histories) == 1 else f"mean of {len(c.histories)} seeds"
     cost = c.costs[r.x]
-    said = "a cost that is not known here" if cost is None else AXES[r.x][2].format(short(_rounded(cost)))
+    said = "a cost that is not known here" if cost is None else AXES[r.x][2].format(short(cost))
     reach = f"{c.label} gets {c.accuracy:.1%} of the {c.split} images right ({seeds}) with {said}"
     if c.own:
         reach += f", after {_epochs(c)}"
@@ -151,13 +151,9 @@ def describe(r):
     return f"{reach}; no recorded model shown here is better for as little."
 
 
-def _rounded(cost):
-    return round(cost) if cost >= 10 else round(cost, 1)
-
-
 def _epochs(model):
-    h = model.histories[0]
-    return f"{len(h.rows)} epoch{'s' if len(h.rows) > 1 else ''} of {h.train_images:,} images"
+    history = model.histories[0]
+    return f"{counted(len(history.rows), 'epoch')} of {history.train_images:,} images"
 
 
 def _colour(model):
@@ -169,7 +165,7 @@ def draw(r):
 
     Returns a plots.Figure; its `spots` are the places of the models, label -> (x, y), shares from the upper left corner.
     """
-    counts = {len(model.histories) for model in r.shown if not model.own}
+    counts = {len(model.histories) for model in r.shown if model.interval[0] < model.interval[1]}  # of those with a bar
     notes = []
     if counts:
         seeds = "" if counts == {1} else ", and for other seeds where there are several"
@@ -206,7 +202,8 @@ def _draw_points(ax, r):
     room, most = max(high - low, 1.0), 1.3 * max(x)
     ax.set(xlim=(0, most), ylim=(max(low - 0.12 * room, 0), min(high + 0.12 * room, 100.5)))
     scale(ax, "bottom", even(*ax.get_xlim()), AXES[r.x][1])
-    scale(ax, "left", even(*ax.get_ylim()), f"{_splits(r)} accuracy (%)")
+    ticks = {tick: words for tick, words in _percent(ax).items() if len(words) < 5}  # longer ones push the label out
+    scale(ax, "left", ticks, f"{_splits(r)} accuracy (%)")
     colours = [_colour(m) for m in r.shown]  # a list: matplotlib 3.8 takes a tuple of two for a colour and its alpha
     ax.vlines(x, bottoms, tops, colours, linewidth=1.6)
     for own, marker in ((False, "o"), (True, "D")):
@@ -237,7 +234,13 @@ def _draw_curves(ax, model):
     ax.set_title(f"solid: {model.split}, dashed: training", loc="left", y=1.02, fontsize=9.5)
     epochs = even(1, last)
     scale(ax, "bottom", {epoch: words for epoch, words in epochs.items() if epoch == round(epoch)}, "epoch")
-    scale(ax, "left", even(*ax.get_ylim()), "accuracy (%)")
+    scale(ax, "left", _percent(ax), "accuracy (%)")
+
+
+def _percent(ax):
+    """Round numbers along y, none above 100."""
+    low, high = ax.get_ylim()
+    return even(low, min(high, 100))
 
 
 def compare(record=None, own=None):

@@ -207,7 +207,8 @@ def _recorded(axes, r):
         mean = np.mean(r.accuracies[None])
         axes.axhline(mean, color=PALE, linestyle="--")
         style = {"color": "0.35", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
-        axes.text(max(known, default=1), mean, "no bottleneck", fontsize=10, ha="right", va="bottom", **style)
+        style |= {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform()}  # at the right, clear of the y axis
+        axes.text(21 / 22, mean, "no bottleneck", fontsize=10, **style)
     axes.margins(y=0.12)
     axes.axvline(r.width, color=ORANGE, linewidth=1.5)
     scale(axes, "bottom", even(*axes.get_xlim()), "width (channels)")

@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from cnn_course import anatomy, plots
 from cnn_course.models import DenseLayer, Transition
 from cnn_course.plots import INK, tint
-from cnn_course.widgets.explorer import Explorer, counted, slider, switch
+from cnn_course.widgets.explorer import Explorer, as_many, slider, switch
 from cnn_course.widgets.scales import even, scale
 
 
@@ -87,12 +87,12 @@ def dense_cost(growth_rate=32, layers=24, in_channels=256, compression=0.5, bott
 def describe(r):
     """The one sentence under the controls."""
     with_or_without = "without" if r.bottleneck else "with"
-    ratio = sum(r.other_parameters) / r.block_parameters
-    change = f"{ratio:.1f} times as many" if ratio >= 1 else f"{ratio:.0%} of that"
+    change = as_many(sum(r.other_parameters) / r.block_parameters)
+    kept = "1 channel" if r.transition_channels == 1 else f"{r.transition_channels} channels"  # no commas in channels
     return (
         f"Each layer adds {r.growth_rate} channels, so {_layers(r)} {r.in_channels} to {r.out_channels} in a "
         f"straight line; the block has {r.block_parameters:,} parameters ({with_or_without} the bottleneck "
-        f"{change}), and the transition keeps {counted(r.transition_channels, 'channel')}."
+        f"{change}), and the transition keeps {kept}."
     )
 
 

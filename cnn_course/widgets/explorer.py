@@ -27,6 +27,7 @@ import traitlets
 
 from cnn_course import plots
 from cnn_course.training.device import one_thread
+from cnn_course.values import is_number, is_whole
 
 QUICK = {"text.hinting": "none"}  # fitting each letter to the pixels would take a third of a redraw
 LABEL, WIDTH, BOX = "118px", "322px", "66px"  # three controls fit side by side in a notebook cell
@@ -88,6 +89,13 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'s' * (number != 1)}"
 
 
+def as_many(ratio: float) -> str:
+    """2.44 -> "2.4 times as many", 1.02 -> "about as many", 0.42 -> "42% as many"."""
+    if 0.995 <= ratio < 1.05:
+        return "about as many"
+    return f"{ratio:.1f} times as many" if ratio > 1 else f"{ratio:.0%} as many"
+
+
 def minus(number: float, digits: int) -> str:
     """A number with so many digits behind the point and a true minus sign; what rounds to 0 has none."""
     return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−")
@@ -109,6 +117,22 @@ def unseen(control, label):
 def _short(value):
     """0.7999999999999999 -> 0.8: a slider of floats counts steps from its left end, and a box shows every digit."""
     return round(value, 10) if isinstance(value, float) else value
+
+
+def _check(name, value, control, limits):
+    """ValueError where a control cannot take the value. limits: of a slider, from where to where."""
+    options = (False, True) if isinstance(control, ipywidgets.Checkbox) else getattr(control, "options", ())
+    choices = [option[1] if isinstance(option, tuple) else option for option in options]
+    if choices:
+        fits, wanted = value in choices, f"one of {', '.join(map(repr, choices))}"
+    elif limits:
+        whole, (low, high) = isinstance(control, ipywidgets.IntSlider), limits
+        fits = (is_whole(value, low) if whole else is_number(value)) and low <= value <= high
+        wanted = f"a {'whole ' * whole}number from {low} to {high}"
+    else:  # a line to type in
+        return
+    if not fits:
+        raise ValueError(f"{name} is {value!r:.60}; expected {wanted}")
 
 
 def _row(control):
@@ -188,6 +212,7 @@ class Explorer(ipywidgets.VBox):
         self.controls, self._linked = dict(controls), linked or {}
         self._compute, self._draw, self._describe, self._adjust = compute, plots.styled(draw), describe, adjust
         self.defaults = self.settings
+        self._limits = {name: (c.min, c.max) for name, c in self.controls.items() if hasattr(c, "min")}  # `adjust` may move them
         self._busy = False
         self.result, self.sentence, self.problem = None, "", ""
         self._words = ipywidgets.HTML(layout=ipywidgets.Layout(margin="2px 8px 6px 8px", min_height="44px"))
@@ -241,10 +266,12 @@ class Explorer(ipywidgets.VBox):
         return bytes(self._image.value)
 
     def set(self, **settings):
-        """Move several controls, redraw once. Raises ValueError for a setting that this explorer lacks."""
+        """Move several controls, redraw once. ValueError, before any moves, for a setting or a value that this explorer lacks."""
         unknown = sorted(set(settings) - set(self.controls))
         if unknown:
             raise ValueError(f"no setting {', '.join(unknown)}; this explorer has {', '.join(self.controls)}")
+        for name, value in settings.items():
+            _check(name, value, self.controls[name], self._limits.get(name))
         with ONE_AT_A_TIME:
             for name in self._linked.keys() & settings.keys():
                 if settings[name] != self.controls[name].value:

@@ -47,6 +47,11 @@ class Gradients:
         return sorted(self.relative)[len(self.relative) // 2]
 
     @property
+    def where(self):
+        """Which layers are out of the band where the median is: the first one may lie in it."""
+        return f"all layers {'but the first' if HEALTHY[0] <= self.relative[0] <= HEALTHY[1] else 'alike'}"
+
+    @property
     def name(self):
         kind = "ResNet" if self.skip else "Plain net"
         norm = "with" if self.batch_norm else "without"
@@ -113,9 +118,9 @@ def describe(r):
         fate = "the gradient is far smaller in the first block than in the last; it vanishes on its way back"
     elif r.middle < HEALTHY[0]:
         why = "the weights, and with them the signal, are small" if r.skip else "the signal fades on its way forward"
-        fate = f"the gradient is too small in all layers alike, because {why}"
+        fate = f"the gradient is too small in {r.where}, because {why}"
     elif r.middle > HEALTHY[1]:
-        fate = "the gradient is too large in all layers alike, because the signal grows on its way forward"
+        fate = f"the gradient is too large in {r.where}, because the signal grows on its way forward"
     else:
         fate = "the gradient keeps its size, within a factor of thirty, from the last block to the first"
     return f"{r.name}: {fate}."

@@ -10,7 +10,7 @@ from cnn_course import anatomy, plots
 from cnn_course.models.inception import GOOGLENET_BLOCKS, Inception
 from cnn_course.plots import GREY, short, tint
 from cnn_course.plots.drawing import FACES, Board
-from cnn_course.widgets.explorer import Explorer, choice, slider, switch
+from cnn_course.widgets.explorer import Explorer, as_many, choice, slider, switch
 
 WIDTHS = ("n1", "reduce3", "n3", "reduce5", "n5", "pool")  # as in models.Inception
 LABELS = ("#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5", "pool proj")  # as in table 1
@@ -120,17 +120,18 @@ def describe(r):
         verb = "has" if r.is_paper else "without 1x1 reductions has"
         where += " without its 1x1 reductions" if r.is_paper else ""
         return (
-            f"{where} {verb} {r.parameters_full:,} parameters, {1 / ratio:.1f} times as many as with them "
+            f"{where} {verb} {r.parameters_full:,} parameters, {as_many(1 / ratio)} as with them "
             f"({r.parameters_reduced:,}), for the same {r.out_channels} channels out."
         )
     if ratio >= 1:
         return (
-            f"{where} is larger with its 1x1 reductions than without: {r.parameters_reduced:,} parameters "
+            f"{where} is no smaller with its 1x1 reductions than without: {r.parameters_reduced:,} parameters "
             f"against {r.parameters_full:,}, because the reductions are too wide to save anything."
         )
+    left = f"{ratio:.0%}" if ratio < 0.995 else "nearly all"
     return (
         f"{where} needs {r.parameters_reduced:,} parameters; without the 1x1 reductions it would need "
-        f"{r.parameters_full:,}, so they leave {ratio:.0%} of them."
+        f"{r.parameters_full:,}, so they leave {left} of them."
     )
 
 

@@ -99,6 +99,10 @@ def make_kernel(kind, kernel, numbers=""):
     return (ramp / ramp.clamp(min=0).sum()).expand(kernel, kernel) / kernel
 
 
+def _a_kernel(side):
+    return f"{'An' if side in (8, 11) else 'A'} {side}x{side} kernel"
+
+
 def _read_numbers(numbers, kernel):
     words = numbers.replace(",", " ").replace(";", " ").split()
     try:
@@ -106,7 +110,7 @@ def _read_numbers(numbers, kernel):
     except ValueError:
         raise ValueError(f"Own numbers are read as numbers with spaces between them, not {numbers!r}.") from None
     if len(values) != kernel**2:
-        raise ValueError(f"A {kernel}x{kernel} kernel takes {counted(kernel**2, 'number')}, row by row; you gave {len(values)}.")
+        raise ValueError(f"{_a_kernel(kernel)} takes {counted(kernel**2, 'number')}, row by row; you gave {len(values)}.")
     if not all(abs(value) < 1e6 for value in values):
         raise ValueError("Own numbers must be finite and below a million.")
     return torch.tensor(values).reshape(kernel, kernel)
@@ -137,7 +141,7 @@ def describe(r):
     skipped = f"; some {'other ' * bool(r.unseen)}rows and columns are skipped" if len(r.seen) < r.size - r.unseen else ""
     plural = "filter holds" if r.filters == 1 else "filters hold"
     return (
-        f"A {r.kernel}x{r.kernel} kernel{spread}, moved {step}, turns {r.size}x{r.size} pixels{grown} into "
+        f"{_a_kernel(r.kernel)}{spread}, moved {step}, turns {r.size}x{r.size} pixels{grown} into "
         f"{r.out_size}x{r.out_size} outputs{lost}{skipped}; {r.filters} {plural} "
         f"{r.filters} × ({r.kernel}×{r.kernel}×3 + 1) = {r.parameters:,} parameters. "
         f'Output {r.position} of the kernel "{r.kind}" is {minus(r.value, 2)}.'
@@ -174,7 +178,7 @@ def draw(r):
                 weight = float(r.weights[i, j])
                 number = f"{weight:.{2 if abs(weight) < 10 else 6}g}".replace("-", "−")
                 number = number.replace("0.", ".") if abs(weight) < 1 else number
-                kernel.text(j, i, number, fontsize=(10 if r.kernel <= 3 else 7.5) * min(1, 5 / len(number)))
+                kernel.text(j, i, number, fontsize=min(10, 30 / r.kernel) * min(1, 5 / len(number)))
 
     total, largest = float(r.weights.sum()), float(r.output.abs().max())
     # A kernel whose weights sum to 0 answers around 0, which is middle grey; others stretch the picture.
@@ -201,7 +205,7 @@ def convolution(image=None, note=""):
         "stride": slider("Stride (pixels)", 1, 1, 6),
         "padding": slider("Padding (pixels)", 0, 0, 5),
         "dilation": slider("Dilation", 1, 1, 4),
-        "position": slider("Output number", 100, 1, 196),
+        "position": slider("Output number", 100, 1, 10_000),  # `adjust` ends it at the last output
         "kind": choice("Kernel does", KERNELS),
         "numbers": text("Own numbers", "0 -1 0  -1 4 -1  0 -1 0", tip="the kernel row by row"),
         "filters": slider("Filters", 6, 1, 96),

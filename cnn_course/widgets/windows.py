@@ -56,6 +56,11 @@ class ReceptiveField:
         return self.image.shape[-1] if self.name == OWN else len(self.field)
 
     @property
+    def sees(self):
+        """The verb of the window: a first stride wider than the kernel passes over pixels in it."""
+        return "spans" if self.size > self.kernel and self.stride > self.kernel else "sees"
+
+    @property
     def priced(self):
         """Whether one large kernel sees the same: then their weights are compared, and the channels matter."""
         return self.name == OWN and self.stride == 1 and not self.pools
@@ -177,7 +182,7 @@ def describe(r):
     if not r.priced:
         steps = [f"stride {r.stride} first"] * (r.stride > 1)
         steps += ["2x2 pooling after " + ("each" if r.pooling == 1 else f"every {r.pooling}")] * r.pools
-        return f"{what}, {' and '.join(steps)}: one value sees {window}; {inner}."
+        return f"{what}, {' and '.join(steps)}: one value {r.sees} {window}; {inner}."
     if r.depth == 1:
         return f"{what}: one value sees {window} at {r.parameters:,} weights ({r.channels} channels); {inner}."
     saved = 1 - r.parameters / r.one_kernel
@@ -192,7 +197,7 @@ def draw(r):
     """The window on the picture, the gradient inside it, and the price (or the growth by layer)."""
     figure = plots.Figure(figsize=(8.6, 3.7), alt=describe(r), note=r.note)
     covered = " (all of it)" if r.size > r.side else ""
-    title = f"sees {r.size}×{r.size} pixels{covered}"
+    title = f"{r.sees} {r.size}×{r.size} pixels{covered}"
     sheet = figure.sheet()
     picture = Picture(sheet, 0.1, 3.2, 2.85, r.image, title, BLUE, across=r.side)
     for size, colour in ((min(r.size, r.side), BLUE), (r.inner, ORANGE)):

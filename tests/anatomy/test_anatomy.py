@@ -3,6 +3,7 @@
 import copy
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -77,6 +78,7 @@ def test_padding_of_pooling(kernel, padding):
         (lambda: anatomy.conv_parameters(3, 8, 3, groups=2), "in_channels is 3"),
         (lambda: anatomy.conv_macs(4, 8, 3, (0, 5)), "output_size is 0"),
         (lambda: anatomy.linear_macs(0, 5), "in_features is 0"),
+        (lambda: anatomy.conv_macs(4, 8, 3, 5, groups=0), "groups is 0"),
         (lambda: anatomy.receptive_field([conv(3), 3]), "layer 2 is 3"),
         (lambda: anatomy.receptive_field(nn.ReLU()), r"layer 1 is ReLU\(\), .*for a network: anatomy.trace\(net\)"),
         (lambda: anatomy.receptive_fields([pool(2)] * 3, input_size=4), "window of 2"),
@@ -94,6 +96,10 @@ def test_parameters_of_layers(width, out, kernel, groups, bias):
     count = anatomy.conv_parameters(width * groups, out * groups, (kernel, 3), groups, bias)
     assert count == anatomy.parameters(layer)
     assert anatomy.linear_parameters(width, out, bias) == anatomy.parameters(nn.Linear(width, out, bias))
+
+
+def test_numpys_ints_do_not_overflow():
+    assert anatomy.conv_macs(np.int32(512), np.int32(512), 3, 224) == 512 * 512 * 9 * 224**2
 
 
 def test_numbers_from_the_papers():
@@ -402,6 +408,42 @@ def test_whole_input():
         assert list(anatomy.trace(net, (3, 10, 10)).receptive_field) == [3, None, None]
 
 
+class Along(nn.Module):
+    """A convolution of (1, 5) pixels, and one operation."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.conv, self.operation = nn.Conv2d(3, 3, (1, 5), padding=(0, 2)), operation
+
+    def forward(self, x):
+        return self.operation(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: F.linear(x, torch.ones(8, 8)),
+        lambda x: x.transpose(2, 3),
+        lambda x: torch.permute(x, (0, 1, 3, 2)),
+        lambda x: x.cumsum(-1),
+        lambda x: F.softmax(x, 2),
+        lambda x: x.log_softmax(dim=3),
+        lambda x: F.normalize(x, dim=-1),
+        nn.Softmax(dim=-2),
+        nn.Linear(8, 8),
+    ],
+)
+def test_what_mixes_or_turns_a_map_has_no_known_window(operation):
+    assert list(anatomy.trace(Along(operation), (3, 8, 8)).receptive_field) == [(1, 5), None]
+
+
+@pytest.mark.parametrize(
+    "operation", [lambda x: x.cumsum(1), lambda x: F.softmax(x, 1), nn.LogSoftmax(dim=-3), nn.Softmax2d(), F.normalize]
+)
+def test_what_mixes_channels_alone_keeps_the_window(operation):
+    assert list(anatomy.trace(Along(operation), (3, 8, 8)).receptive_field) == [(1, 5)] * 2
+
+
 class Deciding(nn.Module):
     def forward(self, x):
         return x if x.sum() > 0 else -x
@@ -472,6 +514,29 @@ def test_costs_is_a_row_a_network():
     assert row["dense (% of parameters)"] == 0 < table["dense (% of parameters)"]["lenet5"] < 100
     with pytest.raises(ValueError, match="input_shape"):
         anatomy.costs({"none": nn.Conv2d(3, 8, 1)})
+
+
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel])
+def test_a_wrapped_network_has_the_stages_and_costs_of_the_plain_one(wrap):
+    net = models.build("resnet20", device="meta")
+    assert anatomy.stages(wrap(net)).equals(anatomy.stages(net))
+    assert anatomy.costs({"net": wrap(net)}).equals(anatomy.costs({"net": net}))
+
+
+def test_a_network_without_parameters_costs_nothing():
+    net = nn.ReLU()
+    net.input_shape = (3, 8, 8)
+    assert anatomy.costs({"net": net}).loc["net"].tolist()[1:3] == [0, 0]
+
+
+def test_kept_bytes_copies_no_numbers(monkeypatch):
+    def copied(tensor, memo):
+        raise AssertionError("a full copy")
+
+    net = models.build("resnet20")
+    monkeypatch.setattr(torch.Tensor, "__deepcopy__", copied)
+    monkeypatch.setattr(nn.Parameter, "__deepcopy__", copied)
+    assert anatomy.kept_bytes(net) > 0
 
 
 def test_kept_bytes_leave_the_net_and_the_random_numbers_alone():
@@ -565,6 +630,8 @@ def test_what_nobody_can_count_is_named():
 def test_lazy_layers_are_told_to_run_first():
     with pytest.raises(ValueError, match="lazy layers.*pass one batch through it first"):
         anatomy.cost(nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), (3, 8, 8))
+    with pytest.raises(ValueError, match="lazy layers.*pass one batch through it first"):
+        anatomy.kept_bytes(nn.Sequential(nn.LazyConv2d(4, 3)), (3, 8, 8))
 
 
 class Squeezing(nn.Module):

@@ -97,6 +97,34 @@ class WithLinear(nn.Module):
         return x.permute(0, 3, 1, 2)
 
 
+class BesideTheList(nn.Module):
+    """The loop goes over a plain list, and the layers are registered beside it."""
+
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__()
+        self.layers = []
+        for i, width in enumerate(widths):
+            self.layers.append(nn.Conv2d(in_channels, width, 1 if i else kernel, padding="same"))
+            setattr(self, f"conv{i}", self.layers[i])
+            in_channels = width
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = F.relu(layer(x))
+        return x
+
+
+class RegisteredTwice(BesideTheList):
+    """The same layers in a list and in the stack that runs."""
+
+    def __init__(self, in_channels, widths, kernel):
+        super().__init__(in_channels, widths, kernel)
+        self.stack = nn.Sequential(*(part for layer in self.layers for part in (layer, nn.ReLU())))
+
+    def forward(self, x):
+        return self.stack(x)
+
+
 class Looped(nn.Module):
     def __init__(self, in_channels, widths, kernel):
         super().__init__()
@@ -297,6 +325,10 @@ def unbent(in_channels, out_channels, stride=1):
     return mobile(in_channels, out_channels, stride, relu=False)
 
 
+def without_relu(in_channels, out_channels, stride=1):
+    return nn.Sequential(*(layer for layer in mobile(in_channels, out_channels, stride) if not isinstance(layer, nn.ReLU)))
+
+
 def late_stride(in_channels, out_channels, stride=1):
     net = mobile(in_channels, out_channels)
     net[3] = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
@@ -375,7 +407,7 @@ def the_best(maps, weight):
 
 RIGHT = {
     "pointwise": (moved, flat_pixels, loops),
-    "mlpconv": (in_a_row, WithLinear, Looped),
+    "mlpconv": (in_a_row, WithLinear, Looped, BesideTheList, RegisteredTwice),
     "separable": (mobile, Named, ChannelByChannel),
     "class_maps": (as_convolution, as_matrix, class_by_class),
 }
@@ -438,6 +470,7 @@ WRONG = {
         mixing_first: "Your 1x1 comes first",
         with_bias: "Your convolutions have biases",
         unbent: "Between the two nothing bends",
+        without_relu: "Your pair has no ReLU at all",
         one_norm: "Only your second convolution is normalized",
     },
     "class_maps": {

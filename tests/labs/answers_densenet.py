@@ -104,6 +104,16 @@ class Unbent(Layer):
         return torch.cat([x, self.conv2(self.bn2(self.conv1(F.relu(self.bn1(x)))))], 1)
 
 
+class FirstUnbent(Layer):
+    def forward(self, x):
+        return torch.cat([x, self.conv2(F.relu(self.bn2(self.conv1(self.bn1(x)))))], 1)
+
+
+class StraightLayer(Layer):
+    def forward(self, x):
+        return torch.cat([x, self.conv2(self.bn2(self.conv1(self.bn1(x))))], 1)
+
+
 class ReluFirst(Layer):
     def forward(self, x):
         return torch.cat([x, self.conv2(self.bn2(F.relu(self.conv1(self.bn1(F.relu(x))))))], 1)
@@ -351,6 +361,8 @@ WRONG = {
         Direct: "Your 3x3 works on all incoming maps",
         Narrow: "Your bottleneck is growth_rate wide",
         Unbent: "Between your two convolutions stands no ReLU",
+        FirstUnbent: "Between your first batch norm and the 1x1 stands no ReLU",
+        StraightLayer: "Your layer has no ReLU at all",
         ReluFirst: "Your ReLUs come before the batch norms",
         Offset: "Your convolutions have biases",
         InPlace: "The old maps come out changed",

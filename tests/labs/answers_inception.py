@@ -143,6 +143,40 @@ class Additive(Branches):
         self.b3 = nn.Sequential(nn.Conv2d(in_channels, reduce5, 1), conv_relu(reduce5, n5, 5, padding=2))
 
 
+class NothingPooled(Branches):
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
+        self.b4 = conv_relu(in_channels, pool, 1)
+
+
+class FromTheLast(Branches):
+    def forward(self, x):
+        return torch.cat([self.b4(x), self.b3(x), self.b2(x), self.b1(x)], dim=1)
+
+
+class ThreeAndPoolingSwapped(Branches):
+    def forward(self, x):
+        return torch.cat([self.b1(x), self.b4(x), self.b3(x), self.b2(x)], dim=1)
+
+
+class OneReductionForTwo(nn.Module):
+    """The reduction of one branch is called in two."""
+
+    def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
+        super().__init__()
+        self.b1, self.r3, self.r5 = (conv_relu(in_channels, width, 1) for width in (n1, reduce3, reduce5))
+        self.c3, self.c5 = conv_relu(reduce3, n3, 3, padding=1), conv_relu(reduce5, n5, 5, padding=2)
+        self.p = conv_relu(in_channels, pool, 1)
+
+    def forward(self, x):
+        pooled = F.max_pool2d(x, 3, 1, 1)
+        return torch.cat([self.b1(x), self.c3(self.r3(x)), self.c5(self.r3(x)), self.p(pooled)], dim=1)
+
+
+def made_in_a_function(in_channels, n1, reduce3, n3, reduce5, n5, pool):
+    return Branches(in_channels, n1, reduce3, n3, reduce5, n5, pool).forward
+
+
 class UsualPooling(Branches):
     def __init__(self, in_channels, n1, reduce3, n3, reduce5, n5, pool):
         super().__init__(in_channels, n1, reduce3, n3, reduce5, n5, pool)
@@ -315,6 +349,46 @@ class AlwaysBatch(Base):
         return self.apply_to(x, *self.own(x))
 
 
+class NothingKept(AlwaysBatch):
+    """No running values at all."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        del self.rm, self.rv
+
+    def remember(self, x):
+        pass
+
+
+class MeanKept(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        del self.rv
+
+    @torch.no_grad()
+    def remember(self, x):
+        self.rm = 0.9 * self.rm + 0.1 * x.mean((0, 2, 3))[:, None, None]
+
+    def forward(self, x):
+        mean, var = self.own(x)
+        if self.training:
+            self.remember(x)
+        return self.apply_to(x, mean if self.training else self.rm, var)
+
+
+def group_norm(channels):
+    return nn.GroupNorm(1, channels)
+
+
+class LearnedEpsilon(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.eps = nn.Parameter(torch.tensor(1e-5))
+
+    def apply_to(self, x, mean, var):
+        return self.w * (x - mean) / torch.sqrt(var + self.eps) + self.b
+
+
 class AlwaysRemembering(Base):
     def forward(self, x):
         self.remember(x)
@@ -433,6 +507,20 @@ class Unscaled(Base):
         return (x - mean) / torch.sqrt(var + 1e-5)
 
 
+class InADictionary(Base):
+    def __init__(self, channels):
+        super().__init__(channels)
+        del self.rm, self.rv
+        self.running = {"rm": torch.zeros(channels, 1, 1), "rv": torch.ones(channels, 1, 1)}
+
+    rm = property(lambda self: self.running["rm"], lambda self, value: self.running.update(rm=value))
+    rv = property(lambda self: self.running["rv"], lambda self, value: self.running.update(rv=value))
+
+
+def makes_a_method(channels):
+    return Base(channels).forward
+
+
 class Attributes(Base):
     def __init__(self, channels):
         super().__init__(channels)
@@ -477,6 +565,12 @@ WRONG = {
         AllPooled: "All pooled channels are handed on",
         PoolLast: "Same shape, same count, other values",
         Additive: "Between reduction and filter nothing bends",
+        NothingPooled: "Your fourth branch projects x as it is",
+        FromTheLast: "Your four branches are all there, in another order",
+        ThreeAndPoolingSwapped: "Your four branches are all there, in another order",
+        OneReductionForTwo: "`self.r5[0]` is never used.",
+        made_in_a_function: "With in_channels 9, n1 5, reduce3 3, n3 6, reduce5 2, n5 4, pool 7 and an input of 2x9x7x8: your "
+        "answer makes a method; expected an nn.Module.",
         UsualPooling: "Your pooling halves the map",
         MeanPooling: "Your pooling branch averages",
         NoBiases: "Your convolutions have no biases",
@@ -491,6 +585,12 @@ WRONG = {
         RemembersAfterwards: "Your running values move in evaluation too",
         PlainTensors: "Your scale and shift are tensors that no optimizer finds",
         AlwaysBatch: "In evaluation an image's result depends on its neighbours",
+        NothingKept: "In evaluation an image's result depends on its neighbours",
+        MeanKept: "`three batches in training, then one image in evaluation`: ",
+        group_norm: "Each image is normalized by itself, in evaluation as in training",
+        LearnedEpsilon: "`self.eps` is a parameter",
+        InADictionary: "A network that is saved and loaded forgets",
+        makes_a_method: "`a batch in training`: TypeError: your answer makes a method; expected an nn.Module",
         AlwaysRemembering: "Your running values move in evaluation too",
         Amnesia: "Your running values never move",
         AlwaysRunning: "In training yours normalizes by the running values",

@@ -41,6 +41,22 @@ class Lazy(Plain):
         self.n1, self.n2 = nn.LazyBatchNorm2d(), nn.LazyBatchNorm2d()
 
 
+class Late(Plain):
+    """What depends on the image is made when the first one comes: zeros to append, and a norm."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        del self.n2
+
+    def forward(self, x):
+        y = self.c2(torch.relu(self.n1(self.c1(x))))
+        if not hasattr(self, "zeros"):
+            self.register_buffer("zeros", torch.zeros(1, self.missing, *y.shape[2:]), persistent=False)
+            self.n2 = nn.BatchNorm2d(y.shape[1])
+        x = x[:, :, :: self.stride, :: self.stride]
+        return torch.relu(self.n2(y) + torch.cat([x, self.zeros.expand(len(x), -1, -1, -1)], dim=1))
+
+
 class Sequential(nn.Module):
     """The branch as a Sequential, the second half defined first."""
 
@@ -104,6 +120,28 @@ class Twice(Plain):
     def __init__(self, *settings, **more):
         super().__init__(*settings, **more)
         self.n2 = self.n1
+
+
+class CopiedLine(Plain):
+    """The second norm is there, and the first one stands in its place."""
+
+    def forward(self, x):
+        y = torch.relu(self.n1(self.c1(x)))
+        y = self.n1(self.c2(y))
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing)))
+
+
+class ForgottenOfTwo(Plain):
+    """One of two norms in a list is never called."""
+
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.norms = nn.ModuleList([self.n1, self.n2])
+        del self.n1, self.n2
+
+    def forward(self, x):
+        y = self.c2(torch.relu(self.norms[0](self.c1(x))))
+        return torch.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing)))
 
 
 class Biased(Plain):
@@ -341,6 +379,18 @@ class OneBend(Usual):
         self.layers[5] = nn.Identity()
 
 
+class FirstBend(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.layers[2] = nn.Identity()
+
+
+class BranchUnbent(Usual):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.layers[2] = self.layers[5] = nn.Identity()
+
+
 class BiasesThere(Usual):
     def __init__(self, in_channels, width, stride=1):
         super().__init__(in_channels, width, stride)
@@ -463,6 +513,11 @@ class SharedNorm(Pre):
 class FirstStraight(Pre):
     def f(self, x):
         return self.convs[1](torch.relu(self.norms[1](self.convs[0](self.norms[0](x)))))
+
+
+class BothStraight(Pre):
+    def f(self, x):
+        return self.convs[1](self.norms[1](self.convs[0](self.norms[0](x))))
 
 
 class BranchBent(Pre):
@@ -808,7 +863,7 @@ def to_be_sure(loss_after, rates, tries):
 
 
 RIGHT = {
-    "basic_block": (Plain, Lazy, Sequential, functional),
+    "basic_block": (Plain, Lazy, Late, Sequential, functional),
     "bottleneck": (Usual, SlicedProjection, with_parts),
     "preact_block": (Pre, pre_sequential, PreClone),
     "gradient_norms": (by_modules, by_autograd, by_names, on_a_copy),
@@ -876,7 +931,9 @@ WRONG = {
         NoEnd: "Outputs are negative in places",
         Alone: "With the branch at zero",
         Linear: "Without the sum your branch is one linear map",
-        Twice: "Two batch norms are missing parameters",
+        Twice: "The parameters of one batch norm are missing",
+        CopiedLine: "`self.n2` is never used. Which layer did you call in its place?",
+        ForgottenOfTwo: "`self.norms[1]` is never used.",
         Bare: "The convolutions are right, but nothing normalizes",
         Biased: "Your convolutions have biases",
         Shrinking: "With stride 2 the branch shrinks twice",
@@ -907,6 +964,8 @@ WRONG = {
         AsInThePaper: "Your stride is in the first 1x1",
         Inverted: "Your 3x3 works on 4 x width channels",
         ReluOnBranch: "The ReLU at the end comes before your sum",
+        FirstBend: "Between your first 1x1 and the 3x3 nothing bends",
+        BranchUnbent: "Your branch has no ReLU at all",
         OneBend: "Between your 3x3 and the last 1x1 nothing bends",
         BiasesThere: "All your convolutions have biases",
         NothingAfterTheSum: "Outputs of your block are negative",
@@ -925,6 +984,7 @@ WRONG = {
         HalfBent: "Between your two convolutions there is a batch norm",
         SharedNorm: "One batch norm serves two places",
         FirstStraight: "Before your first convolution there is a batch norm but no ReLU",
+        BothStraight: "Your branch has no ReLU at all",
         BranchBent: "Your branch ends in a ReLU",
         PreBiased: "Your convolutions have biases",
         PreAddedInPlace: "With channels 5 and an input of 3x5x7x6: in training mode the layer changes its own input",

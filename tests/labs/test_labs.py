@@ -1,6 +1,7 @@
 """Every lab: right answers pass however they are written, every mistake of the catalogue gets its own sentence, and whatever else
 a student's code does ends in one."""
 
+import copy
 import inspect
 import os
 import signal
@@ -12,9 +13,10 @@ import pytest
 import striped
 import student
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from cnn_course import labs, models, training
+from cnn_course import anatomy, labs, models, training
 from cnn_course.grading import wire
 from cnn_course.labs import sandbox
 
@@ -122,10 +124,36 @@ class Flat(Whole):
         self.conv1.weight = nn.Parameter(self.conv1.weight.detach().transpose(2, 3).reshape(3 * width, in_channels * 3))
 
 
+class ListedAndRegistered(Whole):
+    def __init__(self, in_channels, width, stride=1):
+        super().__init__(in_channels, width, stride)
+        self.conv2 = nn.Conv2d(width, width, 1, bias=False)
+        self.layers = [self.conv1, self.conv2]
+
+
+class OnlyInTraining(Whole):
+    def forward(self, x):
+        return super().forward(x) if self.training else None
+
+
+class HalvedInEvaluation(Whole):
+    def forward(self, x):
+        return super().forward(x)[:, :, :: 1 if self.training else 2]
+
+
+class Huge(Whole):
+    def forward(self, x):
+        return super().forward(x) + 1e30
+
+
 @pytest.mark.parametrize(
     ("answer", "found"),
     [(Whole, ""), (Capped, "of the output values differ"), (InDouble, "the output is of torch.float64, expected torch.float32."),
-     (CutOff, "no gradient flows back from the output."), (Flat, "RuntimeError")],
+     (CutOff, "no gradient flows back from the output."), (Flat, "RuntimeError"),
+     (Huge, "the first is 1e+30 at [0, 0, 0, 0], expected "),
+     (ListedAndRegistered, "the layer has 384 parameters, expected 672."),
+     (OnlyInTraining, "in evaluation mode the layer returns nothing; expected a tensor of 3x6x9x7."),
+     (HalvedInEvaluation, "in evaluation mode the output is 3x6x5x7, expected 3x6x9x7.")],
     ids=named,
 )  # fmt: skip
 def test_what_is_in_no_catalogue_is_told_by_what_it_does(answer, found):
@@ -290,6 +318,67 @@ def test_a_block_of_the_readers_refuses_a_shortcut_that_the_lab_does_not_ask_for
         models.build(network, block=labs.find(name).fits(answer))
 
 
+NORMED = ("vgg_stage", "mlpconv", "inception_block")
+
+
+@pytest.mark.parametrize(("name", "answer"), [pair for pair in RIGHT if pair[0] in NORMED], ids=named)
+def test_the_course_puts_one_batch_norm_behind_each_convolution_of_the_reader(name, answer):
+    net, other = (FITTING[name](labs.find(name).fits(answer)) for _ in range(2))
+    images = torch.randn(4, 3, 32, 32)
+    net.train()(images)
+    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    assert all(norm.num_batches_tracked == 1 for norm in norms)
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other.eval()(images), net.eval()(images)) and torch.equal(copy.deepcopy(net)(images), net(images))
+
+
+def in_batch_norms(net):
+    """How many parameters stand in the rows of batch norms."""
+    table = anatomy.trace(net)
+    return table.parameters[table.kind.str.startswith("BatchNorm")].sum()
+
+
+@pytest.mark.parametrize("name", NORMED)
+def test_anatomy_shows_the_batch_norm_that_the_course_adds(name):
+    net, own = FITTING[name](labs.find(name).fits(student.right(name))), FITTING[name](labs.find(name).source)
+    assert in_batch_norms(net) == in_batch_norms(own) and list(anatomy.stages(net).macs) == list(anatomy.stages(own).macs)
+
+
+class ByWeights(nn.Module):
+    """A right stage, of which no layer is ever called."""
+
+    def __init__(self, in_channels, width, convs):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(width if i else in_channels, width, 3) for i in range(convs))
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = F.relu(F.conv2d(x, conv.weight, conv.bias, padding=1))
+        return F.max_pool2d(x, 2)
+
+
+class Bare(ByWeights):
+    """The same without layers."""
+
+    def __init__(self, in_channels, width, convs):
+        super().__init__(in_channels, width, convs)
+        self.parts = nn.ParameterList([part for conv in self.convs for part in (conv.weight, conv.bias)])
+        del self.convs
+
+    def forward(self, x):
+        for weight, bias in zip(self.parts[::2], self.parts[1::2], strict=True):
+            x = F.relu(F.conv2d(x, weight, bias, padding=1))
+        return F.max_pool2d(x, 2)
+
+
+@pytest.mark.parametrize("answer", [ByWeights, Bare], ids=named)
+def test_where_batch_norm_finds_no_layer_the_course_says_so(answer):
+    lab = labs.find("vgg_stage")
+    assert lab.judge(answer) == ""
+    with pytest.raises(ValueError, match="some of your convolutions call none, as in F.conv2d.* the course's own$"):
+        models.build("vgg_cifar", stage=lab.fits(answer))
+
+
 @pytest.mark.parametrize("answer", [answer for name, answer in RIGHT if name == "inception_block"], ids=named)
 def test_the_course_gives_an_inception_block_its_batch_norm_and_trains_it(answer):
     net = models.build("googlenet_cifar", inception=labs.find("inception_block").fits(answer))
@@ -312,6 +401,17 @@ def test_what_passed_is_what_trains(capsys):
     assert labs.yours("basic_block") is models.BasicBlock
     with pytest.raises(ValueError, match="the course puts what .* asks for nowhere; it has a place for: vgg_stage"):
         labs.yours("output_size")
+
+
+def test_a_slow_answer_is_called_once_in_each_case():
+    lab, calls = labs.find("pointwise"), []
+
+    def slow(maps, weight, bias):
+        calls.append(1)
+        return maps.sum()
+
+    assert len(lab.mistakes) > len(lab.cases) and "expected" in lab.judge(slow)
+    assert 0 < len(calls) - 1 <= len(lab.cases)  # and once to see whether it convolves
 
 
 def test_a_lab_is_displayed_in_a_line_that_spoils_nothing():

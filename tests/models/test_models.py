@@ -151,6 +151,11 @@ def test_unknown_setting_suggests_the_nearest(name):
         models.build(name, num_classes=100)
 
 
+def test_a_setting_that_the_depth_decides_is_none():
+    with pytest.raises(TypeError, match="resnet20 has no setting 'blocks'; .*: depth, block, widths, shortcut, classes$"):
+        models.build("resnet20", blocks=(1, 1, 1))
+
+
 @pytest.mark.parametrize(
     "images, error, words",
     [
@@ -196,6 +201,11 @@ def test_fixed_size_networks_name_their_size():
         (lambda: models.build("vgg_cifar", image_size=4), "no pixel of a 4x4 image is left after 3 poolings"),
         (lambda: models.build("vgg_cifar", convs=(1, 1)), "convs has 2 stages and widths 3"),
         (lambda: models.build("resnet20", widths=(16, 32)), r"resnet20 cannot be built with widths=\(16, 32\)"),
+        (lambda: models.build("vgg_cifar", convs=(), widths=()), r"vgg_cifar cannot be built with convs=\(\), widths=\(\)"),
+        (lambda: models.build("nin_cifar", kernels=(5,)), r"nin_cifar cannot be built with kernels=\(5,\)"),
+        (lambda: models.build("nin_cifar", kernels=(4, 4, 4)), "a filter of 4x4 cannot keep height and width"),
+        (lambda: models.build("resnet18", block="basic"), "resnet18 cannot be built with block='basic'"),
+        (lambda: models.build("alexnet_cifar", pool=(8, 8), first_kernel=1), r"convolutions and poolings .* or pool \(8, 8\)"),
     ],
 )
 def test_impossible_settings_are_explained(call, words):
@@ -245,6 +255,12 @@ def test_padding_shortcut_takes_every_second_pixel_and_adds_zero_channels():
     x = torch.randn(1, 4, 6, 6)
     out = resnet.PadShortcut(4, 8, 2)(x)
     assert torch.equal(out[:, :4], x[:, :, ::2, ::2]) and not out[:, 4:].any()
+
+
+def test_a_transition_keeps_its_share_rounded_down():
+    """In floats 90 x 0.7 is a little less than 63."""
+    kept = {(90, 0.7): 63, (9, 0.7): 6, (10, 0.35): 3, (257, 0.5): 128}
+    assert {given: models.Transition(*given).out_channels for given in kept} == kept
 
 
 def test_the_block_of_nin_can_be_ones_own():
@@ -316,6 +332,7 @@ def test_cards_are_torchvisions():
     assert row["top-1 (%)"] < row["top-5 (%)"] == vgg16["_metrics"]["ImageNet-1K"]["acc@5"]
     first, second = (models.cards(["resnet50"], weights)["top-1 (%)"].item() for weights in ("IMAGENET1K_V1", "IMAGENET1K_V2"))
     assert second > first
+    assert models.cards("resnet50").equals(models.cards(["resnet50"]))
     with pytest.raises(ValueError, match="vgg16 has no weights 'V9'; it has IMAGENET1K_V1"):
         models.cards(["vgg16"], "V9")
     with pytest.raises(ValueError, match="vgg99"):

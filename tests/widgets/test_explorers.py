@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from cnn_course import plots, widgets
-from cnn_course.widgets.explorer import Explorer, in_words, slider, steps
+from cnn_course.widgets.explorer import Explorer, as_many, in_words, slider, steps
 from cnn_course.widgets.scales import even, scale
 
 IMPOSSIBLE = {"convolution": {"size": 4, "kernel": 7}, "groups": {"groups": 3}, "bottleneck": {"width": 256}}
@@ -37,6 +37,31 @@ def test_the_impossible_is_explained_and_the_picture_stays(name):
     assert not explorer.problem and explorer.sentence[:20] in explorer._words.value
     with pytest.raises(ValueError, match="no setting colour"):
         explorer.set(colour=1)
+
+
+@pytest.mark.parametrize(
+    "name, settings, words",
+    [
+        ("groups", {"kernel": 3, "in_channels": 7}, "in_channels is 7; expected one of 8, 16, 32, 48"),
+        ("groups", {"kernel": 99}, "kernel is 99; expected a whole number from 1 to 11"),
+        ("groups", {"kernel": 3.5}, "kernel is 3.5; expected a whole number from 1 to 11"),
+        ("activation", {"x": "1"}, "x is '1'; expected a number from -5.0 to 5.0"),
+        ("receptive_field", {"depth": 3, "pooling": 4}, "pooling is 4; expected one of 0, 1, 2, 3"),
+        ("inception_block", {"block": "9z"}, "block is '9z'; expected one of '3a', '3b'"),
+        ("dense_block", {"layers": 4, "bottleneck": "no"}, "bottleneck is 'no'; expected one of False, True"),
+    ],
+)
+def test_a_value_that_a_control_cannot_take_moves_none(name, settings, words):
+    explorer = MAKERS[name]()
+    with pytest.raises(ValueError, match=words):
+        explorer.set(**settings)
+    assert explorer.settings == explorer.defaults
+
+
+def test_an_output_beyond_the_last_is_the_last():
+    explorer = MAKERS["convolution"]()
+    explorer.set(position=10_000)
+    assert explorer.result.position == explorer.settings["position"] == 14**2
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -179,6 +204,11 @@ def test_a_scale_writes_its_words_beside_their_places(side, axis):
         assert middle == pytest.approx(place[axis], abs=3)  # pixels
         beyond = {"left": axes.bbox.x0 - box.x1, "right": box.x0 - axes.bbox.x1, "bottom": axes.bbox.y0 - box.y1}[side]
         assert 0 < beyond < 15 and not box.overlaps(boxes["label"])
+
+
+def test_a_ratio_is_told_in_words():
+    ratios = {2.44: "2.4 times as many", 1.04: "about as many", 1: "about as many", 0.996: "about as many", 0.42: "42% as many"}
+    assert {ratio: as_many(ratio) for ratio in ratios} == ratios
 
 
 def test_things_are_listed_in_words():

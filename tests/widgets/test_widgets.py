@@ -23,11 +23,13 @@ from cnn_course.widgets.alexnet import (
     compute_activation,
     compute_first_filter,
     compute_groups,
+    describe_activation,
 )
 from cnn_course.widgets.augmenting import TRANSFORMS, pipeline
 from cnn_course.widgets.augmenting import compute as compute_augmentation
 from cnn_course.widgets.sliding import KERNELS, make_kernel
 from cnn_course.widgets.sliding import compute as compute_convolution
+from cnn_course.widgets.sliding import describe as describe_convolution
 from cnn_course.widgets.sliding import draw as draw_convolution
 from cnn_course.widgets.windows import OWN, effective_field, inner_side, layers
 from cnn_course.widgets.windows import compute as compute_field
@@ -81,12 +83,28 @@ def test_kernels_do_what_their_names_say():
     assert answer["edge"].item() == pytest.approx(2)  # two pixels apart
     assert [answer[kind].item() for kind in KERNELS[1:4]] == pytest.approx([1, 1, 1])  # the middle pixel
     assert make_kernel("own numbers", 2, "1, 2\n3 -4").tolist() == [[1, 2], [3, -4]]
+    with pytest.raises(ValueError, match="^An 8x8 kernel takes 64 numbers"):
+        make_kernel("own numbers", 8, "1")
     drawn = draw_convolution(compute_convolution(IMAGE, 4, 1, kind="own numbers", numbers="10.5"))
     assert "10.5" in [text.get_text() for text in drawn.findobj(Text)]
     wrong = {"1 2 3": "takes 4 numbers", "": "takes 4 numbers", "1 2 3 x": "are read as numbers", "1 2 3 inf": "must be finite"}
     for numbers, words in wrong.items():
         with pytest.raises(ValueError, match=words):
             make_kernel("own numbers", 2, numbers)
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_the_numbers_of_a_kernel_stand_apart(kernel):
+    figure = draw_convolution(compute_convolution(IMAGE, 16, kernel))
+    figure.canvas.draw()
+    texts = {text.get_position(): text.get_window_extent() for text in figure.findobj(Text) if text.get_text()[-1:].isdigit()}
+    row = sorted((x, box) for (x, y), box in texts.items() if 3.65 < x < 4.95 and 1.9 - 1.3 / kernel < y < 1.9)
+    assert len(row) == kernel and all(a.x1 + 1 < b.x0 for (_, a), (_, b) in zip(row, row[1:], strict=False))
+
+
+@pytest.mark.parametrize("kernel, words", [(5, "A 5x5 kernel"), (8, "An 8x8 kernel"), (11, "An 11x11 kernel")])
+def test_a_kernel_of_eight_or_eleven_is_an_eight_or_eleven(kernel, words):
+    assert describe_convolution(compute_convolution(IMAGE, 16, kernel)).startswith(words)
 
 
 # ---------------------------------------------------------------------------------- AlexNet
@@ -137,6 +155,11 @@ def test_gradients_by_layer_are_autograds(name, start, depth):
     x = torch.tensor(0.5)
     slope = float(FUNCTIONS[name](x + 1e-2) - FUNCTIONS[name](x - 1e-2)) / 2e-2
     assert (result.value, result.slope) == (pytest.approx(FUNCTIONS[name](x).item()), pytest.approx(slope, abs=1e-3))
+
+
+def test_a_gradient_that_rounds_to_zero_has_no_sign():
+    assert describe_activation(compute_activation("GELU", -4.0)).startswith("At x = −4.0 the gradient of GELU is 0.00;")
+    assert "about 10^−" in describe_activation(compute_activation("sigmoid", depth=50))
 
 
 def test_sigmoid_loses_the_gradient_and_relu_with_he_keeps_it():
@@ -211,6 +234,13 @@ def test_a_pooling_that_would_come_behind_the_stack_is_none():
     assert describe_field(behind).startswith("2 layers of 3x3 (too few for a pooling after every 3) see 5x5 pixels")
 
 
+def test_a_window_with_pixels_that_nobody_reads_is_spanned():
+    """1x1 at stride 4, then 2x2 pooling: four pixels of 5x5."""
+    spans, sees = compute_field(IMAGE, kernel=1, depth=1, stride=4, pooling=1), compute_field(IMAGE, kernel=5, stride=4)
+    assert (spans.field > 0).sum() == 4 and "one value spans 5x5 pixels" in describe_field(spans)
+    assert (sees.field > 0).all() and "one value sees 21x21 pixels" in describe_field(sees)
+
+
 def test_receptive_field_of_a_model():
     result = compute_field(IMAGE, "resnet20")
     trace = anatomy.trace(models.build("resnet20"))
@@ -266,6 +296,15 @@ def test_recorded_accuracies_stand_beside_the_counts():
     assert explorer.sentence == widgets.bottleneck().sentence
     explorer.controls["channels"].value = 256
     assert not explorer.result.accuracies  # nothing is recorded of 256 channels
+
+
+def test_no_words_stand_on_the_axis_of_the_recorded_accuracies():
+    explorer = widgets.bottleneck(experiments.recorded("bottleneck"))
+    explorer.set(width=128)
+    figure = explorer._draw(explorer.result)
+    figure.canvas.draw()
+    words = next(text for text in figure.findobj(Text) if text.get_text() == "no bottleneck")
+    assert words.get_window_extent().x0 > words.axes.bbox.x0 + 5
 
 
 # --------------------------------------------------------------------------------- their own parts

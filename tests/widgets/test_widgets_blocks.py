@@ -59,8 +59,9 @@ def test_inception_sentence_says_whose_widths_and_what_is_saved():
     assert "2.4 times as many" in inception.describe(full)
     own = inception.inception_cost("3a", True, n1=8)
     assert "your widths" in inception.describe(own)
-    wide = inception.inception_cost("3a", True, 64, 192, 8, 96, 8, 32)
-    assert wide.parameters_reduced > wide.parameters_full and "larger" in inception.describe(wide)
+    wide = {"n1": 64, "reduce3": 192, "n3": 8, "reduce5": 96, "n5": 8, "pool": 32}
+    reduced, full = (inception.describe(inception.inception_cost("3a", reductions, **wide)) for reductions in (True, False))
+    assert "is no smaller with its 1x1 reductions than without" in reduced and "% as many as with them" in full
 
 
 # ---------------------------------------------------------------- orthogonal
@@ -139,6 +140,11 @@ def test_dense_channels_are_a_straight_line_below_the_exponential():
     assert "straight line" in dense.describe(result) and f"{result.block_parameters:,}" in dense.describe(result)
 
 
+def test_the_dense_sentence_writes_channels_in_one_way():
+    said = dense.describe(dense.dense_cost(48, 48, 512, 1.0))
+    assert "512 to 2816 in" in said and "keeps 2816 channels" in said
+
+
 # ---------------------------------------------------------------- gradients
 def test_gradient_norms_are_those_of_a_network_of_modules():
     generator = torch.Generator().manual_seed(3)
@@ -171,6 +177,21 @@ def test_gradients_without_batch_norm_depend_on_the_initialization():
     assert small.middle < gradients.FLOAT32_TINIEST < glorot.middle < gradients.HEALTHY[0] < he.middle
     assert "float32" in gradients.describe(small) and "fades" in gradients.describe(glorot)
     assert "grows" in gradients.describe(gradients.gradient_norms(56, False, True, "He"))
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ((8, False, True, "small"), "too small in all layers but the first"),
+        ((14, False, True, "He"), "too large in all layers but the first"),
+        ((20, False, True, "He"), "too large in all layers alike"),
+    ],
+)
+def test_gradients_say_which_layers_lie_outside_the_band(settings, words):
+    shown = gradients.gradient_norms(*settings)
+    low, high = gradients.HEALTHY
+    inside = [layer for layer, size in enumerate(shown.relative, 1) if low <= size <= high]
+    assert words in gradients.describe(shown) and inside == [1] * ("first" in words)
 
 
 def test_gradients_leave_the_callers_threads_and_random_numbers_alone():
@@ -245,6 +266,16 @@ def test_compare_says_what_is_better_for_less(results):
 def test_compare_says_what_its_bars_hold(results, shown, words):
     figure = compare.draw(compare.comparison(compare.gather(results), shown=shown))
     assert words in " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+@pytest.mark.parametrize("accuracy", [0.93, 0.94, 0.995, 1.0])
+def test_compare_has_room_for_a_single_run_of_ones_own(accuracy):
+    figure = compare.draw(compare.comparison(compare.gather(None, history("resnet20", (accuracy,), parameters=269_722))))
+    figure.canvas.draw()
+    texts = [text for axes in figure.axes for text in axes.texts]
+    assert all(text.get_window_extent().x0 >= 0 for text in texts)
+    assert all(float(text.get_text()) <= 100 for text in texts if text.get_text().replace(".", "").isdigit())
+    assert ("Bars: 95% interval" in figure.texts[-1].get_text()) == (accuracy < 1)
 
 
 def test_compare_default_sentence_does_not_depend_on_the_readers_run(results):
