@@ -92,7 +92,9 @@ def reckoned(stem):
         return {f"{costs[name]['multiply_adds'] / 1e6:.1f}" for name in ("NIN", "NIN without 1x1", "GoogLeNet")}
     if stem == "07_densenet":
         macs = [anatomy.cost(models.build(name)).macs for name in ("densenet201", "resnet101")]
-        return {f"{macs[0] / macs[1]:.0%}"}
+        costs = [anatomy.cost(models.build(name, device="meta")) for name in ("resnet18", "densenet121")]
+        millions, billions = (f"{cost.parameters / 1e6:.1f}" for cost in costs), (f"{cost.macs / 1e9:.1f}" for cost in costs)
+        return {f"{macs[0] / macs[1]:.0%}", *millions, *billions}
     return set()
 
 
