@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections import Counter
@@ -39,7 +38,7 @@ def _graph(module, input_shape):
     """The boxes of a module in execution order: one a step of the walk, and one at each end."""
     module = walk.network(module)
     input_shape = walk.image_shape(module, input_shape)
-    copied = copy.deepcopy(module).to("meta").eval()
+    copied = walk.without_numbers(module).eval()
     boxes = [Box("end", ["input", _size(input_shape)], channels=input_shape[0])]
     made = {None: boxes[0]}  # step -> its box, or that of the step whose result it hands on
     steps = walk.steps(copied, input_shape)
