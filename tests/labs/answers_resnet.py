@@ -1016,7 +1016,7 @@ WRONG = {
         uncounted: "Your search trains more networks than it may",
         one_too_many: "Your search trains more networks than it may",
         tries_beyond_the_grid: "Your search trains more networks than it may",
-        not_returned: "`best_rate(loss_after, (0.02, 0.06, 0.18), 8), sorted(tried)  # 0.07 is best`: nothing comes back. Is there",
+        not_returned: "`best_rate(loss_after, (0.02, 0.06, 0.18), 8), sorted(tried)  # 0.07 is best`: nothing comes back.",
         all_tries: "You go on until all tries are spent",
         higher: "Your search only goes up",
         lower: "Your search only goes down",
