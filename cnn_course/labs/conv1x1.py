@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnn_course.labs.lab import Call, Lab, Layer, Mistake, convolves
+from cnn_course.labs.lab import Call, Lab, Layer, Mistake, convolutions
 from cnn_course.labs.normalizing import with_batch_norm
 from cnn_course.models import nin
 
@@ -22,7 +22,7 @@ def _viewed(maps):
 
 
 def _convolves(answer):
-    seen = convolves(answer, torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6))
+    seen = convolutions(answer, torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6))
     return "You let torch convolve. Can `F.linear` do it alone?" if seen else None
 
 

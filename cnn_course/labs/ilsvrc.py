@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_course import anatomy
-from cnn_course.labs.lab import Call, Lab, Mistake, convolves
+from cnn_course.labs.lab import Call, Lab, Mistake, convolutions
 
 # ------------------------------------------------------------------------------------- output_size
 SIZES = ((32, 5), (7, 3, 1, 1), (227, 11, 4), (8, 3, 2), (32, 3, 2, 1), (224, 7, 2, 3), (10, 4, 3, 1))
@@ -73,7 +73,7 @@ def _unmoved(images, weight, bias, stride=1, padding=0):
 
 
 def _torchs_own(answer):
-    seen = convolves(answer, torch.randn(1, 2, 5, 5), torch.randn(3, 2, 3, 3), torch.randn(3))
+    seen = convolutions(answer, torch.randn(1, 2, 5, 5), torch.randn(3, 2, 3, 3), torch.randn(3))
     return TORCHS_OWN if seen else None
 
 

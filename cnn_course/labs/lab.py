@@ -289,20 +289,24 @@ class Drawn(Case):
 
 
 class _Watched(TorchFunctionMode):
-    """Notes whether torch is asked for a convolution."""
+    """Notes in how many groups each convolution is that torch is asked for, under whichever name."""
 
-    convolved = False
+    def __init__(self):
+        super().__init__()
+        self.groups = []
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.convolved |= getattr(function, "__name__", "").startswith("conv")
-        return function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if getattr(function, "__name__", "").startswith("conv"):  # (input, weight, bias, stride, padding, dilation, groups)
+            self.groups.append(kwargs.get("groups", args[6] if len(args) > 6 else 1))
+        return function(*args, **kwargs)
 
 
-def convolves(answer: Callable, *arguments) -> bool:
-    """Whether the answer, called with these, lets torch compute a convolution."""
+def convolutions(answer: Callable, *arguments) -> list[int]:
+    """The groups of each convolution that the answer, called with these, lets torch compute."""
     with _Watched() as watched, suppress(Exception):  # errors are the cases' to tell
         answer(*arguments)
-    return watched.convolved
+    return watched.groups
 
 
 def plain(value):
