@@ -1,6 +1,8 @@
 """What is asked of a value before it is used, and how a refused one is described."""
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Real
 from operator import index
 
@@ -26,6 +28,15 @@ def whole(name: str, value, least: int) -> int:
     if not is_whole(value, least):
         raise ValueError(f"{name} is {value!r:.60}; expected a whole number of at least {least}")
     return index(value)
+
+
+def suggestion(asked, known: Iterable[str], cutoff: float = 0.4) -> str:
+    """The question whether the nearest of the known names was meant, such as "did you mean 'resnet20'? ", or "" if none is near.
+
+    cutoff: how alike they must be, from 0, anything, to 1, the same (difflib's ratio).
+    """
+    near = difflib.get_close_matches(str(asked), known, n=1, cutoff=cutoff)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def kind(value) -> str:

@@ -97,7 +97,7 @@ def test_record_lists_what_is_there_and_what_is_missing(capsys):
 
 
 def test_record_without_the_data_or_with_a_wrong_name_is_one_line(capsys):
-    assert "the experiments are: lesson, comparison" in fails(capsys, "record", "lessons")
+    assert "The experiments are: lesson, comparison" in fails(capsys, "record", "lessons")
     assert "python -m cnn_course data" in fails(capsys, "record", "pooling", "--seeds", "99")
 
 

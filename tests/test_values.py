@@ -6,7 +6,7 @@ import torch
 
 from cnn_course import models
 from cnn_course.data import augment
-from cnn_course.values import is_number, is_whole, kind, whole
+from cnn_course.values import is_number, is_whole, kind, suggestion, whole
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), torch.tensor(3)])
@@ -44,3 +44,11 @@ def test_they_are_refused_where_they_are_asked_for(call, words):
 
 def test_a_kind_has_its_article():
     assert [kind(value) for value in (None, 1, "a", np.zeros(1), [])] == ["nothing", "an int", "a str", "an ndarray", "a list"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("resnt20", "did you mean 'resnet20'? "), (["resnet56"], "did you mean 'resnet56'? "), ("zzz", ""), (None, "")],
+)
+def test_the_nearest_name_is_suggested_where_one_is_near(asked, words):
+    assert suggestion(asked, ("resnet20", "resnet56")) == words

@@ -1,10 +1,9 @@
 """What a reader calls: check an answer to a question of a notebook, by its number."""
 
-import difflib
-
 from cnn_course.exercises import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, vgg
 from cnn_course.exercises.asking import Question, plain
 from cnn_course.exercises.graded import GRADED
+from cnn_course.values import suggestion
 
 QUESTIONS: dict[str, Question] = {
     number: question
@@ -26,6 +25,6 @@ def check(number: str, answer) -> None:
         return
     if number not in QUESTIONS:
         text = str(number).upper()
-        near = difflib.get_close_matches(text, GRADED if text.startswith("A") else QUESTIONS, n=1, cutoff=0)
-        raise ValueError(f"no question has the number {number!r}; did you mean {near[0]!r}? It stands in the cell's heading")
+        advice = suggestion(text, GRADED if text.startswith("A") else QUESTIONS, cutoff=0)
+        raise ValueError(f"no question has the number {number!r}; {advice}It stands in the cell's heading")
     print(QUESTIONS[number].says(answer))

@@ -1,6 +1,5 @@
 """The experiments: one question each, what is varied, everything else fixed, several seeds."""
 
-import difflib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from cnn_course.data import augment
 from cnn_course.experiments import variants
 from cnn_course.training import optimizers, speedrun
 from cnn_course.training.recipe import in_words
+from cnn_course.values import suggestion
 
 
 @dataclass(frozen=True, repr=False)
@@ -297,7 +297,6 @@ def names() -> list[str]:
 def find(name: str) -> Experiment:
     """The declaration of an experiment. ValueError for an unknown name, with the nearest one and those that exist."""
     if name not in list(EXPERIMENTS):  # a list: what is no name need not have a hash
-        near = difflib.get_close_matches(str(name), EXPERIMENTS, n=1)
-        advice = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"no experiment is called {name!r:.60}{advice}; the experiments are: {', '.join(EXPERIMENTS)}")
+        advice = f"{suggestion(name, EXPERIMENTS)}The experiments are: {', '.join(EXPERIMENTS)}"
+        raise ValueError(f"no experiment is called {name!r:.60}; {advice}")
     return EXPERIMENTS[name]

@@ -1,7 +1,6 @@
 """What a student calls: check an answer, ask for a hint, read the solution, build with what was passed."""
 
 import ast
-import difflib
 import inspect
 import textwrap
 import types
@@ -12,7 +11,7 @@ from torch import nn
 from cnn_course import show
 from cnn_course.labs import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, sandbox, vgg
 from cnn_course.labs.lab import Lab
-from cnn_course.values import kind
+from cnn_course.values import kind, suggestion
 
 LABS = {
     lab.name: lab
@@ -32,9 +31,7 @@ def names() -> list[str]:
 def find(name: str) -> Lab:
     """A lab. ValueError for an unknown name, with the nearest one."""
     if name not in LABS:
-        near = difflib.get_close_matches(str(name), LABS, n=1, cutoff=0.4)
-        advice = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"no lab is called {name!r}; {advice}The labs are: {', '.join(LABS)}")
+        raise ValueError(f"no lab is called {name!r}; {suggestion(name, LABS)}The labs are: {', '.join(LABS)}")
     return LABS[name]
 
 

@@ -3,7 +3,6 @@
 Names that end in `_cifar`, `resnet20` and `densenet_wide` are the course sizes: 0.2 to 0.3 million parameters for 32x32 images.
 """
 
-import difflib
 import inspect
 import re
 from contextlib import nullcontext
@@ -25,7 +24,7 @@ from cnn_course.models.pretrained import weights
 from cnn_course.models.resnet import BasicBlock, Bottleneck, PreActBasicBlock, ResNet
 from cnn_course.models.vgg import VGG
 from cnn_course.models.weight_cards import cards
-from cnn_course.values import is_number, whole
+from cnn_course.values import is_number, suggestion, whole
 
 __all__ = ["COURSE", "FAMILIES", "build", "cards", "family", "names", "AlexNet", "AuxiliaryHead", "BasicBlock", "Bottleneck",
            "DenseBlock", "DenseLayer", "DenseNet", "FastNet", "GoogLeNet", "Inception", "LeNet5", "LeNet5Of1998", "NIN",
@@ -68,9 +67,7 @@ def _advice(asked):
         if asked in (_plain(title), module.__name__.rpartition(".")[2]):
             course = next((name for name in COURSE if name in module.PRESETS), None)
             return f"{title} is a family: {', '.join(module.PRESETS)}" + (f". The course trains {course!r}" if course else "")
-    plain = {_plain(name): name for name in names()}
-    near = difflib.get_close_matches(asked, plain, n=1, cutoff=0.4)
-    return (f"did you mean {plain[near[0]]!r}? The" if near else "the") + f" models are: {', '.join(names())}"
+    return f"{suggestion(asked, names())}The models are: {', '.join(names())}"
 
 
 def build(
@@ -97,9 +94,8 @@ def build(
         except (TypeError, ValueError, IndexError, AttributeError) as error:
             known = list(inspect.signature(preset).parameters)
             if strange := next((setting for setting in settings if setting not in known), None):
-                near = difflib.get_close_matches(strange, known, n=1, cutoff=0.5)
-                advice = f"did you mean {near[0]!r}? It" if near else "it"
-                raise TypeError(f"{name} has no setting {strange!r}; {advice} has: {', '.join(known) or 'none'}") from None
+                advice = f"{suggestion(strange, known)}Its settings are: {', '.join(known) or 'none'}"
+                raise TypeError(f"{name} has no setting {strange!r}; {advice}") from None
             told = ", ".join(f"{setting}={value!r:.60}" for setting, value in settings.items())
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{name} cannot be built with {told}: {error}") from error

@@ -61,9 +61,9 @@ def test_a_record_says_in_a_line_what_it_is():
 def test_an_unknown_variant_or_experiment_is_named_beside_those_that_there_are():
     with pytest.raises(ValueError, match="norm has no variant 'batch'; its variants are none, few"):
         record(none=(0.8,), few=(0.6,)).difference("none", "batch")
-    with pytest.raises(ValueError, match="called 'comparision' .did you mean 'comparison'.*; the experiments are"):
+    with pytest.raises(ValueError, match="called 'comparision'; did you mean 'comparison'. The experiments are"):
         experiments.recorded("comparision")
-    with pytest.raises(ValueError, match="called .'norm'. .did you mean 'norm'"):
+    with pytest.raises(ValueError, match="called .'norm'.; did you mean 'norm'"):
         experiments.recorded(["norm"])
 
 

@@ -119,7 +119,7 @@ def test_nothing_is_recorded_on_the_stand_in(small, monkeypatch):
     with pytest.raises(data.DataError, match="python -m cnn_course data"):
         run.record("first", quiet=True)
     assert not list(small.glob("*.json"))
-    with pytest.raises(ValueError, match="the experiments are: first, second, third"):
+    with pytest.raises(ValueError, match="The experiments are: first, second, third"):
         run.record("fourth", quiet=True)
 
 

@@ -134,7 +134,7 @@ def test_every_name_builds_and_names_its_family():
         ("resnet21", r"did you mean 'resnet\d+'\? The models are: lenet5,"),
         ("ResNet20", "did you mean 'resnet20'"),
         ("densenet-121", "did you mean 'densenet121'"),
-        ("zzz", "the models are: lenet5,"),
+        ("zzz", "The models are: lenet5,"),
         ("vgg", "VGG is a family: vgg11, .*vgg_cifar. The course trains 'vgg_cifar'"),
         ("inception", "GoogLeNet is a family: .*The course trains 'googlenet_cifar'"),
         ("FastNet", "FastNet is a family: fastnet, fastnet_plain$"),
@@ -147,7 +147,9 @@ def test_unknown_name_suggests_the_nearest_or_the_family(name, words):
 
 @pytest.mark.parametrize("name", ["resnet20", "alexnet"])
 def test_unknown_setting_suggests_the_nearest(name):
-    with pytest.raises(TypeError, match=f"{name} has no setting 'num_classes'; did you mean 'classes'. It has: .*, classes$"):
+    with pytest.raises(
+        TypeError, match=f"{name} has no setting 'num_classes'; did you mean 'classes'. Its settings are: .*, classes$"
+    ):
         models.build(name, num_classes=100)
 
 
