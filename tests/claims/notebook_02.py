@@ -279,6 +279,7 @@ def _():
     runs = experiments.recorded("comparison").runs
     least, most = (100 * end(run.test_accuracy for run in runs[name]) for end, name in ((min, "alexnet_cifar"), (max, "lenet5")))
     assert least - most > 10 and experiments.find("comparison").epochs == 24
+    return experiments.recorded("comparison").difference("alexnet_cifar", "lenet5")
 
 
 @claim("four times the parameters, 28 times the multiply-adds, three more layers, batch norm, ten times the learning rate, "
@@ -312,7 +313,9 @@ def _():
 
 @claim("the true lead may be one point, or seven.", "record lesson")
 def _():
-    assert [f"{end:.0f}" for end in compared("lesson").interval] == ["1", "7"]
+    found = compared("lesson")
+    assert [f"{end:.0f}" for end in found.interval] == ["1", "7"]
+    return found
 
 
 @claim("After 24 epochs of all images it is 16.7 points", "record comparison")
@@ -397,16 +400,18 @@ def _():
 
 @claim("11x11 costs points on small images, and the stride costs more", "record first_kernel")
 def _():
-    points = [kernel(label).points for label in ("11x11", "5x5, stride 2", "5x5, stride 4")]
-    assert f"{points[1]:.1f}" == "-6.2" and all(a > b for a, b in pairwise([0, *points]))
+    found = [kernel(label) for label in ("11x11", "5x5, stride 2", "5x5, stride 4")]
+    assert says(found[1], "-6.2") and all(a > b for a, b in pairwise([0, *(difference.points for difference in found)]))
+    return found
 
 
 # ------------------------------------------------------------------------------- pooling
 @claim("Every run with overlap is ahead of every run without.", "record pooling")
 def _():
-    runs = experiments.recorded("pooling").runs
-    ends = {label: [run.test_accuracy for run in runs[label]] for label in ("overlapping, 3x3", "plain, 2x2")}
+    record, labels = experiments.recorded("pooling"), ("overlapping, 3x3", "plain, 2x2")
+    ends = {label: [run.test_accuracy for run in record.runs[label]] for label in labels}
     assert min(ends["overlapping, 3x3"]) > max(ends["plain, 2x2"])
+    return record.difference(*labels)
 
 
 @claim("Overlapping pooling is ahead in every run, and other images might undo it", "record pooling")
@@ -565,6 +570,7 @@ def _():
     assert gaps.map("{:.1f}".format).to_dict() == {"no dropout": "12.7", "dropout 0.5": "7.9"}
     without, dropped = ([run.test_accuracy for run in record.runs[label]] for label in gaps.index)
     assert all(a > b for a, b in zip(without, dropped, strict=True))
+    return record.difference("dropout 0.5", "no dropout")
 
 
 @claim("the paper's hidden layers have 4,096 units each, this net's have 128.", "computed")

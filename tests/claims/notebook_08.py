@@ -472,6 +472,7 @@ def _():
     assert len(better) == 2 and all(difference.seeds == (3, 3) for difference in better)
     layers = experiments.sheet("one_by_one")["convolutions and dense layers"]
     assert all(layers[difference.a] > layers[difference.b] for difference in better)
+    return better
 
 
 @claim("the widths are such that each pair has the same parameters and multiply-adds (within 3%).", "record one_by_one")
