@@ -131,7 +131,7 @@ AGAIN = {  # by other means than the package's
     "A6.1": lambda: math.isqrt((4 + 9 + 4) * 96**2 // 18),
     "A6.2": lambda: 100 * (1 + 15 + 105 + 455 + 1365 + 3003) / 2**15,
     "A6.3": lambda: 2 * 2,
-    "A6.4": lambda: 100 * (raw("depth", "plain-20", "learned").mean() - raw("depth", "plain-56", "learned").mean()),
+    "A6.4": lambda: 100 * (raw("degradation", "plain-20", "learned").mean() - raw("degradation", "plain-56", "learned").mean()),
     "A7.2": lambda: sum(range(24, 133, 12)) / (24 + 120),
     "A7.3": lambda: 9 * 64 * 32 // (9 * 32 - 64) + 1,
     "A7.4": lambda: without_a_draw("growth_rate", "24", "8"),
@@ -234,7 +234,7 @@ def test_letters_in_any_order_and_orders_in_one():
 
 def test_records_that_questions_read_are_complete():
     """A run more would move an answer, and the sentences with it."""
-    for name in ("augmentation", "stacks", "depth", "growth_rate", "comparison", "ablation"):
+    for name in ("augmentation", "stacks", "degradation", "growth_rate", "comparison", "ablation"):
         assert experiments.missing(name) == [], name
 
 

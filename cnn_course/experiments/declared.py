@@ -164,12 +164,9 @@ EXPERIMENTS = {
             "batch norm": COURSE["googlenet_cifar"],
             "both": _net("googlenet_cifar", aux=("4a",)),
         }, rates=(0.01, 0.03, 0.1, 0.3)),
-        Experiment("depth", "Is a deeper network better, with skip connections and without?", {
-            "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
-        }),
         Experiment("degradation", "Does a deeper network end better, with skip connections and without, at a rate of its own?", {
             "plain-20": _net("plain20"), "plain-56": _net("plain56"), "ResNet-20": RESNET, "ResNet-56": _net("resnet56"),
-        }, epochs=12, rates=(0.01, 0.03, 0.1, 0.3)),  # to be recorded: its runs take over from those of "depth"
+        }, epochs=12, rates=(0.01, 0.03, 0.1, 0.3)),
         Experiment("rates", "Which learning rate suits which depth, within 125 steps?", {
             f"{label}, {lr:g}": _net(name, training.Recipe(lr=lr, batch_size=32), widths=(8, 16, 32))
             for label, name in (("plain-20", "plain20"), ("plain-56", "plain56"), ("ResNet-56", "resnet56"))
