@@ -1,4 +1,4 @@
-"""What a cell shows beside figures: source code and tables. Both have a text form, which nbval compares."""
+"""What a cell shows beside figures: source code, tables and sentences. All have a text form, which nbval compares."""
 
 import functools
 import html
@@ -28,6 +28,15 @@ class Shown:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {self.kind: self.rich, "text/plain": self.text}
+
+
+def prose(text: str, indent: str = "") -> str:
+    """Sentences, broken between words after at most 100 characters: JupyterLab breaks printed lines in the midst of one.
+
+    indent: stands before what a line goes on with.
+    """
+    wrap = textwrap.TextWrapper(100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrap.fill, text.split("\n")))
 
 
 def source(thing, docstring=True):

@@ -91,3 +91,20 @@ def test_a_long_caption_is_no_tower():
     tables = (show.table(pd.DataFrame({"a": [1]}), caption=text) for text in ("A", 91 * "a"))
     short, long = (table._repr_mimebundle_()["text/html"] for table in tables)
     assert "min-width" in long and "min-width" not in short
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "short",
+        "word " * 40 + "end",
+        "a " + "x" * 150 + " b",
+        "first line\nsecond " + "line " * 30 + "\n\nfourth",
+        "well-known " * 20 + ".",
+    ],
+)
+def test_prose_is_broken_between_words_and_nowhere_else(text):
+    lines = show.prose(text, indent="    ").split("\n")
+    assert " ".join(lines).split() == text.split()
+    assert all(len(line) <= 100 or " " not in line for line in lines)
+    assert len(lines) >= len(text.split("\n"))

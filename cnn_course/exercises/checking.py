@@ -1,5 +1,6 @@
 """What a reader calls: check an answer to a question of a notebook, by its number."""
 
+from cnn_course import show
 from cnn_course.exercises import alexnet, comparison, conv1x1, densenet, ilsvrc, inception, recipe, resnet, vgg
 from cnn_course.exercises.asking import Question, plain
 from cnn_course.exercises.graded import GRADED
@@ -21,10 +22,10 @@ def check(number: str, answer) -> None:
     """
     if number in GRADED:
         handed[number] = plain(answer)
-        print(GRADED[number].notes(answer))
+        print(show.prose(GRADED[number].notes(answer)))
         return
     if number not in QUESTIONS:
         text = str(number).upper()
         advice = suggestion(text, GRADED if text.startswith("A") else QUESTIONS, cutoff=0)
         raise ValueError(f"no question has the number {number!r}; {advice}It stands in the cell's heading")
-    print(QUESTIONS[number].says(answer))
+    print(show.prose(QUESTIONS[number].says(answer)))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnn_course import show
+
 DRAWS = 10_000  # of the bootstrap; the ends of an interval then move by about 0.01 points from one stream of draws to another
 Z = 1.96  # standard errors to each side for 95%, where they are known well
 Interval = tuple[float, float]
@@ -47,8 +49,10 @@ class Difference:
         text = f"{self.a} against {self.b}: {_signed(self.points)} points, 95% interval {_to(self.interval)}"
         text += f" ({seeds}; other images {_to(self.of_images)}{'' if self.basis == 'paired' else ', ' + self.basis})"
         if _holds_zero(self.interval):
-            return f"{text}: it may be none, and is at most {self.missed:.1f}"
-        return text if self.decided else f"{text}: other seeds may turn it round"
+            text += f": it may be none, and is at most {self.missed:.1f}"
+        elif not self.decided:
+            text += ": other seeds may turn it round"
+        return show.prose(text, indent="    ")
 
     __repr__ = __str__
 

@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 from tqdm import tqdm
 
-from cnn_course import data, models, training
+from cnn_course import data, models, show, training
 from cnn_course.experiments import fairness, paired
 from cnn_course.training import gate
 from cnn_course.training.device import seeded
@@ -118,7 +118,7 @@ class Race:
             lines.append(f"You predicted {self.predicted:+.1f} points: {verdict}.")
         if self.cifar.note:
             lines.append(f"{self.cifar.note[0].upper()}{self.cifar.note[1:]}.")
-        return "\n".join(filter(None, [*lines, self.remark]))
+        return show.prose("\n".join(filter(None, [*lines, self.remark])))
 
     __repr__ = __str__
 
@@ -171,7 +171,7 @@ def race(
     found = Race(question, dict(runners), cifar, epochs, predicted)
     if not quiet:
         sheet = found.sheet()
-        print(sheet.attrs["caption"])
+        print(show.prose(sheet.attrs["caption"]))
         unlike = sheet.T.apply(lambda column: column.map(fairness.words))
         print(unlike.to_string() if len(unlike) else "Nothing that the course can see differs between the two.")
     return found.go_on(budget, quiet)

@@ -44,24 +44,23 @@ def check(name: str, answer: Callable) -> None:
     lab = find(name)
     _passed.pop(name, None)
     handed[name] = answer
+    print(show.prose(_verdict(lab, answer)))
+
+
+def _verdict(lab, answer):
     if untouched(answer):
-        print(f"Not started: write {lab.asked}. Then run this cell again.")
-        return
+        return f"Not started: write {lab.asked}. Then run this cell again."
     if borrowed(answer):
-        print(f"Not yet. What the check was given is the course's own {answer.__name__}. Write yours.")
-        return
+        return f"Not yet. What the check was given is the course's own {answer.__name__}. Write yours."
     if isinstance(answer, nn.Module):
-        print(f"Not yet. The check was given {kind(answer)} that is made already, expected the class, by its name.")
-        return
+        return f"Not yet. The check was given {kind(answer)} that is made already, expected the class, by its name."
     if not callable(answer):
-        print(f"Not yet. The check was given {answer!r:.80}, expected the class or function itself, by its name.")
-        return
+        return f"Not yet. The check was given {answer!r:.80}, expected the class or function itself, by its name."
     found, problem = sandbox.apart(lambda: lab.judge(answer))
-    if found == "":
-        _passed[name] = answer
-        print(f"Passed: it does what the course's own does{f', in {len(lab.cases)} cases' if len(lab.cases) > 1 else ''}.")
-    else:
-        print(f"Not yet. {problem or found}")
+    if found != "":
+        return f"Not yet. {problem or found}"
+    _passed[lab.name] = answer
+    return f"Passed: it does what the course's own does{f', in {len(lab.cases)} cases' if len(lab.cases) > 1 else ''}."
 
 
 def borrowed(answer) -> bool:
@@ -102,7 +101,7 @@ def hint(name: str) -> None:
         print(f'That was the last hint. `labs.solution("{name}")` shows how the course wrote it.')
         return
     _hinted[name] = place + 1
-    print(f"Hint {place + 1} of {len(lab.hints)}: {lab.hints[place]}")
+    print(show.prose(f"Hint {place + 1} of {len(lab.hints)}: {lab.hints[place]}"))
 
 
 def solution(name: str):

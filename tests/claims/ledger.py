@@ -108,7 +108,7 @@ def show() -> int:
             found = f"not checked, {reason}"
         except AssertionError:
             found, failed = "FAILS" if claim.stands else "FAILS: the notebook does not say so", failed + 1
-        words = "; ".join(map(str, found)) if isinstance(found, list) else found
+        words = plain("; ".join(map(str, found if isinstance(found, list) else [found or ""])))
         print(f"{claim.notebook}: {claim.sentence}\n    {claim.rests_on}" + (f": {words}" if words else ""))
     print(f"{len(claims)} claims" + (f", {failed} of them FAIL" if failed else ""))
     return failed

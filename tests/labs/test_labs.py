@@ -32,7 +32,7 @@ def named(value):
 
 def said(capsys, name, answer):
     labs.check(name, answer)
-    return capsys.readouterr().out.strip()
+    return " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("name", "answer"), RIGHT, ids=named)

@@ -184,6 +184,12 @@ class TestNotebook:
         compared = [cell for cell in printing if "nbval-ignore-output" not in cell["metadata"].get("tags", [])]
         assert len(compared) >= 0.6 * len(printing)
 
+    def test_no_printed_line_and_no_line_of_code_in_prose_is_so_long_that_it_breaks_within_a_word(self, path):
+        printed = [line for cell in code(path) for o in cell["outputs"] for line in "".join(o.get("text", "")).split("\n")]
+        prose = "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "markdown")
+        shown = [line for block in re.findall(r"```(.*?)```", prose, re.DOTALL) for line in block.split("\n")]
+        assert not [line for line in (*printed, *shown) if len(line) > 100]
+
     def test_was_run_on_the_real_cifar10_and_names_no_place_on_a_machine(self, path):
         shown = "\n".join(text(cell) for cell in code(path))
         assert "CIFAR-10, found through" in shown or "CIFAR-10, downloaded" in shown
