@@ -148,7 +148,7 @@ EXPERIMENTS = {
             "one 5x5": _net("vgg_cifar", convs=(1, 1, 1), kernel=5, widths=(30, 60, 84)),
             "three 3x3": _net("vgg_cifar", convs=(3, 3, 3)),
             "one 7x7": _net("vgg_cifar", convs=(1, 1, 1), kernel=7, widths=(32, 50, 82)),
-        }, epochs=8),
+        }, epochs=12),
         Experiment("bottleneck", "How narrow may a 1x1 bottleneck be?", {
             str(width or "none"): Variant("vgg_cifar", {"bottleneck": width}, make=variants.bottleneck_vgg)
             for width in (8, 16, 32, 64, None)
