@@ -532,16 +532,11 @@ def _():
     return [*plain, skips]
 
 
-def searched():
-    """Network -> {rate: share of the held-out images}, of a sweep, which is recorded before the runs are."""
-    return {name: dict(map(tuple, tried)) for name, tried in experiments.recorded("degradation").sweeps.items()}
-
-
 @claim("With skips the two depths have 85.7 and 85.8%. The best rates are 0.3 and 0.1 for the plain pair, 0.9 and 0.3 for the "
        "residual pair; but neighbouring rates are so close to the best that one seed does not tell whether depth wants a smaller "
-       "one.", "computed")  # fmt: skip
+       "one.", "record degradation")  # fmt: skip
 def _():
-    tried = searched()
+    tried = {name: dict(map(tuple, pairs)) for name, pairs in experiments.recorded("degradation").sweeps.items()}
     assert [f"{max(tried[name].values()):.1%}" for name in ("ResNet-56", "ResNet-20")] == ["85.7%", "85.8%"]
     rate = {name: max(rates, key=rates.get) for name, rates in tried.items()}
     assert rate == {"plain-20": 0.3, "plain-56": 0.1, "ResNet-20": 0.9, "ResNet-56": 0.3}
@@ -550,7 +545,7 @@ def _():
     return rate
 
 
-@claim("At the best of its rates plain-56 has 45.5% of them right, plain-20 82.1%.", "computed")
+@claim("At the best of its rates plain-56 has 45.5% of them right, plain-20 82.1%.", "record degradation")
 def _():
     sweeps = experiments.recorded("degradation").sweeps
     best = {name: max(share for _, share in sweeps[name]) for name in ("plain-56", "plain-20")}
